@@ -1,0 +1,3 @@
+"""fedsched: a federated matchmaker between HTCondor pools and Kubernetes clusters."""
+
+__version__ = "0.1.0"

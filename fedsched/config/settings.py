@@ -1,0 +1,187 @@
+"""Settings of the shell as frozen types: fedsched.toml and what a member's file says beyond its terms.
+
+Parsing and its errors live beside this file; what decisions read of a member is MemberTerms in the matchmaker's model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from fedsched.matchmaker.model import MemberTerms
+from fedsched.matchmaker.resources import Resources
+
+
+class PoolSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One HTCondor pool that startds may join.
+
+    collector: "host:port". token_file: folder-less path of the IDTOKEN that fedsched itself reads and invalidates
+    with; None reads anonymously. startd_token_command: argument list printing a token for startds on standard output,
+    with "{member}" and "{lifetime_s}" replaced; startd_token_file: the alternative, a token made by hand.
+    startd_collector: address that startds use when it is not `collector`. ccb: startds are reached through the
+    collector (they cannot be called from outside).
+    """
+
+    name: str
+    collector: str
+    token_file: Path | None = None
+    startd_token_command: tuple[str, ...] = ()
+    startd_token_file: Path | None = None
+    startd_token_lifetime_s: int = 86_400
+    startd_collector: str = ""
+    ccb: bool = True
+    negotiator: Literal["mirror", "drive", "ignore"] = "mirror"
+
+
+class PrincipalRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which accounting groups the jobs of a schedd may name (first match wins).
+
+    schedd: glob over the authenticated identity of the schedd's ad or, where there is none, its name. pool: glob over
+    the pool's name. groups: globs over group paths that its jobs may name; anything else is charged to `default`,
+    in which "{schedd}" stands for the schedd's name. user_domain: replaces the domain of its users; "" keeps it.
+    """
+
+    schedd: str
+    groups: tuple[str, ...] = ()
+    default: str = "guest.{schedd}"
+    pool: str = "*"
+    user_domain: str = ""
+
+
+class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often, in seconds. cycle_s: at the latest; a change that is seen wakes it after debounce_s."""
+
+    cycle_s: float = 10.0
+    debounce_s: float = 1.0
+    poll_s: float = 5.0
+    slots_s: float = 5.0
+    query_limit_s: float = 20.0
+    queries_at_once: int = 4
+    relist_s: float = 600.0
+    silent_watch_s: float = 90.0
+    contact_s: float = 5.0
+    credential_check_s: float = 3600.0
+
+
+class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """fedsched.toml. Relative paths are relative to its folder.
+
+    id: names this federation in labels; lower-case letters, digits and "-". lengths: job attributes that tell a
+    job's length, first known wins (unit: seconds, or minutes for names ending in Mins); assumed_length_s otherwise.
+    machine_resources: custom HTCondor resource ("Fpga") -> extended resource ("xilinx.com/fpga").
+    """
+
+    id: str
+    pools: tuple[PoolSettings, ...]
+    journal: str = "sqlite:fedsched.db"
+    clusters: Path = Path("clusters")
+    policies: Path = Path("policies")
+    policy: str = "fair-share"
+    credentials: Path = Path("credentials")
+    records: Path = Path("records")
+    listen: str = "127.0.0.1:9680"
+    cadence: Cadence = Cadence()
+    principals: tuple[PrincipalRule, ...] = ()
+    lengths: tuple[str, ...] = ("AllowedJobDuration", "AllowedExecuteDuration", "MaxWallTimeMins")
+    assumed_length_s: int = 3600
+    machine_resources: dict[str, str] = {}
+    keep_hours: float = 168.0
+    keep_mib: int = 512
+    root: Path = Path()
+
+
+class DeclaredGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node group as the member's file declares it: which nodes (label selector) and what its ad says.
+
+    allocatable, nodes: only read with visibility = namespace, where nodes cannot be seen. attributes: (name, ClassAd
+    text). autoscaled: never takes a DaemonSet; can_grow_to, grow_s as in NodeGroup.
+    """
+
+    name: str
+    selector: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    allocatable: Resources = Resources()
+    nodes: int = 0
+    gpu_resource: str = ""
+    autoscaled: bool = False
+    can_grow_to: int = 0
+    grow_s: int = 0
+
+
+class Overrides(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the member's file adds to our pods (L7). Everything else of a pod is fixed by fedsched.
+
+    volumes, mounts: Kubernetes objects (PVC, CSI, ConfigMap, emptyDir; hostPath only with allow_host_path).
+    probe: text of a shell script whose `KEY = value` lines become slot attributes and gate START. priority_class: ""
+    lets fedsched take the lowest that it finds.
+    """
+
+    image: str = ""
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[dict[str, Any], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    volumes: tuple[dict[str, Any], ...] = ()
+    mounts: tuple[dict[str, Any], ...] = ()
+    probe: str = ""
+    priority_class: str = ""
+    run_as_user: int = 64_000
+    allow_host_path: bool = False
+    allow_host_network: bool = False
+    allow_privileged: bool = False
+
+
+class MemberFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """clusters/NAME.toml: a member is joined because this file exists.
+
+    terms: what decisions read. credential: path of the credential file (0600), relative to the federation's
+    credentials folder; never the credential. context, server: where it came from, for people. labels: of the member.
+    resource_names: Kubernetes names that count as `gpus`.
+    """
+
+    terms: MemberTerms
+    namespace: str
+    credential: Path
+    context: str = ""
+    server: str = ""
+    region: str = ""
+    zone: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    groups: tuple[DeclaredGroup, ...] = ()
+    overrides: Overrides = Overrides()
+    gpu_resources: tuple[str, ...] = ("nvidia.com/gpu", "amd.com/gpu")
+    egress: tuple[str, ...] = ()
+    path: Path = Path()
+
+    @property
+    def name(self) -> str:
+        """The member's name, which is also the file's."""
+        return self.terms.name
+
+
+class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to reach one member as our service account. Lives in a file of mode 0600; its repr never shows the token.
+
+    ca_pem: certificate authority in PEM, "" for the machine's own. expires_at: epoch seconds, None for never.
+    service_account: name of the account that the token is bound to, for renewal.
+    """
+
+    server: str
+    namespace: str
+    token: str
+    ca_pem: str = ""
+    expires_at: float | None = None
+    issued_at: float | None = None
+    service_account: str = "fedsched"
+    tls_server_name: str = ""
+    proxy_url: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credential(server={self.server!r}, namespace={self.namespace!r}, token=<hidden>)"

@@ -1,0 +1,88 @@
+"""Demand: who wants what; schedds as they were last seen. Says nothing of where it could run."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.resources import Resources
+
+
+class Principal(msgspec.Struct, frozen=True, order=True):
+    """Who is charged: an accounting group path ("physics.hep", "" for none) and user@domain.
+
+    Established by the map from the authenticated schedd, never by free text of a job.
+    """
+
+    group: str
+    user: str
+
+    def __str__(self) -> str:
+        return f"{self.group}.{self.user}" if self.group else self.user
+
+
+class JobLength(msgspec.Struct, frozen=True):
+    """How long a job of the class will run, in seconds, and how that is known.
+
+    source: the attribute's name, "learnt" (p95 of the principal) or "assumed".
+    """
+
+    seconds: int
+    source: str
+
+
+class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Work alike in everything that matters for placing it, with a count (MA7).
+
+    key: stable digest over schedd, principal, request, length step, attributes read, requirements, image.
+    pool: name of the pool (fedsched.toml) whose collector its startds must join.
+    request: rounded up (memory 256 MiB, disk 1 GiB), pods = 1.
+    requirements, rank: ClassAd text in new syntax, as the job has it ("" for none).
+    attributes: (name, ClassAd text) of what Requirements and Rank read of the job, sorted by name.
+    priorities: (JobPrio, idle jobs), highest priority first; the counts sum to `idle`.
+    oldest_at: epoch seconds of the oldest idle job's submission.
+    examples: up to five job ids "cluster.proc".
+    announced: jobs of a factory that are not materialised yet: shown, not placed for.
+    floors: sentences for each request that was raised or taken from an expression (D7).
+    lumped: how many classes above max_classes were folded into this one; 0 for an ordinary class.
+    gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
+    """
+
+    key: str
+    pool: str
+    schedd: str
+    principal: Principal
+    request: Resources
+    length: JobLength
+    idle: int
+    requirements: str = ""
+    rank: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    image: str = ""
+    priorities: tuple[tuple[int, int], ...] = ()
+    running: int = 0
+    oldest_at: float = 0.0
+    examples: tuple[str, ...] = ()
+    announced: int = 0
+    floors: tuple[str, ...] = ()
+    lumped: int = 0
+    gate: str = ""
+
+
+class ScheddView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A schedd as last seen. Classes are those of the last good answer, however old: `seen_at` tells the age.
+
+    pool: the pool in whose collector it advertises (home or by flocking). seen_at: epoch seconds of the last good
+    answer, None before the first. reads: good answers so far (a drop to nothing counts after two, SU7). busy: recent
+    daemon-core duty cycle, 0..1. error: why the last question failed, "" when it did not.
+    identity: AuthenticatedIdentity of its ad in the pool's collector, which the principal map starts from.
+    """
+
+    name: str
+    pool: str
+    address: str = ""
+    identity: str = ""
+    seen_at: float | None = None
+    reads: int = 0
+    error: str = ""
+    busy: float = 0.0
+    classes: tuple[DemandClass, ...] = ()

@@ -1,0 +1,125 @@
+"""Memory: what the matchmaker must know between cycles: in with the snapshot, out with the plan, journalled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from fedsched.matchmaker.model.placed import Placement
+from fedsched.matchmaker.reasons import Reason
+
+Phase = Literal["intended", "starting", "unclaimed", "claimed", "leaving", "gone"]
+Wanted = Literal["run", "leave", "vacate", "withdraw", "clear"]
+HealthState = Literal["ready", "slow", "unreachable", "lost"]
+
+
+class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A placement and how it stands; the plan is a list of these.
+
+    phase: what is so. wanted: what should be (run: exist and serve; leave: take no new work, finish, go; vacate: go
+    now; withdraw: it is pending and no longer wanted; clear: it is over, remove the object). since: epoch seconds in
+    this phase. written_at: when the member confirmed the object, None before. slot_seen_at: when its first ad was
+    seen. claimed_at: first claim. last_claimed_at: when a claim was last seen. unclaimed_since: see SlotView.
+    nodes: pods of a DaemonSet; 1 otherwise. why: of `wanted`. failure: why it failed; None when it did not.
+    """
+
+    placement: Placement
+    phase: Phase
+    since: float
+    wanted: Wanted = "run"
+    why: Reason | None = None
+    uid: str = ""
+    written_at: float | None = None
+    pod_started_at: float | None = None
+    slot_seen_at: float | None = None
+    claimed_at: float | None = None
+    last_claimed_at: float | None = None
+    unclaimed_since: float | None = None
+    leave_ordered_at: float | None = None
+    nodes: int = 1
+    claimed_cpu_milli: int = 0
+    claims: int = 0
+    adopted: bool = False
+    failure: Reason | None = None
+
+
+class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member's health (FA1) and what was learnt of it; timers are anchored here and survive a restart.
+
+    good_at: last good contact. good_reads: good contacts in a row since it was not ready. refusals: shapes that its
+    admission refused (S4): (what, reason), newest last. evictions: epoch seconds of the last evictions (FA9).
+    """
+
+    state: HealthState = "ready"
+    since: float = 0.0
+    good_at: float | None = None
+    good_reads: int = 0
+    contact_seen: float = 0.0
+    unauthorized: bool = False
+    refusals: tuple[tuple[str, Reason], ...] = ()
+    evictions: tuple[float, ...] = ()
+
+
+class PairMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of startds of one image on one (member, node group): learnt slot attributes (MA6), failures (X8).
+
+    attributes: static attributes of the last real slot seen there; () before the first.
+    """
+
+    attributes: tuple[tuple[str, str], ...] = ()
+    seen_at: float | None = None
+    failures: int = 0
+    last_failure: Reason | None = None
+    closed_until: float = 0.0
+
+
+class Ramping(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Growth of one class (SU3): allowed up to `allowance` until `until`, of which `used` are spent."""
+
+    allowance: int
+    until: float
+    used: int = 0
+
+
+class Trust(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a (schedd, principal) earned (SU7): claimed lately, and whether the last ones went unclaimed."""
+
+    claimed: int = 0
+    unclaimed: int = 0
+    at: float = 0.0
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A standing order of a person, from the journal: cordon, drain, pause, deny; with its mandatory reason.
+
+    target: a member's name, "*" for all, or for deny a pattern over principals and schedds. deadline_at: for drain,
+    after which what is left is vacated; None for no end.
+    """
+
+    kind: Literal["cordon", "drain", "pause", "deny"]
+    target: str
+    reason: str
+    by: str = ""
+    at: float = 0.0
+    deadline_at: float | None = None
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All of it. `serial` numbers placements and only grows. `frozen_since`: FA2. Keys of the maps are sorted.
+
+    pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal".
+    zero_reads: by class key, how many good reads in a row showed no idle job of a class that had some.
+    """
+
+    cycle: int = 0
+    serial: int = 0
+    at: float = 0.0
+    frozen_since: float | None = None
+    held: tuple[Held, ...] = ()
+    members: dict[str, MemberMemory] = {}
+    pairs: dict[str, PairMemory] = {}
+    ramps: dict[str, Ramping] = {}
+    trust: dict[str, Trust] = {}
+    schedd_reads: dict[str, int] = {}
+    drops: dict[str, int] = {}

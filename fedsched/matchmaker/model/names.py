@@ -1,0 +1,38 @@
+"""Names that both worlds must agree on: labels, annotations and slot attributes of what is ours."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "fedsched"
+PART_OF = "app.kubernetes.io/part-of"
+"""Label that holds the federation's id: another federation's objects in the same namespace are foreign."""
+
+PREFIX = "fedsched.io/"
+LABEL_MEMBER = PREFIX + "member"
+LABEL_PLACEMENT = PREFIX + "placement"
+LABEL_FORM = PREFIX + "form"
+LABEL_EPOCH = PREFIX + "epoch"
+LABEL_ROLE = PREFIX + "role"
+"""`anchor`, `fence`, `worker-files`, `startd-token`, `standing` (made by join) or `placement`."""
+
+NOTE_PLACEMENT = PREFIX + "placement-record"
+"""Annotation: the Placement as JSON, so that a hub without a journal can adopt it."""
+NOTE_DIGEST = PREFIX + "digest"
+"""Annotation: sha256 of the manifest that we sent, labels and annotations other than this one included."""
+NOTE_EXPIRES = PREFIX + "expires-at"
+NOTE_LEAVE = PREFIX + "leave"
+"""Annotation on a pod: the leave order, epoch seconds at which it was given; reaches the startd by a file."""
+
+ANCHOR = "fedsched-anchor"
+FENCE = "fedsched-fence"
+"""ConfigMap of each member: data.epoch is the highest epoch that has written there (FA5)."""
+PARKED_SELECTOR = {PREFIX + "parked": "true"}
+"""Node selector that no node has: a DaemonSet leaves by being pointed here."""
+
+ATTR_MEMBER = "FedschedMember"
+ATTR_PLACEMENT = "FedschedPlacement"
+ATTR_NODE_GROUP = "FedschedNodeGroup"
+ATTR_POD = "FedschedPod"
+ATTR_NODE = "FedschedNode"
+ATTR_RETIRE_AT = "FedschedRetireAt"
+ATTR_END_AT = "FedschedEndAt"
+ATTR_LEAVING = "FedschedLeaving"
+ATTR_PROBE = "FedschedProbe"

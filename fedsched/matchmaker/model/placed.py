@@ -1,0 +1,161 @@
+"""What is placed: placements, the objects that carry them, and the slots that speak for them, as observed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from fedsched.matchmaker.model.demand import Principal
+from fedsched.matchmaker.model.supply import Taint
+from fedsched.matchmaker.resources import Resources
+
+Form = Literal["startd-job", "startd-daemonset", "job"]
+Share = Literal["user", "group", "any"]
+PodPhase = Literal["pending", "running", "succeeded", "failed", "unknown"]
+
+
+class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """This shape on that node group, as this form, for that principal: everything that the object is made from.
+
+    Written into the object as an annotation, so it is also what adoption starts from; it never changes.
+
+    id: lower-case letters, digits and "-", at most 40 characters; names of objects are `fs-<id>`.
+    size: what the startd offers to jobs; the pod asks for `size` plus the member's overhead.
+    units: how many jobs of its class it holds at once. lifetime_s: pod start to hard end (activeDeadlineSeconds).
+    retire_s: how long before that end it takes no new work. idle_s: unclaimed time after which it leaves by itself.
+    expires_at: epoch seconds after which a DaemonSet's entry script starts no startd and a Job is an orphan.
+    """
+
+    id: str
+    member: str
+    node_group: str
+    form: Form
+    pool: str
+    schedd: str
+    principal: Principal
+    class_key: str
+    size: Resources
+    created_at: float
+    expires_at: float
+    lifetime_s: int
+    retire_s: int
+    idle_s: int
+    first_refusal_s: int
+    epoch: int
+    units: int = 1
+    share: Share = "user"
+    image: str = ""
+    selector: tuple[tuple[str, str], ...] = ()
+    taints: tuple[Taint, ...] = ()
+    gpu_resource: str = ""
+    probe: bool = False
+    """This is the one probe startd of a new (member, image) pair (MA6)."""
+
+    @property
+    def object_name(self) -> str:
+        """Name of the Kubernetes object that carries it, computed from the id (FA3)."""
+        return f"fs-{self.id}"
+
+
+class PodView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A pod of ours as last seen. Times are epoch seconds, None before they happened.
+
+    problem: the waiting reason or unschedulable message ("ErrImagePull: …"), "" when there is none.
+    leave_ordered_at: from the leave annotation.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    phase: PodPhase
+    node: str = ""
+    created_at: float = 0.0
+    scheduled_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    deleting: bool = False
+    exit_code: int | None = None
+    problem: str = ""
+    leave_ordered_at: float | None = None
+    pulling: bool = False
+    end_reason: str = ""
+    """Why it ended as Kubernetes says it: OOMKilled, Evicted, DeadlineExceeded, …"""
+    fact: str = ""
+    """What admission changed of what we asked, in words; "" for nothing."""
+
+
+class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Job or DaemonSet with our labels, with its pods, as last seen.
+
+    placement: decoded from its annotation; None when that is missing or broken (an orphan or a forgery).
+    digest: of what was sent (annotation). owned: its ownerReference is our present anchor. refused: why its pods are
+    not created (FailedCreate event or condition), "" when they are. finished: Complete or Failed. parked: a DaemonSet
+    pointed at the parked selector.
+    """
+
+    name: str
+    kind: Literal["Job", "DaemonSet"]
+    uid: str
+    resource_version: str
+    member: str
+    placement_id: str
+    epoch: int
+    digest: str
+    created_at: float
+    placement: Placement | None = None
+    owned: bool = True
+    pods: tuple[PodView, ...] = ()
+    finished: Literal["", "complete", "failed"] = ""
+    finished_reason: str = ""
+    refused: str = ""
+    deleting: bool = False
+    parked: bool = False
+    desired_pods: int = 1
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who holds a part of a startd: principal as the negotiator accounts it, cores, since when, which job."""
+
+    principal: Principal
+    cpu_milli: int
+    since: float
+    job: str = ""
+    schedd: str = ""
+
+
+class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One startd of ours in a collector; its partitionable slot and dynamic slots counted once.
+
+    name: the partitionable slot's Name. leaving: takes no new work (our order, drained, retiring, past RetireAt).
+    size, free: whole machine and what is unclaimed. unclaimed_since: epoch seconds since nothing is claimed, None
+    while something is. attributes: static ones for the predicted slot ad (MA6), sorted (name, ClassAd text).
+    probe_ok: what the member's probe script said; None when there is none. seen_at: LastHeardFrom.
+    """
+
+    name: str
+    pool: str
+    placement_id: str
+    member: str
+    node_group: str
+    pod: str
+    size: Resources
+    free: Resources
+    seen_at: float
+    claims: tuple[Claim, ...] = ()
+    leaving: bool = False
+    unclaimed_since: float | None = None
+    started_at: float = 0.0
+    end_at: float | None = None
+    retire_at: float | None = None
+    probe_ok: bool | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A pool's collector as last seen: our startds there. seen_at: last complete answer, None before the first."""
+
+    name: str
+    seen_at: float | None = None
+    error: str = ""
+    slots: tuple[SlotView, ...] = ()
