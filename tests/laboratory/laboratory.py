@@ -1,0 +1,58 @@
+"""One session of the laboratory: makes control planes, nodes, pools and pod runners, and ends them all in the right order."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from tests.laboratory.controlplane import ControlPlane
+from tests.laboratory.places import LaboratoryError
+from tests.laboratory.session import Session
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Stoppable(Protocol):
+    """What the laboratory makes."""
+
+    def stop(self) -> None:
+        """Ends it; twice is harmless."""
+
+
+class Laboratory:
+    """A context manager; everything that it made is gone when it closes. Several may run on one machine."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.folder = self.session.folder
+        self._made: list[Stoppable] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def control_plane(self, name: str, *, kwok: bool = True) -> ControlPlane:
+        """A running control plane; ready in 3-5 s."""
+        return self.control_planes(name, kwok=kwok)[name]
+
+    def control_planes(self, *names: str, kwok: bool = True) -> dict[str, ControlPlane]:
+        """Several at once: three take hardly longer than one."""
+        planes = {name: ControlPlane(self.session, name, kwok=kwok) for name in names}
+        for plane in planes.values():
+            self._made.append(plane)
+            plane.start()
+        with ThreadPoolExecutor(len(planes)) as threads:
+            list(threads.map(ControlPlane.wait_ready, planes.values()))
+        return planes
+
+    def stop(self) -> None:
+        """Ends everything, the last made first."""
+        for thing in reversed(self._made):
+            with contextlib.suppress(OSError, LaboratoryError):
+                thing.stop()
+        self._made.clear()
+        self.session.close()
