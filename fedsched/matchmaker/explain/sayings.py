@@ -1,0 +1,206 @@
+"""What to say for each cause: a clause with its numbers and one next action; no arithmetic and no choosing here.
+
+A clause is a head and parts after `|`. `{field}` is filled from the reason; a part whose field is empty is left out, so
+that no reason, however bare, gives a broken sentence. `{of}` is " of memory" where the unit does
+not tell what is counted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fedsched.matchmaker.reasons import Cause
+
+
+class Saying(NamedTuple):
+    """A clause ("the quota of m1 is full") and the imperative that helps ("ask its admin for more")."""
+
+    clause: str
+    action: str
+
+
+SAYINGS: dict[Cause, Saying] = {
+    # never
+    Cause.REQUIREMENTS: Saying(
+        "no slot of {where} would satisfy the job's Requirements | {what} | needed {need} | found {have}",
+        "relax that clause, or join a member whose slots satisfy it",
+    ),
+    Cause.NODE_TOO_SMALL: Saying(
+        "even an empty node of {where} is too small | the job needs {need}{of} | the node has {have}{of}",
+        "ask for less in the job, or join a member with larger nodes",
+    ),
+    Cause.FORM_REFUSED: Saying(
+        "{who} allows no form that could carry it | {what}",
+        "allow startd-job under `forms` in clusters/{member}.toml",
+    ),
+    Cause.PRINCIPAL_REFUSED: Saying(
+        "{who} does not admit the principal | {what} | it admits {have}",
+        "add the principal under `principals` in clusters/{member}.toml, with the site's consent",
+    ),
+    Cause.IMAGE_REFUSED: Saying(
+        "{who} does not admit the image | {what} | it admits {have}",
+        "add the image under `images` in clusters/{member}.toml, or use an admitted one",
+    ),
+    Cause.TOO_LONG: Saying(
+        "the job outlives every startd of {where} | it needs {need} | a startd lives {have}",
+        "set a shorter AllowedJobDuration in the job, or raise `max_lifetime` in clusters/{member}.toml",
+    ),
+    Cause.NO_NODE_GROUPS: Saying(
+        "{who} has no node that fedsched may use | {what}",
+        "look at `fedsched clusters` and declare node groups in clusters/{member}.toml",
+    ),
+    Cause.EXPRESSION_REFUSED: Saying(
+        "the job's expressions are refused before they are read | {what} | {need} allowed | {have} found",
+        "simplify the job's requirements and rank",
+    ),
+    Cause.ADMISSION_REFUSED: Saying(
+        "the admission of {where} refused this shape before | {what} | asked {need} | allowed {have}",
+        "ask the site's admin about that rule, or ask for a shape that it allows",
+    ),
+    # not while somebody says so
+    Cause.CORDONED: Saying("{who} is cordoned | {what}", "run `fedsched uncordon {member}` when that is over"),
+    Cause.NODES_CORDONED: Saying(
+        "every node of {where} is cordoned by the site | {have} of {need} usable",
+        "wait until the site uncordons them, or ask its admin",
+    ),
+    Cause.OBSERVE_ONLY: Saying(
+        "{who} is only observed", 'set `mode = "trial(2)"` in clusters/{member}.toml when the site agrees'
+    ),
+    Cause.PAUSED: Saying("placing on {where} is paused | {what}", "run `fedsched resume {member_or_all}`"),
+    Cause.DENIED: Saying("the principal or its schedd is denied | {what}", "run `fedsched allow PATTERN` to lift it"),
+    Cause.DRAINING: Saying(
+        "{who} is being drained | {what}", "run `fedsched uncordon {member}` to take it into use again"
+    ),
+    # not now
+    Cause.NO_ROOM: Saying(
+        "no node of {where} has room now | {need}{of} needed on one node | the best has {have}{of}",
+        "wait until running work ends, or join another member",
+    ),
+    Cause.QUOTA_FULL: Saying(
+        "the quota of {where} is full | {what} | {need} needed | {have} left",
+        "ask the admin of {member} for a larger ResourceQuota, or wait",
+    ),
+    Cause.CEILING_REACHED: Saying(
+        "the ceiling of {where} is reached | {need}{of} more needed | {have}{of} left",
+        "raise `ceiling` in clusters/{member}.toml, or wait",
+    ),
+    Cause.TRIAL_FULL: Saying(
+        "{who} is on trial and full | {need} wanted | {have} allowed",
+        'set `mode = "on"` in clusters/{member}.toml when the trial has convinced you',
+    ),
+    Cause.LEAVE_FREE: Saying(
+        "what is free on {where} is reserved for its owner | {need}{of} needed | {have}{of} above the reserve",
+        "wait, or lower `leave_free` in clusters/{member}.toml",
+    ),
+    Cause.RAMP: Saying(
+        "growth is stepwise and this step is used up | {need} wanted | {have} allowed now",
+        "wait for the next step, or raise `first` or `max_starts` in the policy",
+    ),
+    Cause.TRUST: Saying(
+        "its principal has not yet claimed enough of what was started for it | {need} wanted | {have} allowed now",
+        "wait until the first startds are claimed, and look at `fedsched clusters` if they stay unclaimed",
+    ),
+    Cause.PROBING: Saying(
+        "one probe startd is out to learn what slots of {where} offer | {what}", "wait for the probe to be seen"
+    ),
+    Cause.MEMBER_SILENT: Saying(
+        "{who} does not answer | {what} | silent for {have} | {need} tolerated",
+        "check the network to {member} with `fedsched clusters`",
+    ),
+    Cause.MEMBER_LOST: Saying(
+        "{who} is given up for lost | silent for {have} | {need} tolerated",
+        "restore it, or run `fedsched unjoin {member} --forget`",
+    ),
+    Cause.CREDENTIAL: Saying(
+        "{who} refuses our credential | {what}", "run `fedsched rotate {member}` or join it again"
+    ),
+    Cause.FROZEN: Saying(
+        "nothing moves because most members fell silent together | {have} silent | of {need} members",
+        "check the hub's own network first",
+    ),
+    Cause.STALE: Saying(
+        "what is known of {where} is too old to act on | {have} old | {need} allowed",
+        "check that `fedsched serve` runs and that {member} answers",
+    ),
+    Cause.BUDGET: Saying(
+        "the budget of {where} is spent for the moment | {what} | {need} wanted | {have} allowed",
+        "wait, or raise `budgets` in clusters/{member}.toml",
+    ),
+    Cause.BACKING_OFF: Saying(
+        "placements on {where} failed lately, so it rests | {what} | {need} failures | {have} to go",
+        "run `fedsched clusters` and mend the failure that it names",
+    ),
+    Cause.SCHEDD_STALE: Saying(
+        "its schedd has not answered lately | {what} | {have} ago | {need} allowed",
+        "check the schedd and the hub's way to it",
+    ),
+    Cause.GROUP_LIMIT: Saying(
+        "the accounting group is at its limit | {what} | {need}{of} more wanted | {have}{of} left",
+        "wait, or raise the group's limit in the policy",
+    ),
+    Cause.SUPPLY_ON_ITS_WAY: Saying(
+        "startds for it are on their way | {have} | {need} needed", "wait for them to join the pool"
+    ),
+    Cause.LEAKED: Saying(
+        "others keep claiming the startds that were started for it | {have} so | {need} tolerated",
+        "compare the pool's negotiator settings with the policy",
+    ),
+    Cause.NOT_MATERIALISED: Saying(
+        "these jobs are announced by a job factory and do not exist yet | {have}", "wait for the schedd to make them"
+    ),
+    # why something was done
+    Cause.DEMAND: Saying("it was placed for unmet demand | {need} wanted | {have} provided for", "nothing to do"),
+    Cause.PROBE: Saying("it is the one probe of {where} | {what}", "wait for its slot to be seen"),
+    Cause.IDLE: Saying("nobody claimed it on {where} | for {have} | {need} allowed", "nothing to do, it leaves"),
+    Cause.DEMAND_GONE: Saying(
+        "its demand is gone | {have} jobs left | {need} would be needed", "nothing to do, it is withdrawn"
+    ),
+    Cause.EXPIRED: Saying("it is past its expiry on {where} | {have} old | {need} allowed", "nothing to do, it goes"),
+    Cause.RETIRED: Saying(
+        "it reached the end of its life on {where} | {have} old | {need} allowed", "nothing to do, it goes"
+    ),
+    Cause.OWNER: Saying(
+        "a pod of the site's own needs the node at {where} | {what} | it asks {need}{of} | {have}{of} free",
+        "nothing to do, the owner comes first",
+    ),
+    Cause.ORDERED: Saying("a person ordered it for {where} | {what}", "look at the order with `fedsched clusters`"),
+    Cause.FINISHED: Saying("it finished on {where} | {what}", "nothing to do, its object is cleared"),
+    Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),
+    Cause.SUPERSEDED: Saying(
+        "a newer fedsched stands at {where} | epoch {have} | ours is {need}",
+        "stop this one, or find out who started the other",
+    ),
+    # why a placement failed
+    Cause.IMAGE_PULL: Saying(
+        "{who} could not pull the image | {what}",
+        "check the image's name and the pull secret in clusters/{member}.toml",
+    ),
+    Cause.POD_REFUSED: Saying(
+        "the admission of {where} refuses the pod | {what} | asked {need} | allowed {have}",
+        "show that message to the site's admin",
+    ),
+    Cause.PENDING_TOO_LONG: Saying(
+        "its pod stayed pending on {where} | {what} | for {have} | {need} allowed",
+        "look at the pods in our namespace at {member}: `kubectl describe pod`",
+    ),
+    Cause.NEVER_JOINED: Saying(
+        "its pod ran on {where} but its slot never reached the collector | {what} | waited {have} | {need} allowed",
+        "check token and way out: `kubectl logs` of the pod, then `fedsched flock-config --check`",
+    ),
+    Cause.PROBE_FAILED: Saying(
+        "the member's own probe script said no on {where} | {what}", "mend what the probe tests, or the probe"
+    ),
+    Cause.CRASHED: Saying(
+        "the startd ended with an error on {where} | {what} | exit code {have}", "read `kubectl logs` of the pod"
+    ),
+    Cause.POD_LOST: Saying(
+        "its pod was killed or its node went away at {where} | {what}", "nothing to do, the demand is placed again"
+    ),
+    Cause.WRITE_REFUSED: Saying(
+        "{who} refused our write | {what}", "run `fedsched join {member}` again to check the rights"
+    ),
+    Cause.FOREIGN_OBJECT: Saying(
+        "the name is taken at {where} by an object that is not ours | {what}",
+        "ask the site's admin whose it is; fedsched leaves it alone",
+    ),
+}
