@@ -1,0 +1,54 @@
+"""What the loop asks of a world and of a clock; no world lives here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fedsched.matchmaker.model import Change, Observation, Outcome
+
+
+class Unreachable(Exception):  # noqa: N818 - a fact of a member, not an error of ours
+    """A member that did not answer; its claim is tried again before the first act there."""
+
+
+class Fenced(Exception):  # noqa: N818 - a state that ends us, not an error of ours
+    """A higher epoch stands at a member: another fedsched took over and this one must not write again (FA5)."""
+
+
+class World(Protocol):
+    """One federation, live or simulated; whatever is risky about acting on it is the loop's business."""
+
+    def observe(self, at: float) -> Observation:
+        """What each poller last stored, with its age; returns at once."""
+        ...
+
+    def act(self, change: Change) -> Outcome:
+        """One change to one object; blocks at most the lane of its member or pool. Never raises for what a peer says."""
+        ...
+
+    def claim(self, member: str, epoch: int) -> int:
+        """Raise the fence of one member to `epoch` and remember it for later acts there; returns what stands there now.
+
+        Called in the member's lane once, before the first act. Raises Unreachable when the member does not answer.
+        """
+        ...
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until something changed that deserves an early cycle (True) or until the timeout, in seconds (False)."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as the loop reads it: virtual in a simulation."""
+
+    def now(self) -> float:
+        """Epoch seconds, for what is recorded."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, for intervals."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass, in seconds."""
+        ...
