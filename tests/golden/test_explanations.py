@@ -1,4 +1,4 @@
-"""What `explain` says of a whole class: the first line is one sentence with one action, every idle job is accounted for."""
+"""What `explain` says of a class: the first line is one sentence with one action, then each member."""
 
 from __future__ import annotations
 

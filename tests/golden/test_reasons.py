@@ -22,8 +22,10 @@ NUMBERS = {
     Cause.RAMP: ("", "200 startds", "4 startds"),
     Cause.MEMBER_SILENT: ("timeout", "60 s", "85 s"),
     Cause.SCHEDD_STALE: ("ce1.site", "2 min", "5 min"),
-    Cause.IMAGE_PULL: ("ErrImagePull: not found", "", ""),
-    Cause.CRASHED: ("StartLog: cannot bind", "", "4"),
+    Cause.CORDONED: ("cordon", "", "broken fan"),
+    Cause.DENIED: ("*@evil", "", "mining"),
+    Cause.IMAGE_PULL: ("fs-m1-7-x2b4c", "", "ErrImagePull: not found"),
+    Cause.CRASHED: ("fs-m1-7", "", "exit code 4"),
     Cause.SUPERSEDED: ("", "17", "18"),
 }
 

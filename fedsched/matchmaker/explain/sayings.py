@@ -30,15 +30,15 @@ SAYINGS: dict[Cause, Saying] = {
         "ask for less in the job, or join a member with larger nodes",
     ),
     Cause.FORM_REFUSED: Saying(
-        "{who} allows no form that could carry it | {what}",
+        "{who} allows no form that could carry it | {what} wanted: {need} | allowed: {have}",
         "allow startd-job under `forms` in clusters/{member}.toml",
     ),
     Cause.PRINCIPAL_REFUSED: Saying(
-        "{who} does not admit the principal | {what} | it admits {have}",
+        "{who} does not admit the principal | {need} | it admits {have}",
         "add the principal under `principals` in clusters/{member}.toml, with the site's consent",
     ),
     Cause.IMAGE_REFUSED: Saying(
-        "{who} does not admit the image | {what} | it admits {have}",
+        "{who} does not admit the image | {need} | it admits {have}",
         "add the image under `images` in clusters/{member}.toml, or use an admitted one",
     ),
     Cause.TOO_LONG: Saying(
@@ -50,7 +50,7 @@ SAYINGS: dict[Cause, Saying] = {
         "look at `fedsched clusters` and declare node groups in clusters/{member}.toml",
     ),
     Cause.EXPRESSION_REFUSED: Saying(
-        "the job's expressions are refused before they are read | {what} | {need} allowed | {have} found",
+        "the job's expressions are refused before they are read | in {what} | {have} | {need} allowed",
         "simplify the job's requirements and rank",
     ),
     Cause.ADMISSION_REFUSED: Saying(
@@ -58,18 +58,21 @@ SAYINGS: dict[Cause, Saying] = {
         "ask the site's admin about that rule, or ask for a shape that it allows",
     ),
     # not while somebody says so
-    Cause.CORDONED: Saying("{who} is cordoned | {what}", "run `fedsched uncordon {member}` when that is over"),
+    Cause.CORDONED: Saying("{who} is cordoned | {have}", "run `fedsched uncordon {member}` when that is over"),
     Cause.NODES_CORDONED: Saying(
-        "every node of {where} is cordoned by the site | {have} of {need} usable",
+        "every node of {where} is cordoned by the site | {have} usable | {need} needed",
         "wait until the site uncordons them, or ask its admin",
     ),
     Cause.OBSERVE_ONLY: Saying(
         "{who} is only observed", 'set `mode = "trial(2)"` in clusters/{member}.toml when the site agrees'
     ),
-    Cause.PAUSED: Saying("placing on {where} is paused | {what}", "run `fedsched resume {member_or_all}`"),
-    Cause.DENIED: Saying("the principal or its schedd is denied | {what}", "run `fedsched allow PATTERN` to lift it"),
+    Cause.PAUSED: Saying("placing on {where} is paused | {have}", "run `fedsched resume {member_or_all}`"),
+    Cause.DENIED: Saying(
+        "the principal or its schedd is denied | {have} | by the pattern {what}",
+        "run `fedsched allow {what_or_pattern}` to lift it",
+    ),
     Cause.DRAINING: Saying(
-        "{who} is being drained | {what}", "run `fedsched uncordon {member}` to take it into use again"
+        "{who} is being drained | {have}", "run `fedsched uncordon {member}` to take it into use again"
     ),
     # not now
     Cause.NO_ROOM: Saying(
@@ -172,35 +175,37 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     # why a placement failed
     Cause.IMAGE_PULL: Saying(
-        "{who} could not pull the image | {what}",
+        "{who} could not pull the image | {have} | pod {what}",
         "check the image's name and the pull secret in clusters/{member}.toml",
     ),
     Cause.POD_REFUSED: Saying(
-        "the admission of {where} refuses the pod | {what} | asked {need} | allowed {have}",
+        "the admission of {where} refuses the pod | {have} | of {what}",
         "show that message to the site's admin",
     ),
     Cause.PENDING_TOO_LONG: Saying(
-        "its pod stayed pending on {where} | {what} | for {have} | {need} allowed",
+        "its pod stayed pending on {where} | for {have} | {need} allowed | {what}",
         "look at the pods in our namespace at {member}: `kubectl describe pod`",
     ),
     Cause.NEVER_JOINED: Saying(
-        "its pod ran on {where} but its slot never reached the collector | {what} | waited {have} | {need} allowed",
+        "its pod ran on {where} but its slot never reached the collector | waited {have} | {need} allowed | {what}",
         "check token and way out: `kubectl logs` of the pod, then `fedsched flock-config --check`",
     ),
     Cause.PROBE_FAILED: Saying(
-        "the member's own probe script said no on {where} | {what}", "mend what the probe tests, or the probe"
+        "the member's own probe script refused it on {where} | {have} | {what}",
+        "mend what the probe tests, or the probe",
     ),
     Cause.CRASHED: Saying(
-        "the startd ended with an error on {where} | {what} | exit code {have}", "read `kubectl logs` of the pod"
+        "the startd ended with an error on {where} | {have} | {what}", "read `kubectl logs` of the pod"
     ),
     Cause.POD_LOST: Saying(
-        "its pod was killed or its node went away at {where} | {what}", "nothing to do, the demand is placed again"
+        "its pod was killed or its node went away at {where} | {have} | {what}",
+        "nothing to do, the demand is placed again",
     ),
     Cause.WRITE_REFUSED: Saying(
-        "{who} refused our write | {what}", "run `fedsched join {member}` again to check the rights"
+        "{who} refused our write | {have} | {what}", "run `fedsched join {member}` again to check the rights"
     ),
     Cause.FOREIGN_OBJECT: Saying(
-        "the name is taken at {where} by an object that is not ours | {what}",
+        "the name is taken at {where} by an object that is not ours | {what} | {have}",
         "ask the site's admin whose it is; fedsched leaves it alone",
     ),
 }

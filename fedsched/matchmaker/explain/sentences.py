@@ -63,6 +63,7 @@ def _fill(template: str, reason: Reason) -> str:
         "who": f"member {place(reason)}" if reason.member else "every member",
         "of": _OF.get(reason.what, ""),
         "member": _clean(reason.member) or "NAME",
+        "what_or_pattern": _clean(reason.what) or "PATTERN",
         "member_or_all": _clean(reason.member) or "--all",
     }
 
