@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.places import LaboratoryError
+from tests.laboratory.pool import Pool
 from tests.laboratory.session import Session
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class Laboratory:
         with ThreadPoolExecutor(len(planes)) as threads:
             list(threads.map(ControlPlane.wait_ready, planes.values()))
         return planes
+
+    def pool(self, name: str, **options: Any) -> Pool:
+        """A running pool; `options` as `Pool` takes them: daemons, flock_to, rights_for, config. Ready in 3 s."""
+        made = Pool(self.session, name, **options)
+        self._made.append(made)
+        return made
 
     def stop(self) -> None:
         """Ends everything, the last made first."""
