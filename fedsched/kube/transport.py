@@ -304,16 +304,18 @@ def _skew(date: str, local: float, before: float) -> float:
 def failed(error: Exception, what: str, limit_s: float, deadline: Deadline) -> TransportError:
     """The typed failure behind an exception of the HTTP library; its own text is not repeated (it may name secrets)."""
     cause: BaseException | None = error.reason if isinstance(error, MaxRetryError) else error
-    if deadline.expired or isinstance(cause, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
+    if deadline.expired:
         return TransportError("timeout", f"{what}: no answer within {limit_s:g} s")
     if isinstance(cause, NameResolutionError):
         return TransportError("refused", f"{what}: the server's name does not resolve")
+    if isinstance(cause, (NewConnectionError, ConnectionRefusedError)):  # to urllib3 a kind of timeout: asked first
+        return TransportError("refused", f"{what}: connection refused")
+    if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
+        return TransportError("timeout", f"{what}: no answer within {limit_s:g} s")
     if isinstance(cause, ProxyError):
         return TransportError("refused", f"{what}: the proxy does not let us through")
     if isinstance(cause, (SSLError, ssl.SSLError)):
         return TransportError("error", f"{what}: TLS failed: {_tls_words(cause)}")
-    if isinstance(cause, (NewConnectionError, ConnectionRefusedError)):
-        return TransportError("refused", f"{what}: connection refused")
     return TransportError("error", f"{what}: the connection broke ({type(cause).__name__})")
 
 
