@@ -304,19 +304,22 @@ def _skew(date: str, local: float, before: float) -> float:
 def failed(error: Exception, what: str, limit_s: float, deadline: Deadline) -> TransportError:
     """The typed failure behind an exception of the HTTP library; its own text is not repeated (it may name secrets)."""
     cause: BaseException | None = error.reason if isinstance(error, MaxRetryError) else error
-    if deadline.expired:
-        return TransportError("timeout", f"{what}: no answer within {limit_s:g} s")
-    if isinstance(cause, NameResolutionError):
-        return TransportError("refused", f"{what}: the server's name does not resolve")
-    if isinstance(cause, (NewConnectionError, ConnectionRefusedError)):  # to urllib3 a kind of timeout: asked first
-        return TransportError("refused", f"{what}: connection refused")
-    if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
-        return TransportError("timeout", f"{what}: no answer within {limit_s:g} s")
-    if isinstance(cause, ProxyError):
-        return TransportError("refused", f"{what}: the proxy does not let us through")
-    if isinstance(cause, (SSLError, ssl.SSLError)):
+    if isinstance(cause, (SSLError, ssl.SSLError)) and not deadline.expired:
         return TransportError("error", f"{what}: TLS failed: {_tls_words(cause)}")
-    return TransportError("error", f"{what}: the connection broke ({type(cause).__name__})")
+    kind: type[BaseException] = TimeoutError if deadline.expired else type(cause)
+    for kinds, contact, words in _FAILURES:
+        if issubclass(kind, kinds):
+            return TransportError(contact, f"{what}: " + words.format(limit_s=limit_s))
+    return TransportError("error", f"{what}: the connection broke ({kind.__name__})")
+
+
+_FAILURES: tuple[tuple[tuple[type[BaseException], ...], Contact, str], ...] = (
+    ((NameResolutionError,), "refused", "the server's name does not resolve"),
+    ((NewConnectionError, ConnectionRefusedError), "refused", "connection refused"),  # to urllib3 a kind of timeout
+    ((ConnectTimeoutError, ReadTimeoutError, TimeoutError), "timeout", "no answer within {limit_s:g} s"),
+    ((ProxyError,), "refused", "the proxy does not let us through"),
+)
+"""First that applies wins."""
 
 
 def _tls_words(error: Exception) -> str:
