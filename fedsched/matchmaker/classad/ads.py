@@ -1,0 +1,115 @@
+"""ClassAds made from (name, text) pairs: each text passes the gate, and together they may not grow without end."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import Any, TypeAlias
+
+from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads
+
+# htcondor2 registers stringListMember and its kin with the ClassAd library: it must be imported first.
+import htcondor2  # isort: skip  # noqa: F401
+import classad2  # isort: skip
+
+Reads: TypeAlias = dict[str, list[tuple[str, int]]]
+
+MAX_EXPANDED = 1 << 20
+"""Most bytes of text that one attribute may stand for once all attributes that it reads are written out."""
+
+
+class Ad:
+    """One side of a match. Attribute names are case-insensitive; the last of two equal names counts.
+
+    at: epoch seconds that `time()` and CurrentTime mean, None when they are bound later by a match.
+    Refused when an attribute does not pass the gate or stands for too much.
+    """
+
+    __slots__ = ("_ad", "_texts")
+
+    def __init__(self, attributes: Iterable[tuple[str, str]], at: float | None = None) -> None:
+        self._texts = {name.lower(): (name, text) for name, text in attributes}
+        _check_growth({key: text for key, (_, text) in self._texts.items()})
+        self._ad = classad2.ClassAd()
+        for name, text in self._texts.values():
+            self._ad[name] = tree(text, name)
+        if at is not None:
+            self.bind(at)
+
+    def text(self, name: str) -> str | None:
+        """The expression behind an attribute as it was given; None when there is none."""
+        found = self._texts.get(name.lower())
+        return None if found is None else found[1]
+
+    def bind(self, at: float) -> classad2.ClassAd:
+        """The library's ad, with the time set to `at` (whole epoch seconds, as time() gives)."""
+        self._ad[NOW] = int(at)
+        return self._ad
+
+    @property
+    def library_ad(self) -> Any:
+        """The ad as the library has it."""
+        return self._ad
+
+
+def tree(text: str, name: str = "") -> classad2.ExprTree:
+    """The parsed expression; Refused when the gate or the parser says no. `name` is only for the message."""
+    where = f"{name}: " if name else ""
+    try:
+        return classad2.ExprTree(bound(text))
+    except Refused as no:
+        raise Refused(f"{where}{no}") from None
+    except (classad2.ClassAdException, AssertionError, ValueError) as broken:
+        raise Refused(f"{where}not a ClassAd expression") from broken
+
+
+def _check_growth(texts: dict[str, str]) -> None:
+    """Attributes that read each other double with every step: a few lines can stand for terabytes.
+
+    What a text reads is counted whichever ad it names: the other ad may refer back. Texts that the gate refuses are
+    refused when the ad is made; here they read nothing.
+    """
+    read = {name: _reads(text, texts) for name, text in texts.items()}
+    lengths = {name: len(text) for name, text in texts.items()}
+    sizes: dict[str, int] = {}
+    for name in texts:
+        _expand(name, lengths, read, sizes)
+    walkers = {name for name, text in texts.items() if read[name] and calls_contexts(text)}
+    for name in walkers:
+        if _reached(name, read) & walkers:
+            raise Refused(f"{name}: evaluates in each context what does so again")
+
+
+def _reads(text: str, names: Container[str]) -> list[tuple[str, int]]:
+    try:
+        return [(name, times) for name, times in reads(text) if name in names]
+    except Refused:
+        return []
+
+
+def _expand(name: str, lengths: dict[str, int], read: Reads, sizes: dict[str, int]) -> None:
+    """Sets sizes[name]: the bytes it stands for. No recursion in Python; a cycle counts once (the library ends it)."""
+    stack = [(name, False)]
+    on_path: set[str] = set()
+    while stack:
+        key, done = stack.pop()
+        if done:
+            on_path.discard(key)
+            sizes[key] = lengths[key] + sum(times * sizes.get(other, 0) for other, times in read[key])
+            if sizes[key] > MAX_EXPANDED:
+                raise Refused(f"{key}: stands for more than {MAX_EXPANDED >> 20} MiB once written out")
+        elif key not in sizes and key not in on_path:
+            on_path.add(key)
+            stack.append((key, True))
+            stack += [(other, False) for other, _ in read[key]]
+
+
+def _reached(name: str, read: Reads) -> set[str]:
+    """Attributes that evaluating `name` may evaluate; itself only by a cycle."""
+    seen: set[str] = set()
+    queue = [other for other, _ in read[name]]
+    while queue:
+        key = queue.pop()
+        if key not in seen:
+            seen.add(key)
+            queue += [other for other, _ in read[key]]
+    return seen
