@@ -84,53 +84,53 @@ SAYINGS: dict[Cause, Saying] = {
         "ask the admin of {member} for a larger ResourceQuota, or wait",
     ),
     Cause.CEILING_REACHED: Saying(
-        "the ceiling of {where} is reached | {need}{of} more needed | {have}{of} left",
+        "the ceiling of {where} is reached | {need}{of} would be held | {have}{of} allowed",
         "raise `ceiling` in clusters/{member}.toml, or wait",
     ),
     Cause.TRIAL_FULL: Saying(
-        "{who} is on trial and full | {need} wanted | {have} allowed",
+        "{who} is on trial and full | {need} {what} wanted | {have} allowed",
         'set `mode = "on"` in clusters/{member}.toml when the trial has convinced you',
     ),
     Cause.LEAVE_FREE: Saying(
-        "what is free on {where} is reserved for its owner | {need}{of} needed | {have}{of} above the reserve",
+        "what is free on {where} is reserved for its owner | {need}{of} needed | {have}{of} free in all",
         "wait, or lower `leave_free` in clusters/{member}.toml",
     ),
     Cause.RAMP: Saying(
-        "growth is stepwise and this step is used up | {need} wanted | {have} allowed now",
+        "growth is stepwise and this step is used up | {need} wanted | {have} allowed",
         "wait for the next step, or raise `first` or `max_starts` in the policy",
     ),
     Cause.TRUST: Saying(
-        "its principal has not yet claimed enough of what was started for it | {need} wanted | {have} allowed now",
+        "its principal has first to claim what was started for it | {have} | {need}",
         "wait until the first startds are claimed, and look at `fedsched clusters` if they stay unclaimed",
     ),
     Cause.PROBING: Saying(
-        "one probe startd is out to learn what slots of {where} offer | {what}", "wait for the probe to be seen"
+        "one probe startd is out to learn what slots of {where} offer | {need} {have}", "wait for the probe to be seen"
     ),
     Cause.MEMBER_SILENT: Saying(
-        "{who} does not answer | {what} | silent for {have} | {need} tolerated",
+        "{who} does not answer | {what} {have} | {need} needed",
         "check the network to {member} with `fedsched clusters`",
     ),
     Cause.MEMBER_LOST: Saying(
-        "{who} is given up for lost | silent for {have} | {need} tolerated",
+        "{who} is given up for lost | {what} {have} | {need} needed",
         "restore it, or run `fedsched unjoin {member} --forget`",
     ),
     Cause.CREDENTIAL: Saying(
-        "{who} refuses our credential | {what}", "run `fedsched rotate {member}` or join it again"
+        "{who} refuses our credential | {have}", "run `fedsched rotate {member}` or join it again"
     ),
     Cause.FROZEN: Saying(
-        "nothing moves because most members fell silent together | {have} silent | of {need} members",
+        "nothing moves because most members fell silent together | {have} {what} | {need} needed",
         "check the hub's own network first",
     ),
     Cause.STALE: Saying(
-        "what is known of {where} is too old to act on | {have} old | {need} allowed",
+        "what is known of {where} is too old to act on | {what} {have} | {need} needed",
         "check that `fedsched serve` runs and that {member} answers",
     ),
     Cause.BUDGET: Saying(
-        "the budget of {where} is spent for the moment | {what} | {need} wanted | {have} allowed",
+        "the budget of {where} is spent for the moment | {what} {have} | {need} allowed",
         "wait, or raise `budgets` in clusters/{member}.toml",
     ),
     Cause.BACKING_OFF: Saying(
-        "placements on {where} failed lately, so it rests | {what} | {need} failures | {have} to go",
+        "placements on {where} failed lately, so it rests | {have} | {need}",
         "run `fedsched clusters` and mend the failure that it names",
     ),
     Cause.SCHEDD_STALE: Saying(
@@ -155,19 +155,19 @@ SAYINGS: dict[Cause, Saying] = {
     Cause.DEMAND: Saying("it was placed for unmet demand | {need} wanted | {have} provided for", "nothing to do"),
     Cause.PROBE: Saying("it is the one probe of {where} | {what}", "wait for its slot to be seen"),
     Cause.IDLE: Saying("nobody claimed it on {where} | for {have} | {need} allowed", "nothing to do, it leaves"),
-    Cause.DEMAND_GONE: Saying(
-        "its demand is gone | {have} jobs left | {need} would be needed", "nothing to do, it is withdrawn"
-    ),
-    Cause.EXPIRED: Saying("it is past its expiry on {where} | {have} old | {need} allowed", "nothing to do, it goes"),
+    Cause.DEMAND_GONE: Saying("its demand is gone | {have} | {need} needed", "nothing to do, it is withdrawn"),
+    Cause.EXPIRED: Saying("it is past its expiry on {where} | {have} | {need} allowed", "nothing to do, it goes"),
     Cause.RETIRED: Saying(
-        "it reached the end of its life on {where} | {have} old | {need} allowed", "nothing to do, it goes"
+        "it reached the end of its life on {where} | {have} | {need} allowed", "nothing to do, it goes"
     ),
     Cause.OWNER: Saying(
-        "a pod of the site's own needs the node at {where} | {what} | it asks {need}{of} | {have}{of} free",
+        "a pod of the site's own needs the node at {where} | {what} | it asks {need} | {have}",
         "nothing to do, the owner comes first",
     ),
-    Cause.ORDERED: Saying("a person ordered it for {where} | {what}", "look at the order with `fedsched clusters`"),
-    Cause.FINISHED: Saying("it finished on {where} | {what}", "nothing to do, its object is cleared"),
+    Cause.ORDERED: Saying(
+        "a person ordered it for {where} | {what} | {have}", "look at the order with `fedsched clusters`"
+    ),
+    Cause.FINISHED: Saying("it finished on {where} | {have}", "nothing to do, its object is cleared"),
     Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),
     Cause.SUPERSEDED: Saying(
         "a newer fedsched stands at {where} | epoch {have} | ours is {need}",

@@ -1,0 +1,124 @@
+"""What a simulated federation consists of, as frozen values; how it behaves lives beside this file.
+
+All times ending in `_at` are seconds after the scenario's beginning, all others durations in seconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.model import MemberTerms, Principal, Taint
+from fedsched.matchmaker.resources import Resources
+
+
+USUAL = (
+    '(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && (TARGET.Disk >= RequestDisk) && '
+    "(TARGET.Memory >= RequestMemory) && TARGET.HasFileTransfer"
+)
+"""Requirements that condor_submit writes into every vanilla job."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """From `begin_at` (included) to `end_at` (not included)."""
+
+    begin_at: float
+    end_at: float
+
+    def holds(self, at: float) -> bool:
+        """Whether `at` lies in it."""
+        return self.begin_at <= at < self.end_at
+
+
+class SimNodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Nodes alike. busy: what other people's pods hold on each node. attributes: (name, ClassAd text) that labels tell.
+
+    slot_attributes: what a real slot there says besides (a probe's findings); the matchmaker learns them from the slot.
+    """
+
+    name: str
+    nodes: int
+    size: Resources
+    busy: Resources = Resources()
+    attributes: tuple[tuple[str, str], ...] = ()
+    slot_attributes: tuple[tuple[str, str], ...] = ()
+    taints: tuple[Taint, ...] = ()
+    gpu_resource: str = ""
+
+
+class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Pods of the site's own that arrive and go away again (OW2)."""
+
+    at: float
+    node_group: str
+    count: int
+    request: Resources
+    lasts_s: float
+
+
+class Faults(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What goes wrong at one member; probabilities are per event, drawn from the scenario's seed.
+
+    silent: it answers nothing, its pods go on. lost_answer: a write happens and its answer is lost. timeout: a write
+    does not happen and times out. refused: a write is refused by a policy. no_image, no_join: the pod never starts; it
+    runs and its slot never comes. losses: (at, pods) killed hard, their ads and claims stay behind.
+    """
+
+    silent: tuple[Window, ...] = ()
+    lost_answer: float = 0.0
+    timeout: float = 0.0
+    refused: float = 0.0
+    no_image: float = 0.0
+    no_join: float = 0.0
+    losses: tuple[tuple[float, int], ...] = ()
+
+
+class SimMember(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member cluster. pull_s: image pull on a node that has none. start_s: pod running until its slot is seen.
+
+    max_pods: the namespace's quota of pods, None for none.
+    """
+
+    terms: MemberTerms
+    groups: tuple[SimNodeGroup, ...]
+    pull_s: float = 40.0
+    start_s: float = 6.0
+    max_pods: int | None = None
+    owners: tuple[Owner, ...] = ()
+    faults: Faults = Faults()
+
+
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Jobs alike that one person submits: `count` of them spread evenly over `over_s`.
+
+    runs_s: how long each runs (±20 % by the seed). length_s: what the job says of its length, 0 for nothing.
+    """
+
+    at: float
+    schedd: str
+    principal: Principal
+    count: int
+    request: Resources
+    runs_s: float
+    over_s: float = 0.0
+    requirements: str = USUAL
+    attributes: tuple[tuple[str, str], ...] = ()
+    length_s: int = 0
+    priority: int = 0
+
+
+class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A whole federation and what happens to it. begins: epoch seconds of its first moment."""
+
+    members: tuple[SimMember, ...]
+    batches: tuple[Batch, ...]
+    pool: str = "target"
+    negotiator_s: float = 20.0
+    poll_s: float = 5.0
+    lease_s: float = 1200.0
+    silent_schedds: tuple[tuple[str, Window], ...] = ()
+    begins: float = 1_800_000_000.0
+
+    @property
+    def schedds(self) -> tuple[str, ...]:
+        """Names of all schedds, sorted."""
+        return tuple(sorted({batch.schedd for batch in self.batches}))
