@@ -47,7 +47,8 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
 class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member's health (FA1) and what was learnt of it; timers are anchored here and survive a restart.
 
-    good_at: last good contact. good_reads: good contacts in a row since it was not ready. refusals: shapes that its
+    good_at: last good contact. good_reads: good contacts in a row. contact_seen: time of the last contact that was
+    counted. silent_for_s: seconds of silence that we witnessed. refusals: shapes that its
     admission refused (S4): (what, reason), newest last. evictions: epoch seconds of the last evictions (FA9).
     """
 
@@ -56,6 +57,7 @@ class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     good_at: float | None = None
     good_reads: int = 0
     contact_seen: float = 0.0
+    silent_for_s: float = 0.0
     unauthorized: bool = False
     refusals: tuple[tuple[str, Reason], ...] = ()
     evictions: tuple[float, ...] = ()
@@ -108,8 +110,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     """All of it. `serial` numbers placements and only grows. `frozen_since`: FA2. Keys of the maps are sorted.
 
-    pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal".
-    zero_reads: by class key, how many good reads in a row showed no idle job of a class that had some.
+    pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal". drops: by class key, the
+    schedd's number of good reads when the class first asked for less than it has (a drop counts after two, SU7).
     """
 
     cycle: int = 0
@@ -121,5 +123,4 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     pairs: dict[str, PairMemory] = {}
     ramps: dict[str, Ramping] = {}
     trust: dict[str, Trust] = {}
-    schedd_reads: dict[str, int] = {}
     drops: dict[str, int] = {}

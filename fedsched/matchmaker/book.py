@@ -1,0 +1,300 @@
+"""The book: room, quotas and budgets of every member while one round is filled; each startd booked takes its part.
+
+Knows no classes and no principals. One member's numbers never change another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fedsched.matchmaker.health import GOOD
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Form, Held, MemberTerms, MemberView, Policy
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources, fits, lacking, show
+
+REMEMBER_REFUSAL_S = 3600.0
+"""How long a shape that a member's admission refused is not tried there again, in seconds (S4)."""
+
+
+class _Member:
+    """One member's running totals."""
+
+    def __init__(self, terms: MemberTerms, view: MemberView) -> None:
+        self.terms = terms
+        self.view = view
+        self.pods = 0
+        self.held = Resources()
+        self.in_flight = 0
+        self.pulling = 0
+        self.quota_left = {quota.name: quota.left for quota in view.quotas}
+        self.jobs_left = {quota.name: quota.jobs_left for quota in view.quotas}
+
+    def spend(self, size: Resources, count: int = 1) -> None:
+        """A pod (or `count`) that the quota's figures do not hold yet."""
+        for name, left in self.quota_left.items():
+            self.quota_left[name] = left - size.times(count)
+            jobs = self.jobs_left[name]
+            self.jobs_left[name] = None if jobs is None else jobs - count
+
+
+class _Group:
+    """One node group's room, as a histogram that shrinks."""
+
+    def __init__(self, place: Place) -> None:
+        self.bars = {room.free: room.nodes for room in place.group.rooms}
+        self.probing = False
+        self.daemonset = False
+
+    def total(self) -> Resources:
+        """Sum over nodes, for leave_free only; never for fitting (MA2)."""
+        total = Resources()
+        for free, nodes in self.bars.items():
+            total += free.times(nodes)
+        return total
+
+    def tightest(self, size: Resources) -> Resources | None:
+        """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
+        return min((free for free, nodes in self.bars.items() if nodes and fits(size, free)), default=None)
+
+    def fitting(self, size: Resources) -> int:
+        """How many nodes have room for one."""
+        return sum(nodes for free, nodes in self.bars.items() if fits(size, free))
+
+    def take(self, size: Resources) -> None:
+        bar = self.tightest(size)
+        if bar is None:
+            return
+        self.bars[bar] -= 1
+        rest = bar - size
+        self.bars[rest] = self.bars.get(rest, 0) + 1
+
+    def take_all(self, size: Resources) -> int:
+        """One on each node that has room; how many nodes that were."""
+        fitting = [(free, nodes) for free, nodes in self.bars.items() if nodes and fits(size, free)]
+        for free, nodes in fitting:
+            self.bars[free] -= nodes
+            rest = free - size
+            self.bars[rest] = self.bars.get(rest, 0) + nodes
+        return sum(nodes for _, nodes in fitting)
+
+
+class Book:
+    """Everything that a round may spend, with what is already promised taken off (S3)."""
+
+    def __init__(self, places: Iterable[Place], standing: Iterable[Standing], policy: Policy, at: float) -> None:
+        self._policy = policy
+        self._at = at
+        self._members: dict[str, _Member] = {}
+        self._groups: dict[tuple[str, str], _Group] = {}
+        for place in places:
+            self._members.setdefault(place.terms.name, _Member(place.terms, place.view))
+            self._groups[place.terms.name, place.group.name] = _Group(place)
+        for stand in standing:
+            self._reserve(stand)
+
+    def _reserve(self, stand: Standing) -> None:
+        """What a placement holds or was promised: totals always, room and quota only where nobody else counted it."""
+        held = stand.held
+        member = self._members.get(held.placement.member)
+        if member is None or held.phase == "gone":
+            return
+        size = held.placement.size + member.terms.pod_overhead
+        member.pods += held.nodes
+        member.held += size.times(held.nodes)
+        group = self._groups.get((held.placement.member, held.placement.node_group))
+        if group is not None:
+            group.probing = group.probing or (held.placement.probe and held.slot_seen_at is None)
+            group.daemonset = group.daemonset or held.placement.form == "startd-daemonset"
+        if held.phase in {"intended", "starting"}:
+            member.in_flight += 1
+        member.pulling += sum(p.pulling for p in stand.pods)
+        if not stand.pods and held.wanted == "run":
+            member.spend(size, held.nodes)
+        if held.wanted == "run" and group is not None and not any(p.node for p in stand.pods):
+            self._promise(group, held, size)
+
+    @staticmethod
+    def _promise(group: _Group, held: Held, size: Resources) -> None:
+        if held.placement.form == "startd-daemonset":
+            group.take_all(size)
+        else:
+            group.take(size)
+
+    def take(self, place: Place, size: Resources, form: Form) -> int:
+        """Book one startd (or one on each node); how many nodes it takes."""
+        member = self._members[place.terms.name]
+        group = self._groups[place.terms.name, place.group.name]
+        full = size + place.terms.pod_overhead
+        nodes = 1
+        if form == "startd-daemonset":
+            nodes = max(1, group.take_all(full))
+            group.daemonset = True
+        else:
+            group.take(full)
+        group.probing = group.probing or not place.pair.attributes
+        member.pods += nodes
+        member.held += full.times(nodes)
+        member.in_flight += 1
+        member.spend(full, nodes)
+        return nodes
+
+    def blocker(self, place: Place, size: Resources, form: Form) -> Reason | None:
+        """The first thing that keeps one more startd of that size from this place now; None when it may start."""
+        return (
+            self._doubt(place)
+            or self._setback(place, size)
+            or self._caps(place, size, form)
+            or self._quota(place, size)
+            or self._room(place, size, form)
+        )
+
+    def _doubt(self, place: Place) -> Reason | None:
+        """The member does not answer, or what it said is too old to build on (FA1, S6)."""
+        memory, view, limits = place.memory, place.view, self._policy.silence
+        if memory.unauthorized:
+            return place.here(Reason(Cause.CREDENTIAL, "credential", "accepted", "401 Unauthorized"))
+        if memory.state not in GOOD:
+            cause = Cause.MEMBER_LOST if memory.state == "lost" else Cause.MEMBER_SILENT
+            return place.here(
+                Reason(cause, "contact", f"within {limits.silent_s:.0f} s", f"{memory.silent_for_s:.0f} s ago")
+            )
+        age = None if view.seen_at is None else self._at - view.seen_at
+        if age is None or age > limits.silent_s:
+            have = "never read" if age is None else f"{age:.0f} s old"
+            return Reason(
+                Cause.STALE, "capacity", f"{limits.silent_s:.0f} s", have, member=place.terms.name, at=view.seen_at
+            )
+        if not view.anchor_uid:
+            return Reason(
+                Cause.STALE,
+                "anchor",
+                "present",
+                "missing",
+                member=place.terms.name,
+                source="its admin stopped us, or join did not finish",
+                at=view.seen_at,
+            )
+        return None
+
+    def _setback(self, place: Place, size: Resources) -> Reason | None:
+        """Failures and refusals there lately (X8, S4), or one probe still out (MA6)."""
+        pair = place.pair
+        if pair.closed_until > self._at:
+            last = pair.last_failure
+            have = (
+                f"{pair.failures} failures in a row: {last.cause} {last.have}" if last else f"{pair.failures} failures"
+            )
+            need = f"opens in {pair.closed_until - self._at:.0f} s"
+            return place.here(Reason(Cause.BACKING_OFF, "placements", need, have, at=self._at))
+        for what, reason in place.memory.refusals:
+            if what == refusal_key(size) and reason.at and self._at - reason.at < REMEMBER_REFUSAL_S:
+                return msgspec.structs.replace(reason, node_group=place.group.name)
+        if self._groups[place.terms.name, place.group.name].probing:
+            return place.here(Reason(Cause.PROBING, "first startd", "its slot seen", "not yet", at=self._at))
+        return None
+
+    def _caps(self, place: Place, size: Resources, form: Form) -> Reason | None:
+        """What the member's file allows: trial(n), ceiling, requests in flight (OW3, FA9)."""
+        member, terms = self._members[place.terms.name], place.terms
+        group = self._groups[terms.name, place.group.name]
+        more = place.group.nodes if form == "startd-daemonset" else 1
+        if terms.mode == "trial" and member.pods + more > terms.trial:
+            return place.here(
+                Reason(
+                    Cause.TRIAL_FULL,
+                    "pods",
+                    str(member.pods + more),
+                    f"trial({terms.trial})",
+                    source="the member's file",
+                )
+            )
+        full = member.held + (size + terms.pod_overhead).times(more)
+        for name in sorted(terms.ceiling_names):
+            if full.get(name) > terms.ceiling.get(name):
+                have = show(name, terms.ceiling.get(name))
+                return place.here(
+                    Reason(Cause.CEILING_REACHED, name, show(name, full.get(name)), have, source="the member's file")
+                )
+        budgets = terms.budgets
+        for what, now, limit in (
+            ("objects in flight", member.in_flight, budgets.objects_in_flight),
+            ("pods pulling images", member.pulling, budgets.pods_pulling),
+        ):
+            if now >= limit:
+                return place.here(
+                    Reason(Cause.BUDGET, what, f"under {limit}", str(now), source="the member's file", at=self._at)
+                )
+        if form == "startd-daemonset" and group.daemonset:
+            return place.here(
+                Reason(Cause.NO_ROOM, "node group", "no DaemonSet of ours", "one is there", at=place.view.seen_at)
+            )
+        return None
+
+    def _quota(self, place: Place, size: Resources) -> Reason | None:
+        """What the namespace's quotas still allow (S4)."""
+        member = self._members[place.terms.name]
+        full = size + place.terms.pod_overhead
+        for quota in place.view.quotas:
+            left = member.quota_left[quota.name]
+            for name, amount in full.items():
+                if name in quota.limits and amount > left.get(name):
+                    have = show(name, max(0, left.get(name)))
+                    return place.here(
+                        Reason(
+                            Cause.QUOTA_FULL,
+                            name,
+                            show(name, amount),
+                            have,
+                            source=f"ResourceQuota {quota.name}",
+                            at=place.view.seen_at,
+                        )
+                    )
+            jobs = member.jobs_left[quota.name]
+            if jobs is not None and jobs < 1:
+                return place.here(
+                    Reason(
+                        Cause.QUOTA_FULL, "jobs", "1", "0", source=f"ResourceQuota {quota.name}", at=place.view.seen_at
+                    )
+                )
+        return None
+
+    def _room(self, place: Place, size: Resources, form: Form) -> Reason | None:
+        """A node with room (MA2)."""
+        group = self._groups[place.terms.name, place.group.name]
+        full = size + place.terms.pod_overhead
+        if group.tightest(full) is not None:
+            return self._kept_free(place, full, form)
+        largest = max(group.bars, key=lambda free: _headroom(full, free), default=Resources())
+        name, need, have = lacking(full, largest) or ("nodes", 1, 0)
+        numbers = (show(name, need), show(name, max(0, have)))
+        source = "the node with most room"
+        return place.here(Reason(Cause.NO_ROOM, name, *numbers, source=source, at=place.view.seen_at))
+
+    def _kept_free(self, place: Place, full: Resources, form: Form) -> Reason | None:
+        """What the member's file keeps free in the group, summed over its nodes (OW3)."""
+        kept = dict(place.terms.leave_free).get(place.group.name) or dict(place.terms.leave_free).get("*")
+        if kept is None:
+            return None
+        group = self._groups[place.terms.name, place.group.name]
+        total = group.total()
+        asked = full.times(group.fitting(full) if form == "startd-daemonset" else 1)
+        for name, amount in kept.items():
+            if amount and total.get(name) - asked.get(name) < amount:
+                needs = f"{show(name, asked.get(name))} beside {show(name, amount)} that stay free"
+                numbers = (needs, show(name, total.get(name)))
+                return place.here(Reason(Cause.LEAVE_FREE, name, *numbers, source="leave_free", at=place.view.seen_at))
+        return None
+
+
+def refusal_key(size: Resources) -> str:
+    """Key under which a refused shape is remembered."""
+    return ",".join(f"{name}={amount}" for name, amount in size.items() if amount)
+
+
+def _headroom(full: Resources, free: Resources) -> float:
+    """How close a room comes to a request: the scarcest ratio."""
+    return min((free.get(name) / amount for name, amount in full.items() if amount), default=0.0)

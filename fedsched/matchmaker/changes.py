@@ -1,0 +1,93 @@
+"""The difference between what is observed and what the plan wants, as changes; carrying them out twice is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fedsched.matchmaker.health import GOOD
+from fedsched.matchmaker.model import (
+    Change,
+    CreateObject,
+    DeleteObject,
+    DeletePod,
+    Held,
+    ObjectView,
+    Observation,
+    OrderLeave,
+    ParkDaemonSet,
+    Plan,
+)
+
+VACATE_GRACE_S = 30
+"""Grace of a vacated pod: its startd evicts its jobs so that the schedd knows at once, then goes."""
+
+
+def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
+    """Every change that the plan still needs, in order; none to a member in doubt (FA1, FA2)."""
+    if plan.memory.frozen_since is not None:
+        return ()
+    objects = {(o.member, o.placement_id): o for o in observation.objects if _own_name(o)}
+    todo: list[Change] = []
+    for held in plan.held:
+        thing = objects.get((held.placement.member, held.placement.id))
+        todo += _for_one(held, thing, plan.at)
+    todo += [*plan.sweep, *plan.adopt]
+    open_to = {name for name, memory in plan.memory.members.items() if memory.state in GOOD and not memory.unauthorized}
+    return (*plan.ghosts, *(change for change in todo if change.member in open_to))
+
+
+def _own_name(thing: ObjectView) -> bool:
+    return thing.placement is None or thing.placement.object_name == thing.name
+
+
+def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change]:
+    if thing is None:
+        if held.phase == "intended" and held.wanted == "run" and held.written_at is None:
+            yield CreateObject(held.placement.member, held.placement)
+        return
+    if thing.deleting:
+        return
+    if held.wanted == "leave":
+        yield from _leave(held, thing, at)
+    elif held.wanted == "vacate":
+        yield from _delete_pods(held, thing, VACATE_GRACE_S)
+    elif held.wanted == "withdraw":
+        yield from _withdraw(held, thing)
+    elif held.wanted == "clear":
+        yield from _clear(held, thing)
+
+
+def _leave(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:
+    """Running pods get the order; pending ones have nothing to finish and are withdrawn."""
+    for pod in thing.pods:
+        if pod.deleting or pod.leave_ordered_at is not None:
+            continue
+        if pod.phase == "running":
+            yield OrderLeave(thing.member, held.placement.id, pod.name, pod.uid, at)
+        elif pod.phase == "pending" and thing.kind == "Job":
+            yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, pod.resource_version)
+
+
+def _delete_pods(held: Held, thing: ObjectView, grace_s: int) -> Iterable[Change]:
+    for pod in thing.pods:
+        if not pod.deleting and pod.phase in {"pending", "running", "unknown"}:
+            yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, grace_s=grace_s)
+    if not thing.pods:
+        yield from _clear(held, thing)
+
+
+def _withdraw(held: Held, thing: ObjectView) -> Iterable[Change]:
+    """The pod goes first, with its resourceVersion: one that just started survives (X5); its Job after that."""
+    pending = [p for p in thing.pods if p.phase == "pending" and not p.deleting]
+    for pod in pending:
+        yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, pod.resource_version)
+    if not thing.pods:
+        yield DeleteObject(thing.member, held.placement.id, thing.name, thing.kind, thing.uid, thing.resource_version)
+
+
+def _clear(held: Held, thing: ObjectView) -> Iterable[Change]:
+    """A DaemonSet is parked first, so that no startd is killed with its object (L2)."""
+    if thing.kind == "DaemonSet" and not thing.parked:
+        yield ParkDaemonSet(thing.member, held.placement.id, thing.name, thing.uid)
+    elif thing.kind == "Job" or not thing.pods:
+        yield DeleteObject(thing.member, held.placement.id, thing.name, thing.kind, thing.uid)

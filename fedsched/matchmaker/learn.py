@@ -1,0 +1,75 @@
+"""What one look teaches: slots really seen (MA6), failures in a row (X8), shapes that admission refused (S4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from fedsched.matchmaker.book import REMEMBER_REFUSAL_S, refusal_key
+from fedsched.matchmaker.match import pair_key
+from fedsched.matchmaker.model import CreateObject, MemberMemory, PairMemory, Policy, Snapshot
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+
+KEEP_REFUSALS = 20
+"""How many refused shapes of one member are remembered."""
+
+OURS = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.MEMBER_SILENT})
+"""Failures that say nothing about startds of that kind on that group."""
+
+
+def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy) -> dict[str, PairMemory]:
+    """Slot attributes and failures per (member, node group, image)."""
+    pairs = dict(snapshot.memory.pairs)
+    failed_before = {held.placement.id for held in snapshot.memory.held if held.failure}
+    seen_before = {held.placement.id for held in snapshot.memory.held if held.slot_seen_at}
+    for stand in standing:
+        placement, failure = stand.held.placement, stand.held.failure
+        key = pair_key(placement.member, placement.node_group, placement.image)
+        pair = pairs.get(key, PairMemory())
+        for slot in stand.slots:
+            if slot.attributes and slot.probe_ok is not False:
+                pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
+        if stand.held.slot_seen_at and placement.id not in seen_before and not failure:
+            pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0)
+        if failure and placement.id not in failed_before and failure.cause not in OURS:
+            pair = _failed(pair, failure, policy, snapshot.at)
+        pairs[key] = pair
+    return dict(sorted(pairs.items()))
+
+
+def _failed(pair: PairMemory, failure: Reason, policy: Policy, at: float) -> PairMemory:
+    """One more failure in a row; from backoff_failures on the pair is closed, twice as long each time."""
+    failures = pair.failures + 1
+    over = failures - policy.backoff_failures
+    closed = at + policy.backoff_s * 2 ** min(over, 6) if over >= 0 else pair.closed_until
+    return msgspec.structs.replace(pair, failures=failures, last_failure=failure, closed_until=closed)
+
+
+def learn_members(
+    snapshot: Snapshot, standing: Iterable[Standing], members: Mapping[str, MemberMemory]
+) -> dict[str, MemberMemory]:
+    """Shapes that a member's admission refused, from answers to our writes and from Jobs without pods."""
+    found: dict[str, list[tuple[str, Reason]]] = {}
+    for outcome in snapshot.outcomes:
+        if isinstance(outcome.change, CreateObject) and outcome.result == "refused":
+            placement = outcome.change.placement
+            reason = Reason(Cause.WRITE_REFUSED, have=outcome.what, member=placement.member, at=outcome.at)
+            found.setdefault(placement.member, []).append((refusal_key(placement.size), reason))
+    for stand in standing:
+        failure, placement = stand.held.failure, stand.held.placement
+        if failure is not None and failure.cause is Cause.POD_REFUSED:
+            found.setdefault(placement.member, []).append((refusal_key(placement.size), failure))
+    out = {}
+    for name, memory in members.items():
+        known = {what: reason for what, reason in memory.refusals if _recent(reason, snapshot.at)}
+        known.update(found.get(name, []))
+        out[name] = msgspec.structs.replace(
+            memory, refusals=tuple(sorted(known.items(), key=lambda kv: kv[0]))[-KEEP_REFUSALS:]
+        )
+    return out
+
+
+def _recent(reason: Reason, at: float) -> bool:
+    return reason.at is not None and at - reason.at < REMEMBER_REFUSAL_S

@@ -1,0 +1,151 @@
+"""Who must go: the member's own pods (OW2), cordoned nodes, drains, expiry and failures (PR5).
+
+Preemption between principals joins it with the full rules; nothing here makes room for guests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from fedsched.matchmaker.model import Held, MemberMemory, MemberTerms, MemberView, Order, PodView, Policy, SitePod
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources, fits
+
+SETTLED_S = 2.0
+"""How long a site's pod must have been unschedulable before we yield, in seconds: its scheduler may just be busy."""
+
+WORSE = {"run": 0, "leave": 1, "withdraw": 2, "vacate": 3, "clear": 4}
+"""Wishes in order of urgency: a later rule may only make a wish more urgent."""
+
+
+def urge(held: Held, wanted: str, why: Reason) -> Held:
+    """Raise the wish; a placement that must go faster is never told to take its time."""
+    if WORSE[wanted] <= WORSE[held.wanted]:
+        return held
+    return msgspec.structs.replace(held, wanted=wanted, why=why)
+
+
+def follow_life(stand: Standing, policy: Policy, at: float) -> Held:
+    """What its own life asks: finished is cleared, failed is vacated or cleared, expired is vacated (FA4)."""
+    held = stand.held
+    if held.phase == "gone":
+        why = held.failure or held.why or Reason(Cause.FINISHED, at=at)
+        over = at - held.since >= policy.startds.keep_finished_s or held.failure is None
+        return urge(held, "clear", why) if over or held.wanted != "run" else held
+    if held.failure is not None:
+        pending = not stand.pods or all(p.phase == "pending" for p in stand.pods)
+        return urge(held, "clear" if not stand.pods else "withdraw" if pending else "vacate", held.failure)
+    if at > held.placement.expires_at:
+        return urge(held, "vacate", Reason(Cause.EXPIRED, have=f"{at - held.placement.expires_at:.0f} s past", at=at))
+    return _after_leave(stand, policy, at)
+
+
+def _after_leave(stand: Standing, policy: Policy, at: float) -> Held:
+    """A leave order that was not followed within retire_s becomes vacate (PR5); an empty DaemonSet is cleared."""
+    held = stand.held
+    if held.wanted != "leave" or held.leave_ordered_at is None:
+        return held
+    waited = at - held.leave_ordered_at
+    if waited > held.placement.retire_s:
+        return urge(
+            held, "vacate", Reason(Cause.RETIRED, need=f"{held.placement.retire_s} s", have=f"{waited:.0f} s", at=at)
+        )
+    all_told = all(p.leave_ordered_at or p.deleting for p in stand.pods)
+    settled = waited > policy.startds.keep_finished_s and not stand.slots and all_told
+    if held.placement.form == "startd-daemonset" and settled:
+        return urge(held, "clear", held.why or Reason(Cause.RETIRED, at=at))
+    return held
+
+
+def obey_orders(held: Held, orders: tuple[Order, ...], at: float) -> Held:
+    """Drain: leave, and vacate what is left at the deadline. Deny: its startds leave within one cycle (OW3)."""
+    for order in orders:
+        why = Reason(Cause.ORDERED, what=order.kind, have=order.reason, source=order.by or "an operator", at=order.at)
+        if order.kind == "drain" and order.target in {"*", held.placement.member}:
+            late = order.deadline_at is not None and at >= order.deadline_at
+            held = urge(held, "vacate" if late else "leave", why)
+        if order.kind == "deny":
+            names = (str(held.placement.principal), held.placement.schedd)
+            if any(fnmatchcase(name, order.target) for name in names):
+                held = urge(held, "leave", msgspec.structs.replace(why, cause=Cause.DENIED))
+    return held
+
+
+def leave_cordoned(stand: Standing, view: MemberView | None, at: float) -> Held:
+    """The startd of a cordoned node leaves: its admin wants the node empty."""
+    held = stand.held
+    if view is None or held.placement.form != "startd-job" or held.wanted != "run":
+        return held
+    cordoned = {room.node for room in view.node_rooms if room.cordoned}
+    nodes = sorted({p.node for p in stand.pods if p.node in cordoned})
+    if not nodes:
+        return held
+    return urge(held, "leave", Reason(Cause.NODES_CORDONED, what=nodes[0], member=view.name, at=at))
+
+
+def yield_to_owner(
+    view: MemberView, standing: Iterable[Standing], terms: MemberTerms, memory: MemberMemory, at: float
+) -> tuple[dict[str, Reason], tuple[float, ...]]:
+    """Placements to vacate for pods of the member's own that would fit if ours left (OW2): id -> reason.
+
+    Unclaimed first, then youngest, as few as do. Also the times of the last evictions, at most so many per minute.
+    """
+    recent = tuple(t for t in memory.evictions if at - t < 60.0)
+    budget = terms.budgets.evictions_per_min - len(recent)
+    ours: dict[str, list[tuple[Standing, PodView]]] = {}
+    for stand in standing:
+        for pod in stand.pods:
+            if pod.node and pod.phase in {"pending", "running", "unknown"}:
+                ours.setdefault(pod.node, []).append((stand, pod))
+    free = {room.node: room.free for room in view.node_rooms}
+    victims: dict[str, Reason] = {}
+    for waiting in sorted(view.site_pods, key=lambda p: (-p.priority, p.since, p.name)):
+        if at - waiting.since < SETTLED_S:
+            continue
+        chosen = _cheapest_node(waiting, ours, free, terms, set(victims))
+        if chosen is None or len([c for c in chosen if c not in victims]) > budget:
+            continue
+        budget -= len([c for c in chosen if c not in victims])
+        have = f"waiting {at - waiting.since:.0f} s"
+        victims |= {c: Reason(Cause.OWNER, waiting.name, have=have, member=view.name, at=view.seen_at) for c in chosen}
+    return victims, (*recent, *([at] * len(victims)))
+
+
+def _cheapest_node(
+    pod: SitePod,
+    ours: dict[str, list[tuple[Standing, PodView]]],
+    free: dict[str, Resources],
+    terms: MemberTerms,
+    doomed: set[str],
+) -> list[str] | None:
+    """The fewest claims, then the fewest placements, that make room on one node; None where nothing helps.
+
+    What already leaves makes room too; a pod that will fit without new victims costs nothing.
+    """
+    best: tuple[tuple[int, int, str], list[str]] | None = None
+    for node in pod.nodes:
+        room, claims, victims = free.get(node, Resources()), 0, []
+        for stand, mine in sorted(ours.get(node, []), key=lambda pair: _cost(pair[0])):
+            going = mine.deleting or stand.held.placement.id in doomed or stand.held.wanted == "vacate"
+            if not going and fits(pod.request, room):
+                continue
+            room += stand.held.placement.size + terms.pod_overhead
+            if not going:
+                claims += stand.held.claims
+                victims.append(stand.held.placement.id)
+        if fits(pod.request, room):
+            key = (claims, len(victims), node)
+            if best is None or key < best[0]:
+                best = (key, victims)
+    return best[1] if best else None
+
+
+def _cost(stand: Standing) -> tuple[int, int, float, str]:
+    """Already leaving first, then unclaimed, then youngest."""
+    held = stand.held
+    going = any(p.deleting for p in stand.pods)
+    return (0 if going else 1, 1 if held.claims else 0, -held.placement.created_at, held.placement.id)

@@ -1,0 +1,183 @@
+"""Spikes: what supply is or comes (SU2), how fast it may grow (SU3, SU7), what goes when demand is gone (SU5).
+
+Where new placements go is the business of filling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from fedsched.matchmaker.model import DemandClass, Held, Memory, Policy, Ramp, Ramping, ScheddView, Trust
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import how_many
+
+OPEN = frozenset({"intended", "starting", "unclaimed"})
+"""Phases in which a placement still waits for its first or next job."""
+
+FORGET_S = 3600.0
+"""For how long trust lasts without news, in seconds."""
+
+
+def supply(
+    classes: Iterable[DemandClass], standing: Iterable[Standing], lost: frozenset[str], at: float
+) -> dict[str, int]:
+    """Idle jobs of each class that running, starting or intended startds will take (SU2): class key -> jobs.
+
+    Only what is usable counts: enough of the scarcest resource, life left for the job's length, not leaving, not
+    failed, not on a lost member unless its slot is heard of. A startd serves its own class first, then others of its
+    principal.
+    """
+    found: dict[str, int] = {}
+    spare: list[Standing] = []
+    by_key = {demand.key: demand for demand in classes}
+    for stand in standing:
+        held = stand.held
+        if held.wanted != "run" or held.failure or held.phase not in {*OPEN, "claimed"}:
+            continue
+        if held.placement.member in lost and not stand.slots:
+            continue
+        own = by_key.get(held.placement.class_key)
+        units = _units(stand, own, at) if own else 0
+        wanted = own.idle - found.get(own.key, 0) if own else 0
+        taken = min(units, max(0, wanted))
+        if own and taken:
+            found[own.key] = found.get(own.key, 0) + taken
+        elif held.phase == "unclaimed" or not own:
+            spare.append(stand)
+    _share_out(spare, by_key, found, at)
+    return found
+
+
+def _share_out(spare: list[Standing], by_key: Mapping[str, DemandClass], found: dict[str, int], at: float) -> None:
+    """Startds that their own class does not need serve the principal's other classes."""
+    others: dict[object, list[DemandClass]] = {}
+    for demand in by_key.values():
+        others.setdefault((demand.schedd, demand.principal), []).append(demand)
+    for stand in spare:
+        placement = stand.held.placement
+        for demand in others.get((placement.schedd, placement.principal), []):
+            wanted = demand.idle - found.get(demand.key, 0)
+            units = min(_units(stand, demand, at), max(0, wanted))
+            if units:
+                found[demand.key] = found.get(demand.key, 0) + units
+                break
+
+
+def _units(stand: Standing, demand: DemandClass, at: float) -> int:
+    """How many idle jobs of the class this startd can still take."""
+    held, ask = stand.held, msgspec.structs.replace(demand.request, pods=0)
+    ends = held.placement.created_at + held.placement.lifetime_s - held.placement.retire_s
+    if at > ends or (demand.length.source != "assumed" and at + demand.length.seconds > ends + held.placement.retire_s):
+        return 0
+    if stand.slots:
+        return sum(how_many(ask, slot.free) for slot in stand.slots if not slot.leaving)
+    if held.phase == "claimed":
+        return 0
+    return how_many(ask, held.placement.size) * held.nodes
+
+
+def grow(ramps: Mapping[str, Ramping], key: str, rules: Ramp, at: float) -> Ramping:
+    """A class's growth now (SU3): `first`, then twice as much each interval that used up its allowance."""
+    ramping = ramps.get(key)
+    if ramping is None or at >= ramping.until + 10 * rules.ramp_interval_s:
+        return Ramping(min(rules.first, rules.max_starts), at + rules.ramp_interval_s)
+    if at < ramping.until:
+        return ramping
+    doubled = ramping.allowance * 2 if ramping.used >= ramping.allowance else ramping.allowance
+    return Ramping(min(doubled, rules.max_starts), at + rules.ramp_interval_s)
+
+
+def trust_key(schedd: str, principal: object) -> str:
+    """Key of what a principal of a schedd has earned."""
+    return f"{schedd}/{principal}"
+
+
+def learn_trust(memory: Memory, standing: Iterable[Standing], gone: Iterable[Held], at: float) -> dict[str, Trust]:
+    """Trust after this look (SU7): a first claim earns, a startd that ended without any claim costs."""
+    before = {held.placement.id: held for held in memory.held}
+    trust = {key: kept for key, kept in memory.trust.items() if at - kept.at < FORGET_S}
+    for held in [*(s.held for s in standing), *gone]:
+        old = before.get(held.placement.id)
+        key = trust_key(held.placement.schedd, held.placement.principal)
+        kept = trust.get(key, Trust(at=at))
+        if held.claimed_at and not (old and old.claimed_at):
+            trust[key] = Trust(kept.claimed + 1, 0, at)
+        elif _wasted(held) and not (old and _wasted(old)):
+            trust[key] = Trust(kept.claimed, kept.unclaimed + 1, at)
+    return dict(sorted(trust.items()))
+
+
+def _wasted(held: Held) -> bool:
+    """It was there to be claimed, nobody did, and it is over though it was not called back."""
+    withdrawn = held.why is not None and held.why.cause in {Cause.DEMAND_GONE, Cause.OWNER, Cause.ORDERED}
+    return held.phase == "gone" and held.slot_seen_at is not None and held.claimed_at is None and not withdrawn
+
+
+def trust_limit(trust: Trust | None, first: int) -> int:
+    """How many unclaimed placements a (schedd, principal) may have out at once (SU7)."""
+    if trust is None:
+        return first
+    if trust.unclaimed:
+        return 1
+    return max(first, 2 * trust.claimed)
+
+
+class Demanded(msgspec.Struct, frozen=True):
+    """What the schedds ask for, with drops confirmed: a drop counts after two reads, a rise after one (SU7).
+
+    over: class keys with placements whose demand is surely gone. surplus: class key -> jobs fewer than before, sure.
+    """
+
+    idle: dict[str, int]
+    over: frozenset[str]
+    drops: dict[str, int]
+
+
+def demanded(schedds: tuple[ScheddView, ...], held: Iterable[Held], drops: Mapping[str, int]) -> Demanded:
+    """Compare what is placed with what is asked; a schedd that was not read again says nothing new."""
+    idle = {demand.key: demand.idle for view in schedds for demand in view.classes}
+    reads = {view.name: view.reads for view in schedds}
+    over, noted = set(), {}
+    for one in held:
+        key, schedd = one.placement.class_key, one.placement.schedd
+        if idle.get(key, 0) or schedd not in reads:
+            continue
+        first = drops.get(key, reads[schedd])
+        noted[key] = first
+        if reads[schedd] > first:
+            over.add(key)
+    return Demanded(idle, frozenset(over), dict(sorted(noted.items())))
+
+
+def leave_or_stay(stand: Standing, asked: Demanded, surplus: dict[str, int], policy: Policy, at: float) -> Held:
+    """What SU5 wants of one placement; `surplus` (class key -> placements too many, still pending) is used up."""
+    held = stand.held
+    key = held.placement.class_key
+    if held.phase in {"intended", "starting"} and _pending(stand):
+        if key in asked.over:
+            return want(held, "withdraw", Reason(Cause.DEMAND_GONE, have="0 idle jobs", need="1", at=at))
+        if surplus.get(key, 0) > 0:
+            surplus[key] -= 1
+            return want(held, "withdraw", Reason(Cause.DEMAND_GONE, have="supply on its way is enough", at=at))
+        return held
+    gpu = held.placement.size.gpus > 0
+    idle_s = policy.startds.gpu_idle_s if gpu else policy.startds.idle_s
+    waited = at - held.unclaimed_since if held.unclaimed_since is not None else 0.0
+    if held.phase == "unclaimed" and waited > idle_s:
+        return want(held, "leave", Reason(Cause.IDLE, need=f"{idle_s} s", have=f"{waited:.0f} s", at=at))
+    return held
+
+
+def _pending(stand: Standing) -> bool:
+    """Nothing of it runs yet, so it can be called back without hurting anybody."""
+    return all(p.phase == "pending" and not p.deleting for p in stand.pods)
+
+
+def want(held: Held, wanted: str, why: Reason) -> Held:
+    """The same placement with another wish; the first reason for a wish is kept."""
+    if held.wanted == wanted:
+        return held
+    return msgspec.structs.replace(held, wanted=wanted, why=why)
