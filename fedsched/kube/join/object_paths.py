@@ -1,0 +1,41 @@
+"""Where objects of the kinds that joining handles live at an API server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PLURALS = {
+    "Namespace": ("", "namespaces"),
+    "ConfigMap": ("", "configmaps"),
+    "Secret": ("", "secrets"),
+    "ServiceAccount": ("", "serviceaccounts"),
+    "ResourceQuota": ("", "resourcequotas"),
+    "LimitRange": ("", "limitranges"),
+    "Pod": ("", "pods"),
+    "Job": ("batch", "jobs"),
+    "DaemonSet": ("apps", "daemonsets"),
+    "Role": ("rbac.authorization.k8s.io", "roles"),
+    "RoleBinding": ("rbac.authorization.k8s.io", "rolebindings"),
+    "ClusterRole": ("rbac.authorization.k8s.io", "clusterroles"),
+    "ClusterRoleBinding": ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    "NetworkPolicy": ("networking.k8s.io", "networkpolicies"),
+}
+CLUSTER_SCOPED = frozenset({"Namespace", "ClusterRole", "ClusterRoleBinding"})
+
+
+def collection(kind: str, namespace: str) -> str:
+    """Path of all objects of a kind, in `namespace` where the kind is namespaced."""
+    group, plural = PLURALS[kind]
+    root = f"/apis/{group}/v1" if group else "/api/v1"
+    return f"{root}/{plural}" if kind in CLUSTER_SCOPED else f"{root}/namespaces/{namespace}/{plural}"
+
+
+def path_of(manifest: dict[str, Any]) -> str:
+    """Path of one object."""
+    metadata = manifest["metadata"]
+    return f"{collection(manifest['kind'], metadata.get('namespace', ''))}/{metadata['name']}"
+
+
+def called(manifest: dict[str, Any]) -> str:
+    """Its name for a person: `Role fedsched`."""
+    return f"{manifest['kind']} {manifest['metadata']['name']}"
