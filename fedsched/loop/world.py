@@ -23,7 +23,7 @@ class World(Protocol):
         ...
 
     def act(self, change: Change) -> Outcome:
-        """One change to one object; blocks at most the lane of its member or pool. Never raises for what a peer says."""
+        """One change to one object; blocks at most its own lane. Never raises for what a peer says."""
         ...
 
     def claim(self, member: str, epoch: int) -> int:

@@ -1,0 +1,112 @@
+"""Reads fedsched.toml into settings.Federation; the files that it points to are read beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from fedsched.config.derive import keys_of
+from fedsched.config.kinds import Duration, ListOf, Number, Pairs, Text
+from fedsched.config.problems import ConfigError
+from fedsched.config.settings import Cadence, Federation, PoolSettings, PrincipalRule
+from fedsched.config.tables import Reading, Table, read_file
+
+NAME = Text(pattern=r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", wanted='a name of lower-case letters, digits and "-"')
+ADDRESS = Text(pattern=r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}", wanted='"host:port"')
+_LISTEN = Text(pattern=rf"{ADDRESS.pattern}|unix:.+", wanted='"host:port", or "unix:" and a path')
+_JOURNAL = Text(pattern=r"sqlite:[^?]+", wanted='"sqlite:" and a path')
+_DOMAIN = Text(pattern=r"[A-Za-z0-9.-]*", wanted="a domain")
+
+POOL = Table(
+    keys_of(
+        PoolSettings,
+        kinds={
+            "name": NAME,
+            "collector": ADDRESS,
+            "startd_collector": ADDRESS,
+            "startd_token_lifetime_s": Duration(whole=True, least=600),
+        },
+    ),
+    PoolSettings,
+    many=True,
+)
+PRINCIPAL = Table(keys_of(PrincipalRule, kinds={"user_domain": _DOMAIN}), PrincipalRule, many=True)
+_OFTEN = Duration(least=0.1)
+CADENCE = Table(
+    keys_of(
+        Cadence,
+        kinds={
+            "cycle_s": _OFTEN,
+            "poll_s": _OFTEN,
+            "slots_s": _OFTEN,
+            "contact_s": _OFTEN,
+            "query_limit_s": Duration(least=1),
+            "queries_at_once": Number(least=1, most=64, whole=True),
+            "relist_s": Duration(least=10),
+            "silent_watch_s": Duration(least=5),
+            "credential_check_s": Duration(least=1),
+        },
+    ),
+    Cadence,
+)
+FEDERATION = Table(
+    keys_of(
+        Federation,
+        skip=frozenset({"root"}),
+        rename={"pools": "pool", "principals": "principal"},
+        kinds={
+            "id": NAME,
+            "policy": NAME,
+            "pools": POOL,
+            "principals": PRINCIPAL,
+            "cadence": CADENCE,
+            "journal": _JOURNAL,
+            "listen": _LISTEN,
+            "lengths": ListOf(Text(pattern=r"[A-Za-z_]\w*", wanted="the name of a job attribute")),
+            "machine_resources": Pairs(Text(pattern=r"[^\s/]+/[^\s/]+", wanted='a name like "a.b/c"'), mapping=True),
+            "keep_hours": Number(least=0.1),
+            "keep_mib": Number(least=1, whole=True),
+        },
+    ),
+    Federation,
+)
+
+
+def load_federation(file: Path) -> Federation:
+    """fedsched.toml, with every relative path made absolute by the file's folder. Raises ConfigError."""
+    reading, read = read_file(file, FEDERATION)
+    federation: Federation = read
+    _check(reading, federation)
+    reading.finish()
+    return _rooted(federation, file.absolute().parent)
+
+
+def _check(reading: Reading, federation: Federation) -> None:
+    names: dict[str, int] = {}
+    if not federation.pools:
+        reading.wrong(("pool",), "expected at least one [[pool]]")
+    for place, pool in enumerate(federation.pools):
+        if pool.name in names:
+            reading.wrong(("pool", place, "name"), f'"{pool.name}" is the name of pool[{names[pool.name]}] already')
+        names.setdefault(pool.name, place)
+        if pool.startd_token_command and pool.startd_token_file:
+            reading.wrong(("pool", place, "startd_token_file"), "expected this or startd_token_command, not both")
+
+
+def _rooted(federation: Federation, root: Path) -> Federation:
+    def absolute(path: Path | None) -> Path | None:
+        return root / path if path else None
+
+    pools = tuple(
+        msgspec.structs.replace(
+            pool, token_file=absolute(pool.token_file), startd_token_file=absolute(pool.startd_token_file)
+        )
+        for pool in federation.pools
+    )
+    paths = {name: root / getattr(federation, name) for name in ("clusters", "policies", "credentials", "records")}
+    kind, _, place = federation.journal.partition(":")
+    return msgspec.structs.replace(federation, pools=pools, root=root, journal=f"{kind}:{root / place}", **paths)
+
+
+__all__ = ["FEDERATION", "ConfigError", "load_federation"]

@@ -1,0 +1,158 @@
+"""Reads clusters/NAME.toml into settings.MemberFile; the layout stands at the top of member_write.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fedsched.config.derive import keys_of
+from fedsched.config.federation import NAME
+from fedsched.config.gate import EXPRESSION
+from fedsched.config.kinds import Amounts, Duration, ListOf, Number, Pairs, Quantity, Schema, Text
+from fedsched.config.problems import ConfigError, Problem, WrongError, shown
+from fedsched.config.settings import DeclaredGroup, Federation, MemberFile, Overrides
+from fedsched.config.tables import Key, Reading, Table, read_file
+from fedsched.matchmaker.model import Budgets, MemberTerms, Mode
+from fedsched.matchmaker.resources import Resources
+
+_TRIAL = re.compile(r"trial\(\s*(\d{1,6})\s*\)")
+_ATTRIBUTE = Text(pattern=r"[A-Za-z_]\w{0,63}", wanted="the name of a ClassAd attribute")
+_ATTRIBUTES = Pairs(EXPRESSION, key=_ATTRIBUTE)
+_EGRESS = Text(pattern=r"[0-9A-Fa-f.:]+/\d{1,3}(:\d{1,5})?", wanted='"CIDR" or "CIDR:port"')
+
+
+class ModeText(msgspec.Struct, frozen=True):
+    """`observe`, `trial(n)` or `on`, read as (mode, n)."""
+
+    def read(self, value: Any) -> tuple[Mode, int]:
+        """The mode and its n (2 where there is none)."""
+        if value == "observe":
+            return "observe", 2
+        if value == "on":
+            return "on", 2
+        if isinstance(value, str) and (trial := _TRIAL.fullmatch(value.strip())):
+            return "trial", int(trial[1])
+        raise WrongError(f"expected observe, trial(n) or on, not {shown(value)}")
+
+    def schema(self) -> Schema:
+        """A string."""
+        return {"type": "string", "pattern": r"^(observe|on|trial\(\s*\d{1,6}\s*\))$"}
+
+
+BUDGETS = Table(keys_of(Budgets, kinds={"requests_per_s": Number(least=0.01)}), Budgets)
+OVERRIDES = Table(keys_of(Overrides), Overrides)
+GROUP = Table(
+    keys_of(DeclaredGroup, rename={"grow_s": "grow"}, kinds={"name": NAME, "attributes": _ATTRIBUTES}),
+    DeclaredGroup,
+    many=True,
+)
+PLACE = Table(
+    (
+        Key("region", Text()),
+        Key("zone", Text()),
+        Key("latitude", Number(least=-90, most=90)),
+        Key("longitude", Number(least=-180, most=180)),
+    ),
+    dict,
+)
+_TERMS = keys_of(
+    MemberTerms,
+    skip=frozenset({"trial", "ceiling_names", "image"}),
+    rename={"max_lifetime_s": "max_lifetime", "yield_s": "yield"},
+    kinds={
+        "name": NAME,
+        "mode": ModeText(),
+        "ceiling": Amounts(),
+        "leave_free": Pairs(Quantity()),
+        "requirements": EXPRESSION,
+        "attributes": _ATTRIBUTES,
+        "budgets": BUDGETS,
+        "max_lifetime_s": Duration(whole=True, least=60),
+        "yield_s": Duration(whole=True),
+    },
+)
+_SHELL = keys_of(
+    MemberFile,
+    skip=frozenset({"terms", "path", "region", "zone", "latitude", "longitude"}),
+    rename={"groups": "node_group"},
+    kinds={
+        "namespace": Text(pattern=r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", wanted="the name of a namespace"),
+        "groups": GROUP,
+        "egress": ListOf(_EGRESS),
+        "overrides": OVERRIDES,
+    },
+)
+
+
+def _build(**fields: Any) -> MemberFile:
+    """The keys of a member's file, given to its terms or to itself."""
+    if "mode" in fields:
+        fields["mode"], fields["trial"] = fields["mode"]
+    if "ceiling" in fields:
+        fields["ceiling"], fields["ceiling_names"] = fields["ceiling"]
+    overrides: Overrides = fields.get("overrides", Overrides())
+    terms = {name: fields.pop(name) for name in MemberTerms.__struct_fields__ if name in fields}
+    place = fields.pop("place", {})
+    return MemberFile(MemberTerms(image=overrides.image, **terms), **fields, **place)
+
+
+MEMBER = Table((*_TERMS, *_SHELL, Key("place", PLACE)), _build)
+
+
+def load_member(file: Path) -> MemberFile:
+    """One member's file. Raises ConfigError."""
+    reading, read = read_file(file, MEMBER)
+    member: MemberFile = msgspec.structs.replace(read, path=file)
+    _check(reading, member)
+    reading.finish()
+    return member
+
+
+def load_members(federation: Federation) -> tuple[MemberFile, ...]:
+    """All members, by name; a missing folder has none. Raises ConfigError with the problems of all files together."""
+    problems: list[Problem] = []
+    members: list[MemberFile] = []
+    for file in sorted(federation.clusters.glob("*.toml")):
+        try:
+            members.append(load_member(file))
+        except ConfigError as error:
+            problems += error.problems
+    problems += _together(federation, members)
+    if problems:
+        raise ConfigError(tuple(problems))
+    return tuple(members)
+
+
+def _check(reading: Reading, member: MemberFile) -> None:
+    if member.name != member.path.stem:
+        reading.wrong(("name",), f'expected "{member.path.stem}", the name of the file')
+    if member.credential.is_absolute() or ".." in member.credential.parts:
+        reading.wrong(("credential",), "expected a path inside the federation's credentials folder")
+    seen: set[str] = set()
+    for place, group in enumerate(member.groups):
+        if group.name in seen:
+            reading.wrong(("node_group", place, "name"), f'a second node group "{group.name}"')
+        seen.add(group.name)
+        if member.terms.visibility == "namespace" and group.allocatable == Resources():
+            reading.wrong(("node_group", place, "allocatable"), "is missing; visibility = namespace cannot see nodes")
+    if member.terms.visibility == "namespace" and not member.groups:
+        reading.wrong(("node_group",), "is missing; with visibility = namespace the file declares the node groups")
+
+
+def _together(federation: Federation, members: list[MemberFile]) -> list[Problem]:
+    """What is wrong only when files are seen together: pools that do not exist, one namespace joined twice."""
+    pools = {pool.name for pool in federation.pools}
+    problems: list[Problem] = []
+    places: dict[tuple[str, str], str] = {}
+    for member in members:
+        unknown = sorted(set(member.terms.pools) - pools)
+        problems += [Problem(member.path, 0, "pools", f'no pool "{name}" in fedsched.toml') for name in unknown]
+        place = (member.server.rstrip("/"), member.namespace)
+        if member.server and place in places:
+            text = f'the same server and namespace as member "{places[place]}": one cluster would count twice'
+            problems.append(Problem(member.path, 0, "server", text))
+        places.setdefault(place, member.name)
+    return problems

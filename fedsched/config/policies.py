@@ -1,0 +1,71 @@
+"""Reads policies/NAME.toml into the matchmaker's Policy, from the federation's folder or from those shipped."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+import fedsched
+from fedsched.config.derive import keys_of
+from fedsched.config.federation import NAME
+from fedsched.config.gate import EXPRESSION
+from fedsched.config.kinds import Duration, Number
+from fedsched.config.problems import ConfigError, Problem, did_you_mean
+from fedsched.config.tables import Reading, Table, read_file
+from fedsched.matchmaker.model import Policy, Ramp, Silence, Startds
+
+_COUNT = Number(least=1, whole=True)
+RAMP = Table(keys_of(Ramp, kinds={"first": _COUNT, "max_starts": _COUNT, "ramp_interval_s": Duration(least=0.1)}), Ramp)
+SILENCE = Table(keys_of(Silence, kinds={"good_reads": _COUNT}), Silence)
+STARTDS = Table(keys_of(Startds, kinds={"lifetime_s": Duration(whole=True, least=60)}), Startds)
+POLICY = Table(
+    keys_of(
+        Policy,
+        kinds={
+            "name": NAME,
+            "rank": EXPRESSION,
+            "ramp": RAMP,
+            "silence": SILENCE,
+            "startds": STARTDS,
+            "max_classes": _COUNT,
+            "backoff_failures": _COUNT,
+        },
+    ),
+    partial(Policy, name=""),  # a file that does not say it has the name of its file
+)
+
+
+def policy_folders(own: Path) -> tuple[Path, ...]:
+    """Where policies are looked for, first wins: the federation's, the installed ones, those of a checkout."""
+    package = Path(fedsched.__file__).parent
+    return own, package / "shipped" / "policies", package.parent / "policies"
+
+
+def load_policy(name: str, own: Path) -> Policy:
+    """A policy by name. Raises ConfigError, naming the known ones when there is none of that name."""
+    folders = policy_folders(own)
+    for folder in folders:
+        if (folder / f"{name}.toml").is_file():
+            return _load(folder / f"{name}.toml")
+    known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")})
+    raise ConfigError((Problem(own / f"{name}.toml", 0, "", f'no policy "{name}"{did_you_mean(name, known)}'),))
+
+
+def _load(file: Path) -> Policy:
+    reading, read = read_file(file, POLICY)
+    policy: Policy = msgspec.structs.replace(read, name=read.name or file.stem)
+    if policy.name != file.stem:
+        reading.wrong(("name",), f'expected "{file.stem}", the name of the file')
+    _check(reading, policy)
+    reading.finish()
+    return policy
+
+
+def _check(reading: Reading, policy: Policy) -> None:
+    silence, startds = policy.silence, policy.startds
+    if not silence.slow_s <= silence.silent_s <= silence.lost_s:
+        reading.wrong(("silence",), "expected slow_s <= silent_s <= lost_s")
+    if startds.retire_s >= startds.lifetime_s:
+        reading.wrong(("startds", "retire_s"), f"expected less than lifetime_s ({startds.lifetime_s} s)")

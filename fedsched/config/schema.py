@@ -1,0 +1,16 @@
+"""JSON schemas of our three kinds of files, from the same tables that read them, for editors."""
+
+from __future__ import annotations
+
+from fedsched.config.federation import FEDERATION
+from fedsched.config.kinds import Schema
+from fedsched.config.members import MEMBER
+from fedsched.config.policies import POLICY
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, Schema]:
+    """By kind of file: "fedsched", "cluster", "policy"."""
+    tables = {"fedsched": FEDERATION, "cluster": MEMBER, "policy": POLICY}
+    return {name: {"$schema": _DIALECT, "title": name} | table.schema() for name, table in tables.items()}
