@@ -100,7 +100,7 @@ def _nodes(caller: Caller, request: JoinRequest) -> Iterator[Check]:
         yield Check("node groups", "bad", f"{len(nodes)} nodes, none ready and open", "kubectl get nodes")
         return
     more = (answer.body.get("metadata") or {}).get("remainingItemCount", 0)
-    listed = ", ".join(f"{count} × {shape}" for shape, count in shapes.most_common(4))
+    listed = ", ".join(f"{count} of {shape}" for shape, count in shapes.most_common(4))
     rest = f", and {len(shapes) - 4} shapes more" if len(shapes) > 4 else ""
     yield Check("node groups", "ok", f"{listed}{rest}" + (f" ({more} further nodes not looked at)" if more else ""))
 

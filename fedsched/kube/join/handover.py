@@ -1,4 +1,4 @@
-"""The hand-over: one commented YAML file that a site's admin reads, edits and applies; needs no cluster to be written."""
+"""The hand-over: one commented YAML file that a site's admin reads, edits and applies; it asks no cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fedsched.kube.join.standing import DEFAULT_COUNTS, granted, standing
 from fedsched.kube.rights import Right
 
 WHY = {
-    "Namespace": "Where everything of ours lives. Pods must be harmless here (Pod Security level \"restricted\").",
+    "Namespace": 'Where everything of ours lives. Pods must be harmless here (Pod Security level "restricted").',
     "ConfigMap fedsched-anchor": "Owner of all that fedsched places. Deleting it clears every placement:\n"
     "#   kubectl delete configmap fedsched-anchor -n {namespace}",
     "ConfigMap fedsched-fence": "Which run of fedsched wrote last; an older one that wakes up stops by itself.",
@@ -22,7 +22,7 @@ WHY = {
     "# and priority are decoded and kept.",
     "ClusterRoleBinding": "Gives the ClusterRole to the account.",
     "ResourceQuota": "YOUR LIMIT: the most that may ever run here. Set sizes; 0 stops everything new:\n"
-    "#   requests.cpu: \"200\"    requests.memory: 800Gi    requests.nvidia.com/gpu: \"4\"",
+    '#   requests.cpu: "200"    requests.memory: 800Gi    requests.nvidia.com/gpu: "4"',
     "LimitRange": "What a container gets that names no size. Ours always name theirs.",
     "NetworkPolicy": "Nothing can connect to our pods. They reach names and the internet, no metadata service and no\n"
     "# private network but those listed last. Needs a network plugin that enforces policies.",
@@ -68,15 +68,16 @@ def _head(request: JoinRequest, *, own_namespace: bool) -> str:
 def _kubeconfig_recipe(request: JoinRequest) -> str:
     namespace, account = request.namespace, request.service_account
     cluster = "{.clusters[0].cluster."
+    edit = "kubectl --kubeconfig sa.kubeconfig config"
+    ca = f"kubectl get configmap kube-root-ca.crt -n {namespace} -o jsonpath='{{.data.ca\\.crt}}' > ca.crt"
+    server = f"SERVER=$(kubectl config view --minify -o jsonpath='{cluster}server}}')"
     lines = (
         f"TOKEN=$(kubectl create token {account} -n {namespace} --duration=24h)",
-        f"SERVER=$(kubectl config view --minify -o jsonpath='{cluster}server}}')",
-        f"kubectl get configmap kube-root-ca.crt -n {namespace} -o jsonpath='{{.data.ca\\.crt}}' > ca.crt",
-        'kubectl --kubeconfig sa.kubeconfig config set-cluster c --server "$SERVER" '
-        "--certificate-authority ca.crt --embed-certs",
-        'kubectl --kubeconfig sa.kubeconfig config set-credentials u --token "$TOKEN"',
-        f"kubectl --kubeconfig sa.kubeconfig config set-context {request.name} --cluster c --user u "
-        f"--namespace {namespace}",
+        server,
+        ca,
+        f'{edit} set-cluster c --server "$SERVER" --certificate-authority ca.crt --embed-certs',
+        f'{edit} set-credentials u --token "$TOKEN"',
+        f"{edit} set-context {request.name} --cluster c --user u --namespace {namespace}",
     )
     return "\n".join(f"#      {line}" for line in lines)
 
@@ -136,5 +137,5 @@ def _yaml(value: Any) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002, PLR6301 - the dumper's own interface
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the dumper's own interface
         return True

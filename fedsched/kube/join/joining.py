@@ -1,7 +1,8 @@
-"""The recipe of joining: from whoever gave the kubeconfig to our own narrow account; files are written by the caller."""
+"""The recipe of joining: from whoever gave the kubeconfig to our own narrow account; it writes no file."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -14,13 +15,14 @@ from fedsched.kube.join.make import Step, is_ours, make
 from fedsched.kube.join.object_paths import collection, path_of
 from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.join.request import JoinRequest
-from fedsched.kube.join.reviews import identity, may_make
-from fedsched.kube.join.standing import standing
+from fedsched.kube.join.reviews import identity, may, may_make
+from fedsched.kube.join.standing import granted, standing
 from fedsched.kube.join.tokens import request_token
 from fedsched.kube.join.trust import checked_authority
 from fedsched.kube.kubeconfig import Access
 
 Say = Callable[[str], None]
+SETTLE_S, SETTLE_STEP_S = 5.0, 0.2
 OURS_TO_MAKE = ("ServiceAccount", "Role", "RoleBinding", "ConfigMap")
 
 
@@ -45,6 +47,7 @@ def join(caller: Caller, access: Access, request: JoinRequest, *, dry_run: bool,
     if dry_run:
         return Joined(tuple(steps), (), None)
     found = _become(caller, access, request)
+    _settle(found, request)
     return Joined(tuple(steps), (*_refused(steps), *look(found, request), *_secrets(caller, request)), found)
 
 
@@ -79,6 +82,16 @@ def look(credential: Credential, request: JoinRequest) -> tuple[Check, ...]:
     return tuple(rows)
 
 
+def _settle(credential: Credential, request: JoinRequest) -> None:
+    """Wait until the server has noticed the new bindings: its authorizer reads them with a short delay."""
+    ours, ends = as_service_account(credential), time.monotonic() + SETTLE_S
+    waiting = [(right, verb) for right in granted(request) for verb in right.verbs]
+    while waiting and time.monotonic() < ends:
+        with contextlib.suppress(JoinError):  # the account itself is as new
+            waiting = [(right, verb) for right, verb in waiting if not may(ours, right, verb, request.namespace)]
+        time.sleep(SETTLE_STEP_S if waiting else 0)
+
+
 def _become(caller: Caller, access: Access, request: JoinRequest) -> Credential:
     authority = checked_authority(caller, access, request.namespace)
     empty = Credential(
@@ -103,7 +116,7 @@ def _namespace_is_ours(caller: Caller, request: JoinRequest) -> bool:
         return found.status == 404 or not _lives(caller, request.namespace)
     if found.status == 404:
         raise JoinError(
-            f"namespace {request.namespace} does not exist, and with --visibility namespace nothing cluster-scoped is made",
+            f"namespace {request.namespace} does not exist; --visibility namespace makes nothing cluster-scoped",
             f"kubectl create namespace {request.namespace}",
         )
     return False
@@ -125,7 +138,7 @@ def _may_join(caller: Caller, request: JoinRequest, *, own_namespace: bool) -> N
     if missing:
         raise JoinError(
             f"this kubeconfig may not create {', '.join(missing)}; nothing was made",
-            f"use an admin's, or let the site apply `fedsched join {request.name} --print-rbac`, then join with --no-rbac",
+            f"an admin's, or the site applies `fedsched join {request.name} --print-rbac`; then join with --no-rbac",
         )
 
 
