@@ -99,8 +99,7 @@ def job_ad(demand: DemandClass) -> tuple[tuple[str, str], ...]:
     ad |= {"RequestDisk": str(ask.disk_mib * 1024), "RequestGPUs": str(ask.gpus)}
     ad |= {"FedschedPrincipal": _quoted(str(demand.principal)), "User": _quoted(demand.principal.user)}
     ad.update(demand.attributes)
-    if demand.requirements:
-        ad["Requirements"] = demand.requirements
+    ad["Requirements"] = demand.requirements or "true"
     return tuple(sorted(ad.items()))
 
 
