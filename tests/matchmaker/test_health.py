@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from builders import T0, member
 from hypothesis import given
@@ -17,7 +19,9 @@ def silent_member(name: str, at: float) -> MemberView:
     return msgspec.structs.replace(member(name), contact="timeout", contact_at=at)
 
 
-def watch(steps: list[tuple[float, tuple[MemberView, ...]]], memories: dict[str, MemberMemory] | None = None) -> Health:
+def watch(
+    steps: Sequence[tuple[float, tuple[MemberView, ...]]], memories: dict[str, MemberMemory] | None = None
+) -> Health:
     """Looks at each step's views in turn; the first step is the time before."""
     then, frozen, now = steps[0][0] - 10, None, memories or {}
     result = Health(now, None, ())
@@ -36,7 +40,8 @@ def test_one_failed_probe_changes_nothing_but_the_age() -> None:
 def test_a_member_goes_from_ready_over_slow_and_unreachable_to_lost_by_its_silence_alone() -> None:
     answering = member("m2")
     states = []
-    memories, then = {}, T0
+    memories: dict[str, MemberMemory] = {}
+    then = T0
     for step in range(100):
         at = T0 + 10 * step
         views = (silent_member("m1", at), msgspec.structs.replace(answering, contact_at=at), _up("m3", at))
@@ -102,7 +107,8 @@ def test_a_401_is_a_credential_problem_and_not_a_loss() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.1, 40), st.booleans()), max_size=60))
 def test_silence_is_never_more_than_the_time_that_passed(steps: list[tuple[float, bool]]) -> None:
-    at, then, memories, quiet = T0, T0, {}, 0.0
+    memories: dict[str, MemberMemory] = {}
+    at, then, quiet = T0, T0, 0.0
     for span, answers in steps:
         then, at = at, at + span
         view = _up("m1", at) if answers else silent_member("m1", at)

@@ -35,8 +35,10 @@ def test_a_request_goes_where_one_node_has_room_and_never_where_only_the_sum_has
     report = plan.classes[0]
     verdicts = {m.member: m for m in report.members}
     assert verdicts["A"].verdict is Verdict.NEVER
-    assert verdicts["A"].blocker and verdicts["A"].blocker.cause is Cause.NODE_TOO_SMALL
-    assert verdicts["B"].blocker and verdicts["B"].blocker.cause is Cause.NO_ROOM
+    assert verdicts["A"].blocker
+    assert verdicts["A"].blocker.cause is Cause.NODE_TOO_SMALL
+    assert verdicts["B"].blocker
+    assert verdicts["B"].blocker.cause is Cause.NO_ROOM
     assert (report.placed, report.unmet) == (2, 3)
 
 
@@ -50,7 +52,8 @@ def test_twenty_jobs_for_four_slots_decided_in_two_quick_cycles_place_exactly_fo
     second = negotiate(again, WIDE)
     assert len(placed(second)) == 4
     assert second.classes[0].unmet == 16
-    assert second.classes[0].why and second.classes[0].why.cause is Cause.NO_ROOM
+    assert second.classes[0].why
+    assert second.classes[0].why.cause is Cause.NO_ROOM
 
 
 def test_a_quota_is_named_before_the_member_refuses() -> None:
@@ -59,7 +62,9 @@ def test_a_quota_is_named_before_the_member_refuses() -> None:
     plan = negotiate(known(snapshot(members=(view,), schedds=(schedd(demand(idle=9)),))), WIDE)
     assert len(placed(plan)) == 2
     why = plan.classes[0].why
-    assert why and why.cause is Cause.QUOTA_FULL and "compute-small" in why.source
+    assert why
+    assert why.cause is Cause.QUOTA_FULL
+    assert "compute-small" in why.source
 
 
 def test_a_trial_member_gets_n_pods_and_an_observed_one_none() -> None:
@@ -77,7 +82,8 @@ def test_what_the_owner_keeps_free_is_never_room() -> None:
     kept = terms("m1", leave_free=(("g", Resources(cpu_milli=10_000)),))
     plan = negotiate(known(snapshot(members=(view,), terms=(kept,), schedds=(schedd(demand(idle=9)),))), WIDE)
     assert len(placed(plan)) == 6
-    assert plan.classes[0].why and plan.classes[0].why.cause is Cause.LEAVE_FREE
+    assert plan.classes[0].why
+    assert plan.classes[0].why.cause is Cause.LEAVE_FREE
 
 
 def test_a_ceiling_holds_over_what_is_there_and_what_is_new() -> None:
@@ -94,14 +100,16 @@ def test_a_ceiling_holds_over_what_is_there_and_what_is_new() -> None:
     )
     plan = negotiate(snap, WIDE)
     assert len(placed(plan)) == 2
-    assert plan.classes[0].why and plan.classes[0].why.cause is Cause.CEILING_REACHED
+    assert plan.classes[0].why
+    assert plan.classes[0].why.cause is Cause.CEILING_REACHED
 
 
 def test_a_new_pair_gets_one_probe_and_the_rest_waits_for_its_slot() -> None:
     plan = negotiate(snapshot(schedds=(schedd(demand(idle=9)),)), WIDE)
     assert len(placed(plan)) == 1
     assert plan.held[0].placement.probe
-    assert plan.classes[0].why and plan.classes[0].why.cause is Cause.PROBING
+    assert plan.classes[0].why
+    assert plan.classes[0].why.cause is Cause.PROBING
 
 
 def test_never_is_not_said_of_an_attribute_that_only_a_real_slot_can_tell() -> None:
@@ -118,14 +126,16 @@ def test_requests_in_flight_at_one_member_are_bounded() -> None:
     slow = terms("m1", budgets=Budgets(objects_in_flight=3))
     plan = negotiate(known(snapshot(terms=(slow,), schedds=(schedd(demand(idle=9)),))), WIDE)
     assert len(placed(plan)) == 3
-    assert plan.classes[0].why and plan.classes[0].why.cause is Cause.BUDGET
+    assert plan.classes[0].why
+    assert plan.classes[0].why.cause is Cause.BUDGET
 
 
 def test_stale_capacity_backs_no_new_placement() -> None:
     old = member("m1", at=T0, seen_at=T0 - 300)
     plan = negotiate(known(snapshot(members=(old,))), WIDE)
     assert placed(plan) == []
-    assert plan.classes[0].why and plan.classes[0].why.cause is Cause.STALE
+    assert plan.classes[0].why
+    assert plan.classes[0].why.cause is Cause.STALE
 
 
 def test_gpus_go_only_where_gpus_are() -> None:
