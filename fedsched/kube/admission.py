@@ -21,8 +21,9 @@ MOST = 8
 
 
 def changes(sent: dict[str, Any], stored: dict[str, Any]) -> str:
-    """Differences in what we asked for, at most MOST, as one line; "" for none. Defaults that the API server fills in
-    are no difference, nor are quantities written in another way.
+    """Differences in what we asked for, at most MOST, as one line; "" for none.
+
+    Defaults that the API server fills in are no difference, nor are quantities written in another way.
     """
     found = [one_line(each) for each in _of_map(sent.get("spec", {}), stored.get("spec", {}), "spec")]
     found += [one_line(each) for each in _labels(sent, stored)]
@@ -83,4 +84,4 @@ def _equal(wanted: Any, got: Any) -> bool:
 
 def _short(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a sentence, not a dump
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,4 +1,4 @@
-"""What an answer of an API server means for a change: gone, conflict, refused or try again; without bodies or secrets."""
+"""What an answer of an API server means for a change: gone, conflict, refused or try again; no bodies, no secrets."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ def choose(classes: Sequence[PriorityClass] | None, member: MemberFile) -> str:
         else "no PriorityClass is below its own pods and Never preempts"
     )
     raise RefusedError(
-        f"at member {member.name} {seen}: let the site make one (preemptionPolicy: Never, value below 0) and name it as "
-        f"overrides.priority_class, or set allow_same_priority = true in clusters/{member.name}.toml"
+        f"at member {member.name} {seen}: let the site make one (preemptionPolicy: Never, value below 0) and name it "
+        f"as overrides.priority_class, or set allow_same_priority = true in clusters/{member.name}.toml"
     )
 
 
