@@ -96,7 +96,7 @@ def _who_goes(
 ) -> tuple[tuple[Standing, ...], Memory]:
     """Step 4: wishes for what stands, from the gentlest cause to the most urgent."""
     at, views = snapshot.at, {view.name: view for view in snapshot.observation.members}
-    surplus = _surplus(facts.standing, asked, base, at)
+    surplus = dict(asked.surplus)
     standing = []
     for stand in sorted(facts.standing, key=lambda s: (-s.held.placement.created_at, s.held.placement.id)):
         held = _called_back_too_late(stand)
@@ -135,24 +135,6 @@ def _called_back_too_late(stand: Standing) -> Held:
     if held.wanted == "withdraw" and held.failure is None and any(p.phase == "running" for p in stand.pods):
         return msgspec.structs.replace(held, wanted="run", why=None)
     return held
-
-
-def _surplus(standing: Iterable[Standing], asked: surge.Demanded, base: Memory, at: float) -> dict[str, int]:
-    """Placements beyond what each class still asks, counted in startds; demand that only just fell is not sure yet."""
-    supply: dict[str, int] = {}
-    units: dict[str, int] = {}
-    for stand in standing:
-        held = stand.held
-        if held.wanted == "run" and held.phase in surge.OPEN and not held.failure:
-            key = held.placement.class_key
-            supply[key] = supply.get(key, 0) + held.placement.units * held.nodes
-            units[key] = held.placement.units
-    settled = {key for key in supply if at >= base.ramps[key].until} if base.ramps else set()
-    return {
-        key: (have - asked.idle.get(key, 0)) // max(1, units[key])
-        for key, have in supply.items()
-        if key in settled and 0 < asked.idle.get(key, 0) < have
-    }
 
 
 def _places(snapshot: Snapshot, base: Memory) -> tuple[Place, ...]:

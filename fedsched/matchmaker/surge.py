@@ -126,30 +126,47 @@ def trust_limit(trust: Trust | None, first: int) -> int:
 
 
 class Demanded(msgspec.Struct, frozen=True):
-    """What the schedds ask for, with drops confirmed: a drop counts after two reads, a rise after one (SU7).
+    """Where more startds are open than jobs ask for, with drops confirmed (SU7: a drop counts after two reads).
 
-    over: class keys with placements whose demand is surely gone. surplus: class key -> jobs fewer than before, sure.
+    over: class keys whose demand is surely gone. surplus: class key -> startds too many, sure. drops: for memory.
     """
 
-    idle: dict[str, int]
     over: frozenset[str]
+    surplus: dict[str, int]
     drops: dict[str, int]
 
 
 def demanded(schedds: tuple[ScheddView, ...], held: Iterable[Held], drops: Mapping[str, int]) -> Demanded:
-    """Compare what is placed with what is asked; a schedd that was not read again says nothing new."""
+    """Compare what is open with what is asked; a schedd that was not read again says nothing new.
+
+    A class that still asks for something needs one read more: a job that was just claimed is neither idle any more
+    nor seen on its slot yet.
+    """
     idle = {demand.key: demand.idle for view in schedds for demand in view.classes}
     reads = {view.name: view.reads for view in schedds}
-    over, noted = set(), {}
-    for one in held:
-        key, schedd = one.placement.class_key, one.placement.schedd
-        if idle.get(key, 0) or schedd not in reads:
+    over, surplus, noted = set(), {}, {}
+    for key, schedd, jobs, units in _open(held):
+        short = jobs - idle.get(key, 0)
+        if short <= 0 or schedd not in reads:
             continue
-        first = drops.get(key, reads[schedd])
-        noted[key] = first
-        if reads[schedd] > first:
+        noted[key] = drops.get(key, reads[schedd])
+        if not idle.get(key, 0) and reads[schedd] > noted[key]:
             over.add(key)
-    return Demanded(idle, frozenset(over), dict(sorted(noted.items())))
+        elif reads[schedd] > noted[key] + 1:
+            surplus[key] = short // units
+    return Demanded(frozenset(over), surplus, dict(sorted(noted.items())))
+
+
+def _open(held: Iterable[Held]) -> list[tuple[str, str, int, int]]:
+    """(class key, schedd, jobs that open startds can take, jobs of one startd) of everything that waits for a job."""
+    found: dict[str, tuple[str, str, int, int]] = {}
+    for one in held:
+        if one.phase in OPEN and one.wanted == "run" and not one.failure:
+            placement = one.placement
+            before = found.get(placement.class_key, ("", "", 0, 0))[2]
+            jobs = before + placement.units * one.nodes
+            found[placement.class_key] = (placement.class_key, placement.schedd, jobs, max(1, placement.units))
+    return sorted(found.values())
 
 
 def leave_or_stay(stand: Standing, asked: Demanded, surplus: dict[str, int], policy: Policy, at: float) -> Held:
