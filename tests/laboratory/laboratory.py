@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.places import LaboratoryError
+from tests.laboratory.podrunner import PodRunner
 from tests.laboratory.pool import Pool
 from tests.laboratory.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
 
@@ -56,10 +58,30 @@ class Laboratory:
         self._made.append(made)
         return made
 
-    def stop(self) -> None:
-        """Ends everything, the last made first."""
+    def pod_runner(self, control_plane: ControlPlane, selector: Mapping[str, str] | None = None) -> PodRunner:
+        """Runs the labelled pods of a control plane's simulated nodes (default label: managed-by fedsched)."""
+        made = PodRunner(control_plane, selector)
+        self._made.append(made)
+        return made
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Laboratory]:
+        """A laboratory of the same session for things that end with the `with` block."""
+        inner = object.__new__(Laboratory)
+        inner.session, inner.folder, inner._made = self.session, self.folder, []
+        try:
+            yield inner
+        finally:
+            inner.end_all()
+
+    def end_all(self) -> None:
+        """Ends everything that it made, the last made first; the session goes on."""
         for thing in reversed(self._made):
             with contextlib.suppress(OSError, LaboratoryError):
                 thing.stop()
         self._made.clear()
+
+    def stop(self) -> None:
+        """Ends everything and the session."""
+        self.end_all()
         self.session.close()

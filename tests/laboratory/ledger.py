@@ -87,6 +87,8 @@ def undo(entry: dict[str, Any]) -> None:
             quiet("ip", "address", "delete", f"{entry['address']}/32", "dev", "lo")
         case "link":
             quiet("ip", "link", "delete", entry["name"])
+        case "netns":
+            quiet("ip", "netns", "delete", entry["name"])
         case "rule":
             quiet("iptables", "-w", "-D", *entry["rule"])
         case "mounts":

@@ -135,7 +135,7 @@ def common_mounts(root: Path) -> list[str]:
     mount = tool("mount")
     return [
         f"{mount} -t proc proc {root}/proc",
-        f"{mount} --rbind /sys {root}/sys",
+        f"{mount} -t sysfs -o ro sysfs {root}/sys",  # without the cgroups: a startd must leave none behind
         f"{mount} --rbind /dev {root}/dev",
     ]
 
