@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from builders import T0, member
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.health import Health, look
 from fedsched.matchmaker.model import MemberMemory, MemberView, Silence
+from tests.matchmaker.builders import T0, member
 
 LIMITS = Silence()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from builders import T0, demand, held, member, placement, pod, schedd, slot, snapshot, thing
 
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import (
@@ -27,6 +26,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import T0, demand, held, member, placement, pod, schedd, slot, snapshot, thing
 
 POLICY = Policy()
 ALICE = Principal("physics", "alice@b")

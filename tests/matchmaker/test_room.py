@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from builders import T0, demand, group, held, member, pod, res, schedd, slot, snapshot, terms, thing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from fedsched.matchmaker.model import Budgets, Memory, PairMemory, Plan, Policy,
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
 from fedsched.matchmaker.resources import Resources, fits
+from tests.matchmaker.builders import T0, demand, group, held, member, pod, res, schedd, slot, snapshot, terms, thing
 
 WIDE = Policy(ramp=Ramp(first=1000, max_starts=1000))
 SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)

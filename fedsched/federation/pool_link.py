@@ -1,0 +1,62 @@
+"""One pool, live: its slots, its startd tokens, and what a startd that joins it must be given."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from fedsched.condor.pool import PoolPoller
+from fedsched.condor.tokens import StartdToken, TokenError, startd_token
+from fedsched.condor.worker import worker_files
+from fedsched.config.settings import Federation, PoolSettings
+from fedsched.kube.worker_bundle import WorkerBundle
+from fedsched.matchmaker.model import InvalidateAds, Outcome, PoolView
+
+
+class PoolLink:
+    """Reads one pool and makes worker bundles for it; tokens are kept per member until they are due."""
+
+    def __init__(self, pool: PoolSettings, settings: Federation, changed: Callable[[], None]) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._poller = PoolPoller(pool, settings, changed)
+        self._tokens: dict[str, StartdToken] = {}
+        self._lock = threading.Lock()
+        self._files = worker_files(settings.lengths)
+
+    def start(self) -> None:
+        """Begin to read slots."""
+        self._poller.start()
+
+    def stop(self) -> None:
+        """End the reading and its child process."""
+        self._poller.stop()
+
+    def latest(self) -> PoolView:
+        """Our startds as the collector last told them."""
+        return self._poller.latest()
+
+    def invalidate(self, change: InvalidateAds, at: float) -> Outcome:
+        """Remove ghost ads."""
+        return self._poller.invalidate(change, at)
+
+    def worker(self, member: str) -> tuple[WorkerBundle | None, str]:
+        """What a startd of that member needs to join this pool; None and the problem when no token can be had."""
+        with self._lock:
+            token = self._tokens.get(member)
+            if token is None or token.due(time.time()):
+                try:
+                    token = self._tokens[member] = startd_token(self._pool, member)
+                except TokenError as error:
+                    if token is None:
+                        return None, str(error)
+        bundle = WorkerBundle(
+            files=self._files,
+            token=token.text,
+            token_expires_at=token.expires_at,
+            collector=self._pool.startd_collector or self._pool.collector,
+            ccb=self._pool.ccb,
+            resource_names=tuple((kube, name) for name, kube in sorted(self._settings.machine_resources.items())),
+        )
+        return bundle, ""

@@ -1,0 +1,115 @@
+"""The live World: what every link last saw, put together; each change sent to the link that it is for."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from fedsched.condor.demand import DemandPoller
+from fedsched.config.settings import Federation, MemberFile
+from fedsched.federation.member_link import MemberLink
+from fedsched.federation.pool_link import PoolLink
+from fedsched.log import log
+from fedsched.loop import Unreachable
+from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome
+
+
+class LiveWorld:
+    """Members and pools as they are. Threads of its own; every method returns at once but `act` and `claim`."""
+
+    def __init__(self, settings: Federation, members: tuple[MemberFile, ...]) -> None:
+        self._settings = settings
+        self._woken = threading.Event()
+        self._members = {member.name: MemberLink(member, settings, self._woken.set) for member in members}
+        self._pools = {pool.name: PoolLink(pool, settings, self._woken.set) for pool in settings.pools}
+        self._demand = DemandPoller(settings, self._woken.set)
+
+    def start(self) -> None:
+        """Begin to read everything."""
+        for pool in self._pools.values():
+            pool.start()
+        self._demand.start()
+        for link in self._members.values():
+            link.start()
+
+    def stop(self) -> None:
+        """End everything that was begun; nothing at the members changes."""
+        self._demand.stop()
+        for link in [*self._members.values(), *self._pools.values()]:
+            link.stop()
+
+    def reload(self, members: tuple[MemberFile, ...]) -> None:
+        """Members that came, went or changed; the others are not touched."""
+        wanted = {member.name: member for member in members}
+        for name in [n for n, link in self._members.items() if wanted.get(n) != link.file]:
+            self._members.pop(name).stop()
+        for name, member in wanted.items():
+            if name not in self._members:
+                self._members[name] = MemberLink(member, self._settings, self._woken.set)
+                self._members[name].start()
+        self._woken.set()
+
+    def observe(self, at: float) -> Observation:
+        """What each poller last stored, with its age; never waits."""
+        seen = [self._members[name].latest(at) for name in sorted(self._members)]
+        return Observation(
+            at,
+            schedds=self._demand.latest(),
+            members=tuple(view for view, _ in seen),
+            pools=tuple(self._pools[name].latest() for name in sorted(self._pools)),
+            objects=tuple(thing for _, objects in seen for thing in objects),
+        )
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until something changed that deserves an early cycle, or the timeout in seconds."""
+        woken = self._woken.wait(timeout_s)
+        self._woken.clear()
+        return woken
+
+    def wake(self) -> None:
+        """An early cycle, please: an order came, or the files changed."""
+        self._woken.set()
+
+    def claim(self, member: str, epoch: int) -> int:
+        """Raise one member's fence; the epoch that stands there. Raises Unreachable."""
+        link = self._members.get(member)
+        if link is None:
+            raise Unreachable(f"{member} has no file in {self._settings.clusters} any more")
+        return link.claim(epoch)
+
+    def act(self, change: Change) -> Outcome:
+        """One change to one object."""
+        at = time.time()
+        if isinstance(change, InvalidateAds):
+            pool = self._pools.get(change.pool)
+            return pool.invalidate(change, at) if pool else Outcome(change, "gone", at, what="no such pool any more")
+        link = self._members.get(change.member)
+        if link is None:
+            return Outcome(change, "gone", at, what="no such member any more")
+        if not isinstance(change, CreateObject):
+            return link.act(change, None, at)
+        pool = self._pools.get(change.placement.pool)
+        if pool is None:
+            return Outcome(change, "refused", at, what=f"pool {change.placement.pool} is not in fedsched.toml any more")
+        worker, problem = pool.worker(change.member)
+        if worker is None:
+            return Outcome(change, "retry", at, what=problem)
+        return link.act(change, worker, at)
+
+    def upkeep(self) -> None:
+        """Renew what expires: our own credentials, startd tokens at members; remove what nothing uses (cadence)."""
+        at = time.time()
+        for link in list(self._members.values()):
+            link.renew_credential(at)
+            for name, pool in self._pools.items():
+                worker, problem = pool.worker(link.file.name)
+                if worker is None:
+                    log().warning("startd-token-unavailable", pool=name, why=problem)
+                else:
+                    link.refresh_token(name, worker)
+            link.sweep()
+
+
+def live_world(settings: Federation, members: tuple[MemberFile, ...]) -> LiveWorld:
+    """The world that the files describe; nothing is started yet."""
+    return LiveWorld(settings, members)

@@ -1,0 +1,87 @@
+"""The walking federation: a flocked job runs in a pod that fedsched placed, and nothing is left behind (D3, L1, X4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.laboratory.realnode import RealNode
+
+from tests.federation.harness import Federation, eventually, sleep_job
+from tests.laboratory.controlplane import ControlPlane
+from tests.laboratory.pool import Pool
+
+
+class Chain:
+    """When each link of the chain was first seen, in seconds since the submission."""
+
+    def __init__(self) -> None:
+        self.begin = time.monotonic()
+        self.seen: dict[str, float] = {}
+
+    def note(self, link: str, there: Any) -> Any:
+        if there and link not in self.seen:
+            self.seen[link] = time.monotonic() - self.begin
+        return there
+
+    def __str__(self) -> str:
+        return " → ".join(f"{link} {at:.1f} s" for link, at in self.seen.items())
+
+
+@pytest.mark.timeout(400)
+def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is_left(
+    federation: Callable[..., Federation],
+    control_plane: ControlPlane,
+    real_node: RealNode,
+    target_pool: Pool,
+    guest_pool: Pool,
+) -> None:
+    hub = federation()
+    hub.join(control_plane, "m1")
+    level = control_plane.api.get("/api/v1/namespaces/fedsched")["metadata"]["labels"]
+    assert level["pod-security.kubernetes.io/enforce"] == "restricted"
+    hub.start()
+    chain = Chain()
+    cluster = guest_pool.submit("alice", sleep_job(5, 1, 64, count=12))
+    second = guest_pool.submit("alice", sleep_job(5, 1, 300, count=8))
+    chain.note("submitted", there=True)
+
+    def watch() -> bool:
+        queue = hub.json("q")["classes"]
+        chain.note("queue seen", queue)
+        chain.note("decided", sum(row["placed"] + row["served"] for row in queue))
+        chain.note("object written", hub.jobs(control_plane))
+        pods = hub.pods(control_plane)
+        chain.note("pod running", [p for p in pods if p["status"].get("phase") == "Running"])
+        chain.note("slot in collector", target_pool.slots("FedschedMember =!= undefined"))
+        chain.note("claimed", target_pool.slots('FedschedMember =!= undefined && State == "Claimed"'))
+        done = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
+        return bool(chain.note("done", len(done) == 20))
+
+    eventually("all 20 jobs are done", watch, 240)
+    finished = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
+    assert {job["ExitCode"] for job in finished} == {0}
+    assert all("fs-" in str(job.get("LastRemoteHost", "")) for job in finished)
+
+    def gone() -> bool:
+        left = [o for o in hub.objects(control_plane) if "fedsched.io/placement" in o["metadata"]["labels"]]
+        return bool(chain.note("gone", not left))
+
+    eventually("nothing of ours but the standing objects is left", gone, 20 + 60)
+    assert not target_pool.slots("FedschedMember =!= undefined")
+    print(f"chain: {chain}")
+    assert list(chain.seen) == [
+        "submitted",
+        "queue seen",
+        "decided",
+        "object written",
+        "pod running",
+        "slot in collector",
+        "claimed",
+        "done",
+        "gone",
+    ]
+    assert hub.stop() == 0
+    assert real_node.name
