@@ -107,6 +107,7 @@ class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
     fence_epoch: highest epoch found in its fence or on any object with our labels. anchor_uid: "" when it is missing.
     priority_classes: (name, value) of those that we may use, lowest first; None when we may not read them.
     clock_skew_s: its Date header minus our clock.
+    facts: what could not be read and which feature is off therefore, one sentence each.
     """
 
     name: str
@@ -127,3 +128,4 @@ class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
     anchor_uid: str = ""
     clock_skew_s: float = 0.0
     credential_expires_at: float | None = None
+    facts: tuple[str, ...] = ()
