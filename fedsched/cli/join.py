@@ -1,45 +1,37 @@
-"""`join`, `unjoin`, `rotate`: parse, call, print; how a cluster is joined lives in fedsched.kube.join."""
+"""`join`: parse, call, print; how a cluster is joined lives in fedsched.kube.join."""
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fedsched.cli import output
+from fedsched.cli.member_access import (
+    AllowExec,
+    AllowFile,
+    AllowHttp,
+    AllowTls,
+    ContextOption,
+    KubeconfigOption,
+    Name,
+    access,
+    allowances,
+    refusals,
+)
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, federation
 from fedsched.cli.output import Column, Exit, Failure, Format
+from fedsched.cli.unjoin import rotate, unjoin
 
 if TYPE_CHECKING:
-    from fedsched.config.settings import Credential, Federation, MemberFile
+    from fedsched.config.settings import Federation
     from fedsched.kube.join.checks import Check
     from fedsched.kube.join.joining import Joined
     from fedsched.kube.join.request import JoinRequest
-    from fedsched.kube.kubeconfig import Access, Allowances
+    from fedsched.kube.kubeconfig import Access
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The member: lower-case letters, digits and -.")]
-KubeconfigOption = Annotated[
-    Path | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="Read without running or opening anything that it names."),
-]
-ContextOption = Annotated[str, typer.Option("--cluster-context", metavar="CONTEXT", help="Else NAME, or the only one.")]
-AllowExec = Annotated[
-    list[str] | None, typer.Option("--allow-exec", metavar="COMMAND", help="Run this credential plugin, once.")
-]
-AllowFile = Annotated[
-    list[str] | None, typer.Option("--allow-file", metavar="PATH", help="Open this file that the kubeconfig names.")
-]
-AllowTls = Annotated[
-    list[str] | None,
-    typer.Option("--allow-insecure-tls", metavar="SERVER", help="Learn the CA from an unchecked connection, once."),
-]
-AllowHttp = Annotated[bool, typer.Option("--insecure-http", help="Plain http, for tests on this machine.")]
 SYMBOLS = {"ok": ("✓", "ok"), "bad": ("✗", "NO"), "unknown": ("?", "?")}
 
 
@@ -108,7 +100,7 @@ def join(
     A guest in one namespace: add --visibility namespace --node-group big=cpu:8,memory:32Gi,nodes:10
     """
     given = dict(locals())
-    with _refusals(name):
+    with refusals(name):
         settings = federation(config)
         request = _request(settings, given)
         if print_rbac:
@@ -124,94 +116,11 @@ def join(
                 f"{name} is a member already: {file}",
                 f"fedsched unjoin {name}, or without --error-on-existing",
             )
-        access = _access(name, kubeconfig, cluster_context, _allowances(given))
-        request = _with_namespace(request, access, given)
-        _same_cluster(file, access, request)
-        joined = _run(access, request, no_rbac=no_rbac, dry_run=dry_run)
-        _finish(settings, access, request, joined, as_json=form_of_output is Format.JSON, dry_run=dry_run)
-
-
-def unjoin(
-    name: Name,
-    kubeconfig: KubeconfigOption = None,
-    cluster_context: ContextOption = "",
-    deadline: Annotated[
-        str, typer.Option(metavar="TIME", help="Then what still runs is vacated; 0 for at once.")
-    ] = "10m",
-    forget: Annotated[bool, typer.Option("--forget", help="Never touch the network: only our files go.")] = False,
-    allow_exec: AllowExec = None,
-    allow_file: AllowFile = None,
-    allow_insecure_tls: AllowTls = None,
-    insecure_http: AllowHttp = False,
-    dry_run: DryRunOption = False,
-    form_of_output: OutputOption = Format.TABLE,
-    config: ConfigOption = None,
-) -> None:
-    """Part from a member: its startds leave, and what join made there goes.
-
-    With an admin's --kubeconfig everything goes; with our own account what it may remove, and the rest is printed.
-
-    fedsched unjoin m1 --kubeconfig admin.kubeconfig        fedsched unjoin gone --forget
-    """
-    given = dict(locals())
-    with _refusals(name):
-        from fedsched.kube.join import leaving
-
-        settings = federation(config)
-        member = _member(settings, name)
-        request = _request_of(settings, member)
-        if dry_run:
-            output.line(f"would tell the startds of {name} to leave, then remove what join made there:")
-            output.line(leaving.by_hand(request))
-            output.line(f"undo: fedsched join {name} …")
-            return
-        left = leaving.Left()
-        if not forget:
-            seconds = _seconds(deadline)
-            caller = _leaver(settings, member, kubeconfig, cluster_context, _allowances(given))
-            left = leaving.unjoin(caller, request, deadline_s=seconds, say=output.note)
-        _forget(settings, member)
-        _say_left(name, request, left, forgotten=forget, as_json=form_of_output is Format.JSON)
-    if left.remains:
-        raise typer.Exit(int(Exit.PARTIAL))
-
-
-def rotate(
-    name: Name,
-    form_of_output: OutputOption = Format.TABLE,
-    config: ConfigOption = None,
-) -> None:
-    """Renew the credential of a member now; the daemon takes the new one without a failed call.
-
-    fedsched rotate m1
-    """
-    with _refusals(name):
-        from fedsched.kube.join import credentials
-        from fedsched.kube.join.tokens import renew
-        from fedsched.kube.transport import Transport
-
-        settings = federation(config)
-        member = _member(settings, name)
-        path = settings.credentials / member.credential
-        old = credentials.load(path)
-        fresh = renew(Transport(old), old, time.time())
-        credentials.save(path, fresh)
-        if form_of_output is Format.JSON:
-            output.emit_json("rotated", member=name, expires_at=fresh.expires_at)
-        else:
-            output.line(f"{name}: new token, valid for {_life(fresh)}; the old one ends at its own time")
-
-
-@contextmanager
-def _refusals(name: str) -> Iterator[None]:
-    """Answers of the rooms below become failures of the verb."""
-    from fedsched.kube.join.refusal import JoinError
-
-    try:
-        yield
-    except JoinError as error:
-        code = Exit.UNREACHABLE if error.unreachable else Exit.REFUSED
-        raise Failure(code, error.what, error.way_out.replace("NAME", name)) from None
+        found = access(name, kubeconfig, cluster_context, allowances(given))
+        request = _with_namespace(request, found, given)
+        _same_cluster(file, found, request)
+        joined = _run(found, request, no_rbac=no_rbac, dry_run=dry_run)
+        _finish(settings, found, request, joined, as_json=form_of_output is Format.JSON, dry_run=dry_run)
 
 
 def _request(settings: Federation, given: dict[str, Any]) -> JoinRequest:
@@ -264,24 +173,6 @@ def _with_namespace(request: JoinRequest, access: Access, given: dict[str, Any])
     changed = msgspec.structs.replace(request, namespace=access.namespace)
     check(changed)
     return changed
-
-
-def _access(name: str, kubeconfig: Path | None, context: str, allow: Allowances) -> Access:
-    from fedsched.kube.kubeconfig import read
-
-    path = kubeconfig or Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
-    return read(path, context, name, allow)
-
-
-def _allowances(given: dict[str, Any]) -> Allowances:
-    from fedsched.kube.kubeconfig import Allowances
-
-    return Allowances(
-        commands=tuple(given["allow_exec"] or ()),
-        files=tuple(given["allow_file"] or ()),
-        insecure=tuple(server.rstrip("/") for server in given["allow_insecure_tls"] or ()),
-        http=given["insecure_http"],
-    )
 
 
 def _same_cluster(file: Path, access: Access, request: JoinRequest) -> None:
@@ -368,90 +259,8 @@ def _what_now(request: JoinRequest, file: Path, done: str, difference: str, *, d
     output.line(f"  undo: fedsched unjoin {request.name}")
 
 
-def _member(settings: Federation, name: str) -> MemberFile:
-    from fedsched.config.members import load_member
-
-    file = settings.clusters / f"{name}.toml"
-    if "/" in name or not file.is_file():
-        known = ", ".join(sorted(path.stem for path in settings.clusters.glob("*.toml"))) or "none"
-        raise Failure(Exit.USAGE, f"no member {name} ({file} is not there); members: {known}", "fedsched clusters")
-    return load_member(file)
-
-
-def _request_of(settings: Federation, member: MemberFile) -> JoinRequest:
-    from fedsched.kube.join.request import JoinRequest
-
-    return JoinRequest(
-        name=member.name,
-        federation=settings.id,
-        namespace=member.namespace,
-        visibility=member.terms.visibility,
-        forms=member.terms.forms,
-    )
-
-
-def _leaver(settings: Federation, member: MemberFile, kubeconfig: Path | None, context: str, allow: Allowances) -> Any:
-    """Who removes: the admin of --kubeconfig, else our own account."""
-    from fedsched.kube.join import credentials
-    from fedsched.kube.join.caller import Connection, as_service_account
-
-    if kubeconfig is None:
-        return as_service_account(credentials.load(settings.credentials / member.credential))
-    access = _access(member.name, kubeconfig, context, allow)
-    if member.server and access.server != member.server.rstrip("/"):
-        raise Failure(
-            Exit.REFUSED,
-            f"{member.name} is {member.server}; that kubeconfig leads to {access.server}; nothing was touched",
-            "--cluster-context CONTEXT of the right cluster",
-        )
-    return Connection(access)
-
-
-def _forget(settings: Federation, member: MemberFile) -> None:
-    from fedsched.kube.join import credentials
-
-    member.path.unlink(missing_ok=True)
-    credentials.remove(settings.credentials / member.credential)
-
-
-def _say_left(name: str, request: JoinRequest, left: Any, *, forgotten: bool, as_json: bool) -> None:
-    from fedsched.kube.join.leaving import by_hand
-
-    if as_json:
-        by_hand_text = by_hand(request) if forgotten or left.remains else ""
-        output.emit_json("unjoined", member=name, removed=left.removed, remains=left.remains, by_hand=by_hand_text)
-        return
-    output.line(f"{name} is no member any more: its file and credential are removed")
-    for what in left.removed:
-        output.line(f"  removed {what}")
-    for what, why in left.remains:
-        output.line(f"  remains {what}: {why}")
-    if forgotten:
-        output.line("nothing was asked of the cluster. Startds there end by themselves at their expiry; besides them")
-        output.line("may remain what join made. The site's admin removes all of it with:")
-    if forgotten or left.remains:
-        output.line(by_hand(request))
-
-
-def _seconds(text: str) -> float:
-    from fedsched.config.amounts import duration
-    from fedsched.config.problems import WrongError
-
-    try:
-        return duration(float(text) if text.replace(".", "", 1).isdigit() else text)
-    except WrongError as wrong:
-        raise Failure(Exit.USAGE, f"--deadline: {wrong}", "--deadline 10m") from None
-
-
 def _explain_kubefed(given: str) -> None:
     if given:
         output.note(
             "--host-cluster-…: understood, without effect: fedsched keeps its state in files, not in a host cluster"
         )
-
-
-def _life(credential: Credential) -> str:
-    if credential.expires_at is None:
-        return "ever"
-    hours = (credential.expires_at - time.time()) / 3600
-    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} h"

@@ -122,11 +122,6 @@ def _tables(member: MemberFile) -> Iterator[str]:
     yield from _table("place", {key: value for key, value in place.items() if value is not None})
     yield from _table("labels", dict(member.labels))
     yield from _table("ceiling", _amounts(member.terms.ceiling))
-    yield "#[ceiling]                                    # the most that we may hold there"
-    yield "#cpu = 200"
-    yield '#memory = "800 GiB"'
-    yield "#[leave_free]                                 # never taken, per node of a node group"
-    yield '#"*" = { cpu = 2, memory = "8 GiB" }'
     overrides = member.overrides
     yield from _table(
         "overrides",
@@ -139,6 +134,12 @@ def _tables(member: MemberFile) -> Iterator[str]:
     )
     for group in member.groups:
         yield from _group(group)
+    yield ""
+    yield "#[ceiling]                                    # the most that we may hold there"
+    yield "#cpu = 200"
+    yield '#memory = "800 GiB"'
+    yield "#[leave_free]                                 # never taken, per node of a node group"
+    yield '#"*" = { cpu = 2, memory = "8 GiB" }'
 
 
 def _group(group: DeclaredGroup) -> Iterator[str]:

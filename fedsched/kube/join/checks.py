@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import statistics
 import time
 from collections import Counter
@@ -11,11 +12,12 @@ from typing import Any, Literal
 import msgspec
 
 from fedsched.kube.join.caller import Caller
+from fedsched.kube.join.endpoint import addresses
 from fedsched.kube.join.object_paths import collection
 from fedsched.kube.join.refusal import shown
 from fedsched.kube.join.request import JoinRequest
 from fedsched.kube.join.reviews import may
-from fedsched.kube.join.standing import granted, labels
+from fedsched.kube.join.standing import PRIVATE_V4, PRIVATE_V6, granted, labels
 from fedsched.kube.quantities import value
 from fedsched.matchmaker.model.names import ANCHOR, FENCE
 
@@ -254,6 +256,23 @@ def _anchor(caller: Caller, request: JoinRequest) -> Iterator[Check]:
             yield Check("anchor", "ok", f"ConfigMap {name}: deleting it clears all that we place")
 
 
+def _pools(_caller: Caller, request: JoinRequest) -> Iterator[Check]:
+    """Whether the NetworkPolicy lets startds reach the collectors; whether the network does, the first pod shows."""
+    for collector in request.collectors:
+        host, _, port = collector.rpartition(":")
+        closed = [address for address in addresses(host) if _closed(address, int(port), request)]
+        if closed:
+            way = f"--egress {closed[0]}/{32 if ipaddress.ip_address(closed[0]).version == 4 else 128}:{port}"
+            found = f"{shown(collector, 80)} is private, and our NetworkPolicy does not let pods go there"
+            yield Check("way to the pool", "bad", found, f"{way} (schedds that pods must reach as well)")
+
+
+def _closed(address: str, port: int, request: JoinRequest) -> bool:
+    plain = ipaddress.ip_address(address)
+    listed = any(plain in ipaddress.ip_network(way.cidr) and way.port in {0, port} for way in request.egress)
+    return not listed and any(plain in ipaddress.ip_network(cidr) for cidr in (*PRIVATE_V4, *PRIVATE_V6))
+
+
 def _latency(caller: Caller, _request: JoinRequest) -> Iterator[Check]:
     seconds = statistics.median(caller.call("GET", "/version").seconds for _ in range(5))
     found = f"{seconds * 1000:.0f} ms (median of 5)"
@@ -273,5 +292,6 @@ ORDER: tuple[Callable[[Caller, JoinRequest], Iterator[Check]], ...] = (
     _image,
     _admission,
     _anchor,
+    _pools,
     _latency,
 )

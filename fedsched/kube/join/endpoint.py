@@ -117,6 +117,11 @@ def _addresses(host: str, port: int, *, resolve: bool) -> list[Address]:
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
+def addresses(host: str) -> list[str]:
+    """What a host's name stands for here, as text; [] when it does not resolve."""
+    return sorted({str(address) for address in _addresses(host.strip("[]"), 443, resolve=True)})
+
+
 def _unwrapped(address: Address) -> Address:
     """The IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), else the address itself."""
     if isinstance(address, ipaddress.IPv4Address):

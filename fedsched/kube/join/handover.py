@@ -139,3 +139,12 @@ def _yaml(value: Any) -> str:
 class _Plain(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the dumper's own interface
         return True
+
+
+def _list(dumper: _Plain, values: list[Any]) -> Any:
+    """Plain values side by side, anything else one below the other."""
+    plain = all(isinstance(value, str) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=plain)
+
+
+_Plain.add_representer(list, _list)

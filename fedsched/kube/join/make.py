@@ -80,6 +80,8 @@ def _apply(caller: Caller, manifest: dict[str, Any], found: dict[str, Any], *, d
     body = {**manifest, "metadata": {**manifest["metadata"], "uid": before["uid"]}}
     query = {"fieldManager": FIELD_MANAGER, "force": "false", **({"dryRun": "All"} if dry_run else {})}
     answer = caller.call("PATCH", path_of(manifest), body, query, APPLY)
+    if answer.status == 409 and _only_with_ourselves(answer):
+        answer = caller.call("PATCH", path_of(manifest), body, {**query, "force": "true"}, APPLY)
     if answer.status == 409:
         return Step(called(manifest), "kept", f"changed there since by somebody else: {answer.message}")
     if answer.status == 403 and (dry_run or manifest["kind"] in OPTIONAL):
@@ -89,6 +91,12 @@ def _apply(caller: Caller, manifest: dict[str, Any], found: dict[str, Any], *, d
     if _spec(answer.body) == _spec(found):
         return Step(called(manifest), "unchanged")
     return Step(called(manifest), "would be changed" if dry_run else "changed")
+
+
+def _only_with_ourselves(answer: Answer) -> bool:
+    """Whether a conflict is with our own POST: the server writes "1000" as "1k" and takes that for a change."""
+    causes = (answer.body.get("details") or {}).get("causes") or []
+    return bool(causes) and all(f'conflict with "{FIELD_MANAGER}"' in str(cause.get("message")) for cause in causes)
 
 
 def _spec(found: dict[str, Any]) -> dict[str, Any]:

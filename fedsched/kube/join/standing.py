@@ -30,10 +30,10 @@ PRIVATE_V4 = (
     "192.0.0.0/24",
     "192.168.0.0/16",
 )
-PRIVATE_V6 = ("::1/128", "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10")
+PRIVATE_V6 = ("::1/128", "64:ff9b::/96", "fc00::/7", "fe80::/10")
 NODE_LOCAL_DNS = "169.254.20.10/32"
 DNS_NAMESPACES = ("kube-system", "openshift-dns")
-DEFAULT_COUNTS = (("pods", "1000"), ("count/jobs.batch", "1000"))
+DEFAULT_COUNTS = (("pods", "500"), ("count/jobs.batch", "500"))
 """What a namespace of ours may hold when nothing else was said; sizes are the site's to limit."""
 
 
