@@ -1,1 +1,36 @@
 """The only state of fedsched, behind one protocol; it keeps what it is given and knows no meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
+from fedsched.journal.protocol import Journal
+from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded
+from fedsched.journal.sqlite import Limits, SqliteJournal
+
+
+def open_journal(url: str, limits: Limits | None = None, *, rebuild: bool = False) -> SqliteJournal:
+    """The journal that a federation's `journal = "…"` names. `rebuild`: only the daemon may move a broken one aside."""
+    kind, _, place = url.partition(":")
+    if kind != "sqlite" or not place:
+        raise JournalError(f'journal "{url}": expected "sqlite:" and a path')
+    return SqliteJournal(Path(place), limits, rebuild=rebuild)
+
+
+__all__ = [
+    "Account",
+    "Commit",
+    "Done",
+    "Holder",
+    "Intent",
+    "Journal",
+    "JournalError",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "Limits",
+    "PlacementFiles",
+    "Recorded",
+    "SqliteJournal",
+    "open_journal",
+]

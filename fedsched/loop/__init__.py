@@ -1,5 +1,20 @@
 """The loop: observe, negotiate, record, act; everything risky about carrying out a plan, no decision about it."""
 
-from fedsched.loop.world import Clock, Fenced, Unreachable, World
+from fedsched.loop.cycle import Loop, Mind, Options, Summary, SystemClock
+from fedsched.loop.run import Agenda, run
+from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
 
-__all__ = ["Clock", "Fenced", "Unreachable", "World"]
+__all__ = [
+    "Agenda",
+    "Clock",
+    "Fenced",
+    "LiveWorld",
+    "Loop",
+    "Mind",
+    "Options",
+    "Summary",
+    "SystemClock",
+    "Unreachable",
+    "World",
+    "run",
+]

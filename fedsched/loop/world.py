@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from fedsched.config.settings import MemberFile
 from fedsched.matchmaker.model import Change, Observation, Outcome
 
 
@@ -35,6 +36,26 @@ class World(Protocol):
 
     def wait(self, timeout_s: float) -> bool:
         """Until something changed that deserves an early cycle (True) or until the timeout, in seconds (False)."""
+        ...
+
+
+class LiveWorld(World, Protocol):
+    """A world with threads and processes of its own, as the daemon runs one."""
+
+    def start(self) -> None:
+        """Begin to poll; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """End threads and child processes; what has not ended after so many seconds is left to the process's end."""
+        ...
+
+    def reload(self, members: tuple[MemberFile, ...]) -> None:
+        """Members' files were read again: links of new ones begin, of missing ones end, changed ones start anew."""
+        ...
+
+    def renew_credentials(self) -> None:
+        """Renew what has used up 80 % of its life; called every `credential_check_s`, in a thread of its own."""
         ...
 
 

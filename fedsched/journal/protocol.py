@@ -1,0 +1,110 @@
+"""What a journal keeps, in the domain's words; how it keeps it lives beside, and may be another database later."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from fedsched.journal.lease import Holder, Lease
+from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
+from fedsched.matchmaker.model import Memory, Order, Outcome
+
+OrderKind = Literal["cordon", "drain", "pause", "deny"]
+
+
+class Journal(Protocol):
+    """All durable state. One process holds the lease and writes cycles; others add and remove orders, and read.
+
+    Every method raises JournalError when the journal cannot be used. Times are epoch seconds.
+    """
+
+    def acquire_lease(self, me: Holder, ttl_s: float, at: float) -> None:
+        """Become the writer. Raises LeaseHeldError while another process may be it."""
+        ...
+
+    def renew_lease(self, ttl_s: float, at: float) -> None:
+        """Raises LeaseLostError when another took it."""
+        ...
+
+    def release_lease(self) -> None:
+        """Let the next one take it at once; harmless when it is not ours."""
+        ...
+
+    def lease(self) -> Lease | None:
+        """Who holds it; None when nobody does."""
+        ...
+
+    def epoch(self) -> int:
+        """The highest epoch that was ever used here; 0 for none."""
+        ...
+
+    def raise_epoch(self, epoch: int) -> None:
+        """Use an epoch above all before (FA5) and forget what was being tried under older ones."""
+        ...
+
+    def memory(self) -> Memory:
+        """What the last committed cycle left for the next one."""
+        ...
+
+    def outcomes_since_last(self) -> tuple[Outcome, ...]:
+        """Outcomes that no committed cycle has read yet, oldest first."""
+        ...
+
+    def commit_cycle(self, commit: Commit) -> None:
+        """All of a cycle or nothing: memory, record, intents, accounts; its outcomes count as read from then on."""
+        ...
+
+    def done(self, ends: tuple[Done, ...]) -> None:
+        """Intents that ended, with their outcomes, at once."""
+        ...
+
+    def open_intents(self) -> tuple[Intent, ...]:
+        """Intents without an end."""
+        ...
+
+    def orders(self) -> tuple[Order, ...]:
+        """Standing orders of people, by kind and target."""
+        ...
+
+    def add_order(self, order: Order) -> None:
+        """Add one, or replace the one of the same kind and target."""
+        ...
+
+    def remove_order(self, kind: OrderKind, target: str) -> bool:
+        """Whether there was one."""
+        ...
+
+    def last_cycle(self) -> Recorded | None:
+        """The newest cycle; None before the first."""
+        ...
+
+    def cycle(self, number: int) -> Recorded | None:
+        """A kept cycle by its number."""
+        ...
+
+    def cycles(self) -> tuple[tuple[int, float], ...]:
+        """Numbers and times of the cycles that are kept, oldest first."""
+        ...
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Accounts of placements that stand."""
+        ...
+
+    def ended_accounts(self) -> tuple[Account, ...]:
+        """Accounts of placements that are gone and not yet in the records."""
+        ...
+
+    def forget_ended(self, placements: tuple[str, ...]) -> None:
+        """They are in the records now."""
+        ...
+
+    def sweep(self, at: float) -> int:
+        """Drop cycles beyond the limits of age and size; how many."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Bring the files into order; may take a while."""
+        ...
+
+    def close(self) -> None:
+        """Nothing may be asked afterwards."""
+        ...

@@ -1,0 +1,182 @@
+"""What is kept: intents, outcomes, cycles, accounts of placements; and the file that placements end in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from fedsched.matchmaker.model import (
+    Change,
+    Form,
+    MemberTerms,
+    Memory,
+    Observation,
+    Order,
+    Outcome,
+    Plan,
+    Principal,
+    Snapshot,
+)
+from fedsched.matchmaker.resources import Resources
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A change that is about to be tried, written down before (FA3). id: unique for ever. at: epoch seconds."""
+
+    id: str
+    cycle: int
+    epoch: int
+    at: float
+    change: Change
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The end of an intent; outcome None when it was taken back before it was tried."""
+
+    intent: str
+    outcome: Outcome | None
+
+
+class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One cycle as kept: all that the decision knew but the memory, which is the plan's of the cycle before.
+
+    seconds: what the decision took. issued: changes that were new in this cycle. dispatch: whether they were tried.
+    """
+
+    observation: Observation
+    plan: Plan
+    epoch: int
+    terms: tuple[MemberTerms, ...] = ()
+    orders: tuple[Order, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    issued: tuple[Change, ...] = ()
+    seconds: float = 0.0
+    dispatch: bool = True
+
+    def snapshot(self, memory: Memory) -> Snapshot:
+        """The snapshot of this cycle, with the memory of the cycle before."""
+        return Snapshot(self.observation, memory, self.terms, self.orders, self.outcomes, self.epoch)
+
+
+class Stay(msgspec.Struct, omit_defaults=True):
+    """One claim on a placement: who, which job, where, from when to when it was last seen. Times in epoch seconds."""
+
+    principal: Principal
+    since: float
+    until: float
+    cpu_milli: int
+    pod: str = ""
+    node: str = ""
+    job: str = ""
+    schedd: str = ""
+
+
+class PodTimes(msgspec.Struct, omit_defaults=True):
+    """A pod of a placement: where and when. Times in epoch seconds, None when not seen."""
+
+    node: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+
+
+class Used(msgspec.Struct, omit_defaults=True):
+    """What one principal claimed of a placement: seconds of claims, and core-seconds."""
+
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+
+
+class Account(msgspec.Struct, omit_defaults=True):
+    """What a placement was used for: the line of the site's invoice while it grows, and the line when it is gone.
+
+    claimed: by principal as text. until: up to when claims are counted. saved_at: when it was last written down.
+    left_out: claims that are counted in `claimed` but are too many to be listed in `stays`.
+    """
+
+    placement: str
+    member: str
+    node_group: str
+    form: Form
+    principal: Principal
+    pool: str
+    size: Resources
+    created_at: float
+    pods: dict[str, PodTimes] = {}
+    claimed: dict[str, Used] = {}
+    stays: list[Stay] = []
+    left_out: int = 0
+    until: float = 0.0
+    saved_at: float = 0.0
+    ended_at: float | None = None
+    why: str = ""
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What one cycle makes durable at once: the cycle, new intents, accounts that changed, and those that ended."""
+
+    recorded: Recorded
+    intents: tuple[Intent, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    ended: tuple[Account, ...] = ()
+
+
+class PlacementFiles:
+    """records/placements-YYYY-MM-DD.jsonl: one JSON line per placement that is gone, each once, the day it ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: set[str] | None = None
+
+    def append(self, accounts: Iterable[Account]) -> tuple[str, ...]:
+        """Write what is not there yet, durably; ids of all that is there now. Raises OSError."""
+        known = self._known_ids()
+        days: dict[Path, list[bytes]] = {}
+        ids = []
+        for account in accounts:
+            ids.append(account.placement)
+            if account.placement not in known:
+                day = datetime.fromtimestamp(account.ended_at or 0, UTC).date()
+                days.setdefault(self._folder / f"placements-{day}.jsonl", []).append(msgspec.json.encode(account))
+        for path, lines in days.items():
+            _append(path, lines)
+        # Only a crash between file and journal can bring an id back, so nothing needs remembering after the first time.
+        self._known = set()
+        return tuple(ids)
+
+    def _known_ids(self) -> set[str]:
+        if self._known is None:
+            self._known = set()
+            for path in sorted(self._folder.glob("placements-*.jsonl"))[-2:]:
+                self._known |= _ids(path)
+        return self._known
+
+
+class _Line(msgspec.Struct):
+    placement: str
+
+
+def _ids(path: Path) -> set[str]:
+    found = set()
+    for line in path.read_bytes().splitlines():
+        try:
+            found.add(msgspec.json.decode(line, type=_Line).placement)
+        except msgspec.DecodeError:
+            continue  # torn by a crash: the journal still has its record
+    return found
+
+
+def _append(path: Path, lines: list[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, (b"\n" if torn else b"") + b"\n".join(lines) + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)

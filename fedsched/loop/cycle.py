@@ -1,0 +1,282 @@
+"""One cycle: observe, decide, write down at once, carry out; what decides is passed in."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded
+from fedsched.journal.crashpoints import checkpoint
+from fedsched.log import events
+from fedsched.loop.accounts import Accounts
+from fedsched.loop.lanes import InlineLanes, Lanes, Result, ThreadLanes, key_of
+from fedsched.loop.world import Clock, Fenced, World
+from fedsched.matchmaker.model import Change, MemberTerms, Memory, Observation, Outcome, Plan, Policy, Snapshot
+
+WAIT_FOR_OUTCOMES_S = 0.05
+"""A cycle waits no longer for what it has dispatched; later outcomes come in with the next cycle."""
+
+_LOG = events("loop")
+
+
+class Mind(msgspec.Struct, frozen=True):
+    """What decides: the matchmaker's two functions, the policy, and the members' terms."""
+
+    negotiate: Callable[[Snapshot, Policy], Plan]
+    changes: Callable[[Observation, Plan], tuple[Change, ...]]
+    policy: Policy
+    terms: tuple[MemberTerms, ...]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a loop runs. dispatch: False records plans and carries nothing out. inline: act in the caller's thread."""
+
+    dispatch: bool = True
+    inline: bool = False
+    records: PlacementFiles | None = None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What one cycle came to; the log's event and the health page are made from it. Durations in seconds."""
+
+    cycle: int
+    at: float
+    decide_s: float
+    total_s: float
+    classes: int
+    idle: int
+    unmet: int
+    phases: dict[str, int]
+    issued: dict[str, int]
+    results: dict[str, int]
+    in_flight: int
+    blind: tuple[str, ...]
+    """Members, pools and schedds whose last answer was none."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was not seen or not carried out."""
+        return bool(self.blind or self.in_flight or set(self.results) - {"done", "gone"})
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let them pass."""
+        time.sleep(seconds)
+
+
+class Loop:
+    """Cycles over one world with one journal, whose lease this process holds. For one thread."""
+
+    def __init__(self, world: World, journal: Journal, mind: Mind, clock: Clock, options: Options) -> None:
+        """The journal's epoch must have been raised for this process before."""
+        self._world = world
+        self._journal = journal
+        self._clock = clock
+        self._options = options
+        self._epoch = journal.epoch()
+        self._memory: Memory = journal.memory()
+        self._accounts = Accounts(journal.accounts())
+        self._in_flight: dict[str, Intent] = {}
+        self._results: Counter[str] = Counter()
+        kind = InlineLanes if options.inline else ThreadLanes
+        self._lanes: Lanes = kind(world, clock, self._epoch)
+        self.mind = mind
+
+    @property
+    def mind(self) -> Mind:
+        """What decides; replaced when files were read again, between two cycles."""
+        return self._mind
+
+    @mind.setter
+    def mind(self, mind: Mind) -> None:
+        self._mind = mind
+        self._lanes.set_pace({terms.name: terms.budgets.requests_per_s for terms in mind.terms})
+
+    def cycle(self) -> Summary:
+        """One cycle. Raises Fenced when another fedsched took over, JournalError when nothing can be written down."""
+        began = self._clock.monotonic()
+        self._results.clear()
+        self._collect(0.0, 0)
+        snapshot = self._snapshot()
+        deciding = time.perf_counter()
+        plan = self._mind.negotiate(snapshot, self._mind.policy)
+        wanted = self._mind.changes(snapshot.observation, plan)
+        decide_s = time.perf_counter() - deciding
+        plan = plan if self._options.dispatch else _shadow(plan, self._memory)
+        intents = self._intents(plan, wanted)
+        self._commit(snapshot, plan, (intents, wanted), decide_s)
+        self._dispatch(intents)
+        summary = self._summary(snapshot.observation, plan, intents, (decide_s, self._clock.monotonic() - began))
+        _LOG.info("cycle", **msgspec.to_builtins(summary))
+        for notice in plan.notices:
+            _LOG.info("notice", cycle=plan.cycle, **msgspec.to_builtins(notice))
+        return summary
+
+    def stop(self, timeout_s: float) -> None:
+        """End the lanes; what ended within `timeout_s` seconds is still written down."""
+        self._lanes.stop(timeout_s)
+        self._collect(0.0, 0)
+
+    def _snapshot(self) -> Snapshot:
+        observation = self._world.observe(self._clock.now())
+        for member in observation.members:
+            if member.fence_epoch > self._epoch:
+                raise Fenced(_fenced(member.name, self._epoch, member.fence_epoch))
+        outcomes = self._journal.outcomes_since_last()
+        return Snapshot(observation, self._memory, self._mind.terms, self._journal.orders(), outcomes, self._epoch)
+
+    def _intents(self, plan: Plan, wanted: tuple[Change, ...]) -> tuple[Intent, ...]:
+        """New intents: wanted, not in flight, and their lane not in a pause. What waits unwanted is taken back."""
+        by_key = {key_of(change): change for change in wanted}
+        self._lanes.take_back(frozenset(by_key))
+        if not self._options.dispatch:
+            return ()
+        new = [c for key, c in by_key.items() if key not in self._in_flight and self._lanes.is_open(c)]
+        return tuple(
+            Intent(f"{self._epoch}-{plan.cycle}-{number}", plan.cycle, self._epoch, plan.at, change)
+            for number, change in enumerate(new)
+        )
+
+    def _commit(
+        self, snapshot: Snapshot, plan: Plan, todo: tuple[tuple[Intent, ...], tuple[Change, ...]], decide_s: float
+    ) -> None:
+        intents, wanted = todo
+        recorded = Recorded(
+            observation=snapshot.observation,
+            plan=plan,
+            epoch=snapshot.epoch,
+            terms=snapshot.terms,
+            orders=snapshot.orders,
+            outcomes=snapshot.outcomes,
+            issued=tuple(i.change for i in intents) if self._options.dispatch else wanted,
+            seconds=decide_s,
+            dispatch=self._options.dispatch,
+        )
+        accounts, ended = self._accounts.update(snapshot.observation, plan)
+        checkpoint("commit-before")
+        self._journal.commit_cycle(Commit(recorded, intents, accounts, ended))
+        checkpoint("commit-after")
+        self._memory = plan.memory
+        self._write_records()
+
+    def _write_records(self) -> None:
+        if self._options.records is None or not (ended := self._journal.ended_accounts()):
+            return
+        try:
+            written = self._options.records.append(ended)
+        except OSError as error:
+            # They stay in the journal; the next cycle tries again.
+            _LOG.error("records", error=str(error), waiting=len(ended))
+            return
+        checkpoint("records-written")
+        self._journal.forget_ended(written)
+
+    def _dispatch(self, intents: tuple[Intent, ...]) -> None:
+        self._in_flight |= {key_of(intent.change): intent for intent in intents}
+        if self._options.inline:
+            # One at a time, each written down before the next is tried.
+            for intent in intents:
+                self._lanes.submit((intent,))
+                self._collect(0.0, 1)
+            return
+        self._lanes.submit(intents)
+        if intents:
+            self._collect(WAIT_FOR_OUTCOMES_S, len(intents))
+
+    def _collect(self, wait_s: float, expected: int) -> None:
+        results = self._lanes.results(wait_s, expected)
+        if not results:
+            return
+        self._journal.done(tuple(Done(r.intent.id, r.outcome) for r in results))
+        checkpoint("done-after")
+        for result in results:
+            self._in_flight.pop(key_of(result.intent.change), None)
+            self._tell(result)
+        self._refuse_when_fenced([r.outcome for r in results if r.outcome])
+
+    def _tell(self, result: Result) -> None:
+        outcome = result.outcome
+        if outcome is None:
+            return
+        self._results[outcome.result] += 1
+        told: dict[str, Any] = {"what": outcome.what} if outcome.what else {}
+        level = _LOG.info if outcome.result in {"done", "gone"} else _LOG.warning
+        level(
+            "change",
+            **_words(outcome.change),
+            intent=result.intent.id,
+            result=outcome.result,
+            seconds=round(result.seconds, 3),
+            **told,
+        )
+
+    def _refuse_when_fenced(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.result == "fenced":
+                raise Fenced(f"{_fenced(outcome.change.member, self._epoch, None)} ({outcome.what})")
+
+    def _summary(
+        self, observation: Observation, plan: Plan, intents: tuple[Intent, ...], seconds: tuple[float, float]
+    ) -> Summary:
+        return Summary(
+            cycle=plan.cycle,
+            at=plan.at,
+            decide_s=round(seconds[0], 4),
+            total_s=round(seconds[1], 4),
+            classes=len(plan.classes),
+            idle=sum(report.idle for report in plan.classes),
+            unmet=sum(report.unmet for report in plan.classes),
+            phases=dict(Counter(held.phase for held in plan.held)),
+            issued=dict(Counter(_words(intent.change)["kind"] for intent in intents)),
+            results=dict(self._results),
+            in_flight=len(self._in_flight),
+            blind=_blind(observation),
+        )
+
+
+def _blind(observation: Observation) -> tuple[str, ...]:
+    members = [f"member {m.name}" for m in observation.members if m.contact != "ok"]
+    pools = [f"pool {p.name}" for p in observation.pools if p.error or p.seen_at is None]
+    schedds = [f"schedd {s.name}" for s in observation.schedds if s.error]
+    return (*members, *pools, *schedds)
+
+
+def _words(change: Change) -> dict[str, str]:
+    """A change for the log: kind, member, placement, and what it is done to."""
+    fields = msgspec.to_builtins(change)
+    placement = fields["placement"]["id"] if "placement" in fields else fields["placement_id"]
+    words = {"kind": fields["type"], "member": fields.get("member", ""), "placement": placement}
+    return words | {name: fields[name] for name in ("pod", "name", "pool") if fields.get(name)}
+
+
+def _fenced(member: str, ours: int, theirs: int | None) -> str:
+    higher = f"epoch {theirs}" if theirs else "a higher epoch"
+    return (
+        f"member {member} has seen {higher}, ours is {ours}: another fedsched of this federation took over; "
+        "this one stops. Find the other one, stop one of them, then start again: fedsched serve"
+    )
+
+
+def _shadow(plan: Plan, before: Memory) -> Plan:
+    """The plan, but remembering nothing that was only meant: with --dispatch=none no placement comes to be."""
+    known = {held.placement.id for held in before.held}
+    real = tuple(h for h in plan.memory.held if h.placement.id in known or h.written_at is not None)
+    memory = msgspec.structs.replace(
+        plan.memory, held=real, serial=before.serial, ramps=before.ramps, trust=before.trust
+    )
+    return msgspec.structs.replace(plan, memory=memory)
