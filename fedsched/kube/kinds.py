@@ -1,0 +1,64 @@
+"""Which kinds are read at a member, by which paths and selectors, and what is kept of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedsched.config.settings import MemberFile
+from fedsched.kube.nodes import node
+from fedsched.kube.objects import own_object, own_pod, refused
+from fedsched.kube.pods import seat
+from fedsched.kube.watch import Kind
+from fedsched.kube.wire import (
+    ConfigItem,
+    EventItem,
+    LimitRangeItem,
+    NodeItem,
+    OwnItem,
+    OwnPodItem,
+    PodItem,
+    QuotaItem,
+)
+from fedsched.matchmaker.model.names import MANAGED_BY, MANAGER, PART_OF
+
+FEATURES = {
+    "daemonsets": "startd DaemonSets are not seen",
+    "resourcequotas": "quota is not known: placements may be refused",
+    "limitranges": "limits are not known: placements may be refused",
+    "events": "why pods are refused is not known",
+}
+"""What is off when an optional kind may not be read."""
+
+
+def kinds(member: MemberFile, federation_id: str = "") -> tuple[Kind[Any, Any], ...]:
+    """The kinds to keep, by the member's visibility; with `federation_id` only that federation's objects."""
+    ours = {"labelSelector": f"{MANAGED_BY}={MANAGER}" + (f",{PART_OF}={federation_id}" if federation_id else "")}
+    core = f"/api/v1/namespaces/{member.namespace}"
+    daemonsets = f"/apis/apps/v1/namespaces/{member.namespace}/daemonsets"
+    may_daemonset = "startd-daemonset" in member.terms.forms
+    found: list[Kind[Any, Any]] = [
+        Kind("own pods", f"{core}/pods", OwnPodItem, own_pod, ours),
+        Kind("jobs", f"/apis/batch/v1/namespaces/{member.namespace}/jobs", OwnItem, _job, ours),
+        Kind("daemonsets", daemonsets, OwnItem, _daemonset, ours, optional=not may_daemonset),
+        Kind("configmaps", f"{core}/configmaps", ConfigItem, _same, ours),
+        Kind("resourcequotas", f"{core}/resourcequotas", QuotaItem, _same, optional=True),
+        Kind("limitranges", f"{core}/limitranges", LimitRangeItem, _same, optional=True),
+        Kind("events", f"{core}/events", EventItem, refused, {"fieldSelector": "reason=FailedCreate"}, optional=True),
+    ]
+    if member.terms.visibility != "namespace":
+        found.append(Kind("nodes", "/api/v1/nodes", NodeItem, node))
+    if member.terms.visibility == "full":
+        found.append(Kind("pods", "/api/v1/pods", PodItem, lambda item: seat(item, member.namespace)))
+    return tuple(found)
+
+
+def _job(item: OwnItem) -> Any:
+    return own_object(item, "Job")
+
+
+def _daemonset(item: OwnItem) -> Any:
+    return own_object(item, "DaemonSet")
+
+
+def _same(item: Any) -> Any:
+    return item

@@ -1,0 +1,446 @@
+"""The few fields of Kubernetes objects that are decoded; everything else in a list or watch is skipped, never kept."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Wire(msgspec.Struct, rename="camel", gc=False):
+    """A part of an object as the API server writes it: every field may be missing."""
+
+
+class ListMeta(Wire):
+    """Metadata of a page."""
+
+    resource_version: str = ""
+    next_page: str = msgspec.field(name="continue", default="")
+
+
+class Page(Wire, Generic[T]):
+    """One page of a list."""
+
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+    items: list[T] | None = None
+
+
+class Event(Wire, Generic[T]):
+    """One line of a watch."""
+
+    type: str
+    object: T
+
+
+class Refusal(Wire):
+    """The Status object in an ERROR line."""
+
+    code: int = 0
+    message: str = ""
+    reason: str = ""
+
+
+class ErrorEvent(Wire):
+    """An ERROR line."""
+
+    type: str = ""
+    object: Refusal = msgspec.field(default_factory=Refusal)
+
+
+class Meta(Wire):
+    """What identifies an object."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+class Named(Wire):
+    """An object of which only the name counts."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+
+class Owner(Wire):
+    """One ownerReference."""
+
+    uid: str = ""
+    kind: str = ""
+    controller: bool = False
+
+
+class OwnMeta(Wire):
+    """Metadata of an object in our namespace."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: list[Owner] = []
+
+
+class NodeMeta(Wire):
+    """Metadata of a node."""
+
+    name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = {}
+
+
+class TaintItem(Wire):
+    """A taint of a node."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
+class Condition(Wire):
+    """A condition of anything."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str | None = None
+
+
+class NodeSpec(Wire):
+    """What a node is told."""
+
+    unschedulable: bool = False
+    taints: list[TaintItem] = []
+
+
+class NodeStatus(Wire):
+    """What a node says."""
+
+    allocatable: dict[str, str] = {}
+    conditions: list[Condition] = []
+
+
+class NodeItem(Wire):
+    """A node."""
+
+    metadata: NodeMeta = msgspec.field(default_factory=NodeMeta)
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)
+
+
+class Needs(Wire):
+    """Requests of a container or a pod."""
+
+    requests: dict[str, str] = {}
+
+
+class Container(Wire):
+    """A container as far as room goes."""
+
+    resources: Needs = msgspec.field(default_factory=Needs)
+    restart_policy: str = ""
+
+
+class PodSpec(Wire):
+    """What a pod asks. The constraints stay undecoded: only those of unschedulable pods are read."""
+
+    node_name: str = ""
+    containers: list[Container] = []
+    init_containers: list[Container] = []
+    overhead: dict[str, str] = {}
+    resources: Needs | None = None
+    priority: int = 0
+    node_selector: msgspec.Raw = msgspec.Raw(b"{}")
+    affinity: msgspec.Raw = msgspec.Raw(b"{}")
+    tolerations: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class PodStatus(Wire):
+    """Where a pod stands."""
+
+    phase: str = ""
+    conditions: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class ManagerLabel(msgspec.Struct, gc=False):
+    """The one label of anybody's pod that is read: is it ours?"""
+
+    manager: str = msgspec.field(name="app.kubernetes.io/managed-by", default="")
+
+
+class PodMeta(Wire):
+    """Metadata of anybody's pod."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    labels: ManagerLabel = msgspec.field(default_factory=ManagerLabel)
+
+
+class PodItem(Wire):
+    """Anybody's pod: requests, node, phase."""
+
+    metadata: PodMeta = msgspec.field(default_factory=PodMeta)
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class Running(Wire):
+    """A container that runs."""
+
+    started_at: str | None = None
+
+
+class Waiting(Wire):
+    """A container that waits."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(Wire):
+    """A container that ended."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+class ContainerState(Wire):
+    """One of three."""
+
+    running: Running | None = None
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Wire):
+    """How a container stands."""
+
+    name: str = ""
+    state: ContainerState = msgspec.field(default_factory=ContainerState)
+    last_state: ContainerState = msgspec.field(default_factory=ContainerState)
+
+
+class OwnContainer(Wire):
+    """A container of ours, for what admission changed."""
+
+    name: str = ""
+    image: str = ""
+    resources: Needs = msgspec.field(default_factory=Needs)
+    restart_policy: str = ""
+
+
+class OwnPodSpec(Wire):
+    """What a pod of ours asks."""
+
+    node_name: str = ""
+    containers: list[OwnContainer] = []
+    init_containers: list[OwnContainer] = []
+    overhead: dict[str, str] = {}
+    resources: Needs | None = None
+    priority_class_name: str = ""
+    node_selector: dict[str, str] = {}
+
+
+class OwnPodStatus(Wire):
+    """Where a pod of ours stands."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    conditions: list[Condition] = []
+    init_container_statuses: list[ContainerStatus] = []
+    container_statuses: list[ContainerStatus] = []
+
+
+class OwnPodItem(Wire):
+    """A pod of ours."""
+
+    metadata: OwnMeta = msgspec.field(default_factory=OwnMeta)
+    spec: OwnPodSpec = msgspec.field(default_factory=OwnPodSpec)
+    status: OwnPodStatus = msgspec.field(default_factory=OwnPodStatus)
+
+
+class Template(Wire):
+    """A pod template."""
+
+    spec: OwnPodSpec = msgspec.field(default_factory=OwnPodSpec)
+
+
+class OwnSpec(Wire):
+    """What a Job or DaemonSet of ours asks."""
+
+    template: Template = msgspec.field(default_factory=Template)
+
+
+class OwnStatus(Wire):
+    """Where a Job or DaemonSet of ours stands."""
+
+    conditions: list[Condition] = []
+    desired_number_scheduled: int = 0
+
+
+class OwnItem(Wire):
+    """A Job or DaemonSet of ours."""
+
+    metadata: OwnMeta = msgspec.field(default_factory=OwnMeta)
+    spec: OwnSpec = msgspec.field(default_factory=OwnSpec)
+    status: OwnStatus = msgspec.field(default_factory=OwnStatus)
+
+
+class EpochData(Wire):
+    """The one key of a ConfigMap that is read."""
+
+    epoch: str = ""
+
+
+class ConfigItem(Wire):
+    """A ConfigMap of ours; worker files are skipped, not kept."""
+
+    metadata: OwnMeta = msgspec.field(default_factory=OwnMeta)
+    data: EpochData = msgspec.field(default_factory=EpochData)
+
+
+class Involved(Wire):
+    """What an event is about."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class EventItem(Wire):
+    """A Kubernetes Event."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    involved_object: Involved = msgspec.field(default_factory=Involved)
+    reason: str = ""
+    message: str = ""
+    last_timestamp: str | None = None
+    event_time: str | None = None
+
+
+class ScopeRule(Wire):
+    """One line of a quota's scopeSelector."""
+
+    scope_name: str = ""
+    operator: str = ""
+    values: list[str] = []
+
+
+class ScopeSelector(Wire):
+    """To which pods a quota applies."""
+
+    match_expressions: list[ScopeRule] = []
+
+
+class QuotaSpec(Wire):
+    """What a quota allows."""
+
+    hard: dict[str, str] = {}
+    scopes: list[str] = []
+    scope_selector: ScopeSelector | None = None
+
+
+class QuotaStatus(Wire):
+    """What of it is used."""
+
+    hard: dict[str, str] = {}
+    used: dict[str, str] = {}
+
+
+class QuotaItem(Wire):
+    """A ResourceQuota."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: QuotaSpec = msgspec.field(default_factory=QuotaSpec)
+    status: QuotaStatus = msgspec.field(default_factory=QuotaStatus)
+
+
+class LimitItem(Wire):
+    """One line of a LimitRange."""
+
+    type: str = ""
+    max: dict[str, str] = {}
+    min: dict[str, str] = {}
+
+
+class LimitSpec(Wire):
+    """The lines of a LimitRange."""
+
+    limits: list[LimitItem] = []
+
+
+class LimitRangeItem(Wire):
+    """A LimitRange."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: LimitSpec = msgspec.field(default_factory=LimitSpec)
+
+
+class PriorityClassItem(Wire):
+    """A PriorityClass."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    value: int = 0
+    preemption_policy: str = "PreemptLowerPriority"
+
+
+class Requirement(Wire):
+    """One matchExpression or matchField."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] = []
+
+
+class Term(Wire):
+    """All of its requirements must hold."""
+
+    match_expressions: list[Requirement] = []
+    match_fields: list[Requirement] = []
+
+
+class Terms(Wire):
+    """One of its terms must hold."""
+
+    node_selector_terms: list[Term] = []
+
+
+class NodeAffinity(Wire):
+    """Only what is required."""
+
+    required: Terms | None = msgspec.field(name="requiredDuringSchedulingIgnoredDuringExecution", default=None)
+
+
+class Affinity(Wire):
+    """Only towards nodes."""
+
+    node_affinity: NodeAffinity | None = None
+
+
+class Toleration(Wire):
+    """A toleration of a pod."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class VersionItem(Wire):
+    """Answer of /version."""
+
+    git_version: str = ""
