@@ -304,7 +304,8 @@ def _lost(held: Held) -> Reason | None:
 def _ended(stand: Standing, where: Reason) -> Reason | None:
     """A Job that is over: complete proves nothing unless its ad was seen (FA8)."""
     held, thing = stand.held, stand.object
-    if thing is None or held.wanted in {"vacate", "withdraw"}:
+    told_to_go = held.wanted in {"vacate", "withdraw", "leave"}
+    if thing is None or (told_to_go and held.slot_seen_at is not None):
         return None
     codes = [p.exit_code for p in thing.pods if p.exit_code is not None]
     why = [p.end_reason for p in thing.pods if p.end_reason and p.end_reason != "Completed"]
