@@ -306,7 +306,7 @@ def failed(error: Exception, what: str, limit_s: float, deadline: Deadline) -> T
     cause: BaseException | None = error.reason if isinstance(error, MaxRetryError) else error
     if isinstance(cause, (SSLError, ssl.SSLError)) and not deadline.expired:
         return TransportError("error", f"{what}: TLS failed: {_tls_words(cause)}")
-    kind: type[BaseException] = TimeoutError if deadline.expired else type(cause)
+    kind = TimeoutError if deadline.expired else type(cause or error)
     for kinds, contact, words in _FAILURES:
         if issubclass(kind, kinds):
             return TransportError(contact, f"{what}: " + words.format(limit_s=limit_s))
