@@ -17,9 +17,11 @@ from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.standing import NoAnchorError
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.worker_bundle import WorkerBundle
-from fedsched.log import log
+from fedsched.log import events
 from fedsched.loop import Unreachable
 from fedsched.matchmaker.model import Change, MemberView, ObjectView, Outcome
+
+_LOG = events("federation")
 
 
 class MemberLink:
@@ -41,7 +43,7 @@ class MemberLink:
             credential = credentials.load(self._path)
         except JoinError as error:
             self._problem = str(error)
-            log().error("credential-unusable", member=self.file.name, why=self._problem)
+            _LOG.error("credential-unusable", member=self.file.name, why=self._problem)
             return
         self._problem = ""
         self._open = _Open.begin(self.file, self._settings.cadence, self._settings.id, credential, self._changed)
@@ -85,9 +87,9 @@ class MemberLink:
             return
         try:
             if self._open.actuator.renew_token(pool, worker, self._epoch):
-                log().info("startd-token-renewed", member=self.file.name, pool=pool)
+                _LOG.info("startd-token-renewed", member=self.file.name, pool=pool)
         except (TransportError, NoAnchorError, EndedError) as error:
-            log().warning("startd-token-not-renewed", member=self.file.name, pool=pool, why=str(error))
+            _LOG.warning("startd-token-not-renewed", member=self.file.name, pool=pool, why=str(error))
 
     def sweep(self) -> None:
         """Remove worker files and tokens that nothing uses any more."""
@@ -96,7 +98,7 @@ class MemberLink:
         try:
             self._open.actuator.sweep(self._epoch)
         except (TransportError, NoAnchorError, EndedError) as error:
-            log().warning("sweep-failed", member=self.file.name, why=str(error))
+            _LOG.warning("sweep-failed", member=self.file.name, why=str(error))
 
     def renew_credential(self, at: float) -> None:
         """A fresh token for our own account before 80 % of its life, or whatever `fedsched rotate` put there (O3)."""
@@ -109,10 +111,10 @@ class MemberLink:
                 if tokens.renew_due(stored, at):
                     stored = tokens.renew(self._open.transport, stored, at)
                     credentials.save(self._path, stored)
-                    log().info("credential-renewed", member=self.file.name, expires_at=stored.expires_at)
+                    _LOG.info("credential-renewed", member=self.file.name, expires_at=stored.expires_at)
                 self._open.transport.swap(stored)
             except (JoinError, TransportError) as error:
-                log().warning("credential-not-renewed", member=self.file.name, why=str(error))
+                _LOG.warning("credential-not-renewed", member=self.file.name, why=str(error))
 
 
 class _Open(msgspec.Struct, frozen=True):
@@ -127,6 +129,6 @@ class _Open(msgspec.Struct, frozen=True):
         cls, member: MemberFile, cadence: Cadence, federation: str, credential: Credential, changed: Callable[[], None]
     ) -> _Open:
         transport = Transport(credential, member.terms.budgets.requests_per_s)
-        reader = CapacityReader(member, transport, cadence, changed)
+        reader = CapacityReader(member, transport, cadence, changed, federation)
         reader.start()
         return cls(transport, reader, Actuator(member, transport, federation, checkpoint))

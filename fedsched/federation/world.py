@@ -9,9 +9,11 @@ from fedsched.condor.demand import DemandPoller
 from fedsched.config.settings import Federation, MemberFile
 from fedsched.federation.member_link import MemberLink
 from fedsched.federation.pool_link import PoolLink
-from fedsched.log import log
+from fedsched.log import events
 from fedsched.loop import Unreachable
 from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome
+
+_LOG = events("federation")
 
 
 class LiveWorld:
@@ -35,8 +37,10 @@ class LiveWorld:
     def stop(self) -> None:
         """End everything that was begun; nothing at the members changes."""
         self._demand.stop()
-        for link in [*self._members.values(), *self._pools.values()]:
+        for link in self._members.values():
             link.stop()
+        for pool in self._pools.values():
+            pool.stop()
 
     def reload(self, members: tuple[MemberFile, ...]) -> None:
         """Members that came, went or changed; the others are not touched."""
@@ -104,7 +108,7 @@ class LiveWorld:
             for name, pool in self._pools.items():
                 worker, problem = pool.worker(link.file.name)
                 if worker is None:
-                    log().warning("startd-token-unavailable", pool=name, why=problem)
+                    _LOG.warning("startd-token-unavailable", pool=name, why=problem)
                 else:
                     link.refresh_token(name, worker)
             link.sweep()
