@@ -10,6 +10,7 @@ from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.places import LaboratoryError
 from tests.laboratory.podrunner import PodRunner
 from tests.laboratory.pool import Pool
+from tests.laboratory.realnode import RealNode
 from tests.laboratory.session import Session
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class Laboratory:
     def pool(self, name: str, **options: Any) -> Pool:
         """A running pool; `options` as `Pool` takes them: daemons, flock_to, rights_for, config. Ready in 3 s."""
         made = Pool(self.session, name, **options)
+        self._made.append(made)
+        return made
+
+    def real_node(self, control_plane: ControlPlane, name: str, labels: Mapping[str, str] | None = None) -> RealNode:
+        """A real kubelet and containerd, Ready in about 3 s."""
+        made = RealNode(control_plane, name, labels)
         self._made.append(made)
         return made
 

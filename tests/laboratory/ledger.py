@@ -97,6 +97,8 @@ def undo(entry: dict[str, Any]) -> None:
             remove_cgroup(entry["name"])
         case "shims":
             end_shims(entry["socket"])
+        case "pods":
+            forget_network(entry["bridge"])
         case "folder":
             shutil.rmtree(entry["folder"], ignore_errors=True)
 
@@ -134,12 +136,34 @@ def remove_folder(folder: Path) -> None:
             return
 
 
-def end_shims(socket: str) -> None:
-    """Kills containerd's shims of one containerd, known by its socket."""
+def end_shims(socket: str, limit_s: float = 2) -> None:
+    """Ends containerd's shims of one containerd, known by its socket; they remove their own sockets when asked politely."""
+    for number in ("-TERM", "-KILL"):
+        end = time.monotonic() + limit_s
+        found = shims(socket)
+        for pid in found:
+            quiet("kill", number, str(pid))
+        while any(alive(pid) for pid in found) and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+def shims(socket: str) -> list[int]:
+    """PIDs of the shims that report to this containerd."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         if command[0].endswith(b"containerd-shim-runc-v2") and socket.encode() in command:
-            quiet("kill", "-9", folder.name)
+            found.append(int(folder.name))
+    return found
+
+
+def forget_network(name: str) -> None:
+    """Removes what the network plugins remember of the pods of one bridge outside the node's own folder."""
+    results = Path("/var/lib/cni/results")
+    for file in results.glob(f"{name}-*-eth0"):
+        pod = file.name.removeprefix(f"{name}-").removesuffix("-eth0")
+        file.unlink(missing_ok=True)
+        (results / f"cni-loopback-{pod}-lo").unlink(missing_ok=True)
