@@ -77,6 +77,6 @@ def configure(style: Literal["json", "console"] = "json", level: str = "info") -
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
 
 
-def events(part: str) -> Any:
+def log(part: str = "fedsched") -> Any:
     """The logger of one part of fedsched ("loop", "daemon", "kube"); events carry it as `part`."""
     return structlog.get_logger(part=part)  # lazy: `configure` may come later

@@ -11,7 +11,7 @@ import msgspec
 
 from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded
 from fedsched.journal.crashpoints import checkpoint
-from fedsched.log import events
+from fedsched.log import log
 from fedsched.loop.accounts import Accounts
 from fedsched.loop.lanes import InlineLanes, Lanes, Result, ThreadLanes, key_of
 from fedsched.loop.world import Clock, Fenced, World
@@ -20,7 +20,7 @@ from fedsched.matchmaker.model import Change, MemberTerms, Memory, Observation, 
 WAIT_FOR_OUTCOMES_S = 0.05
 """A cycle waits no longer for what it has dispatched; later outcomes come in with the next cycle."""
 
-_LOG = events("loop")
+_LOG = log("loop")
 
 
 class Mind(msgspec.Struct, frozen=True):

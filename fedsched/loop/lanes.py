@@ -12,7 +12,7 @@ import msgspec
 
 from fedsched.journal import Intent
 from fedsched.journal.crashpoints import checkpoint
-from fedsched.log import events
+from fedsched.log import log
 from fedsched.loop.world import Clock, Unreachable, World
 from fedsched.matchmaker.model import Change, InvalidateAds, Outcome
 
@@ -20,7 +20,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 """Pause of a lane after a `retry`: doubles from the first to the longest, or Retry-After where that is longer."""
 
-_LOG = events("lanes")
+_LOG = log("lanes")
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ class Agenda:
         # Reentrant: a signal handler may interrupt the very thread that holds it.
         self._lock = threading.RLock()
         self._due: dict[str, None] = {}
-        self.stopping = False
+        self._stopping = False
 
     def add(self, chore: str) -> None:
         """Due now; once, however often it is added before it is taken."""
@@ -34,7 +34,11 @@ class Agenda:
 
     def stop(self) -> None:
         """No cycle begins any more."""
-        self.stopping = True
+        self._stopping = True
+
+    def is_stopping(self) -> bool:
+        """Whether it was stopped."""
+        return self._stopping
 
 
 def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Callable[[str], None]) -> None:
@@ -45,13 +49,13 @@ def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Calla
     """
     began = -debounce_s
     woken = False
-    while not agenda.stopping:
+    while not agenda.is_stopping():
         now = clock.monotonic()
         due = agenda.take()
         if CYCLE not in due and woken and now - began >= debounce_s:
             due = (*due, CYCLE)
         for chore in due:
-            if agenda.stopping:
+            if agenda.is_stopping():
                 return
             if chore == CYCLE:
                 began, woken = clock.monotonic(), False

@@ -46,16 +46,16 @@ class LiveWorld(World, Protocol):
         """Begin to poll; returns at once."""
         ...
 
-    def stop(self, timeout_s: float) -> None:
-        """End threads and child processes; what has not ended after so many seconds is left to the process's end."""
+    def stop(self) -> None:
+        """End threads and child processes; nothing changes at the members."""
         ...
 
     def reload(self, members: tuple[MemberFile, ...]) -> None:
         """Members' files were read again: links of new ones begin, of missing ones end, changed ones start anew."""
         ...
 
-    def renew_credentials(self) -> None:
-        """Renew what has used up 80 % of its life; called every `credential_check_s`, in a thread of its own."""
+    def upkeep(self) -> None:
+        """Renew what expires, remove what nothing uses; called every `credential_check_s`, in a thread of its own."""
         ...
 
 

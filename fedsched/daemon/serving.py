@@ -1,0 +1,243 @@
+"""`serve`: one run of the daemon, from reading the files to giving the lease back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from fedsched.config import ConfigError, Files, load
+from fedsched.config.settings import Federation, MemberFile
+from fedsched.daemon.health import Health, HealthServer
+from fedsched.daemon.starting import first_look, new_epoch
+from fedsched.journal import (
+    Holder,
+    Journal,
+    JournalError,
+    Limits,
+    PlacementFiles,
+    SqliteJournal,
+    crashpoints,
+    open_journal,
+)
+from fedsched.log import log
+from fedsched.loop import Agenda, Fenced, LiveWorld, Loop, Mind, Options, SystemClock, run
+from fedsched.matchmaker.model import Change, Observation, Plan, Policy, Snapshot
+
+LEASE_S = 30.0
+SWEEP_S = 3600.0
+CHECKPOINT_S = 300.0
+LANES_END_S = 4.0
+"""How long an ending daemon waits for what is being tried at members; with the rest it ends within 10 s."""
+FIRST_LOOK_S = 10.0
+ONCE_LOOK_S = 30.0
+
+DONE, REFUSED, PARTIAL = 0, 1, 3
+"""Exit codes; those of all verbs stand in `fedsched --help`."""
+
+_LOG = log("daemon")
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a daemon is put together from: how to build its world, and the two functions that decide."""
+
+    world: Callable[[Federation, tuple[MemberFile, ...]], LiveWorld]
+    negotiate: Callable[[Snapshot, Policy], Plan]
+    changes: Callable[[Observation, Plan], tuple[Change, ...]]
+
+    def mind(self, files: Files) -> Mind:
+        """What decides, with the terms of these files."""
+        return Mind(self.negotiate, self.changes, files.policy, tuple(member.terms for member in files.members))
+
+
+class How(msgspec.Struct, frozen=True):
+    """once: one cycle, acting in order, then end. dispatch: False plans and records and carries nothing out."""
+
+    once: bool = False
+    dispatch: bool = True
+
+
+def serve(config: Path, parts: Parts, how: How) -> int:
+    """Run until told to stop; the exit code. Raises ConfigError before anything was begun."""
+    files = load(config)
+    try:
+        crashpoints.arm(os.environ.get(crashpoints.VARIABLE))
+        with _journal(files.federation) as journal:
+            return _Daemon(config, files, parts, how).run(journal)
+    except (JournalError, Fenced) as error:
+        _LOG.error("stopped", why=str(error))
+        return REFUSED
+    except OSError as error:
+        _LOG.error("stopped", why=f"{error}; health address {files.federation.listen}")
+        return REFUSED
+
+
+@contextmanager
+def _journal(settings: Federation) -> Iterator[SqliteJournal]:
+    """The journal with its lease, given back at the end."""
+    limits = Limits(settings.keep_hours * 3600, settings.keep_mib * 1024 * 1024)
+    journal = open_journal(settings.journal, limits, rebuild=True)
+    if journal.moved_aside:
+        _LOG.error(
+            "journal-broken",
+            moved_to=str(journal.moved_aside),
+            next="placements are adopted from the members; history is lost; keep the file for a report",
+        )
+    try:
+        journal.acquire_lease(Holder.mine(), LEASE_S, SystemClock().now())
+        try:
+            yield journal
+        finally:
+            journal.release_lease()
+    finally:
+        journal.close()
+
+
+class _Daemon:
+    """One run. Everything happens in the thread that calls `run`, but for `upkeep`, which may take long."""
+
+    def __init__(self, config: Path, files: Files, parts: Parts, how: How) -> None:
+        self._config = config
+        self._files = files
+        self._parts = parts
+        self._how = how
+        self._clock = SystemClock()
+        self._agenda = Agenda()
+        self._code = DONE
+        self._loop: Loop
+
+    def run(self, journal: Journal) -> int:
+        """Start, cycle, stop; the exit code. Raises Fenced and JournalError after everything was stopped."""
+        settings = self._files.federation
+        self._journal = journal
+        self._world = self._parts.world(settings, self._files.members)
+        self._health = Health(settings.cadence.cycle_s)
+        with ExitStack() as ending:
+            ending.enter_context(
+                _signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hup})
+            )
+            if not self._how.once:
+                ending.callback(HealthServer(settings.listen, self._health).close)
+            self._world.start()
+            ending.callback(self._world.stop)
+            self._begin(journal)
+            ending.callback(self._end)
+            if self._how.once:
+                self._cycle()
+                return self._code
+            timers = self._timers()
+            ending.callback(timers.shutdown, wait=False)
+            run(self._world, self._clock, self._agenda, settings.cadence.debounce_s, self._do)
+            _LOG.info("stopping", why="asked to")
+        return self._code
+
+    def _begin(self, journal: Journal) -> None:
+        seen = first_look(self._world, self._clock, self._agenda, ONCE_LOOK_S if self._how.once else FIRST_LOOK_S)
+        journal.renew_lease(LEASE_S, self._clock.now())
+        epoch = new_epoch(journal, seen, self._clock.now())
+        options = Options(
+            dispatch=self._how.dispatch,
+            inline=self._how.once,
+            records=PlacementFiles(self._files.federation.records),
+        )
+        self._loop = Loop(self._world, journal, self._parts.mind(self._files), self._clock, options)
+        members = [member.name for member in self._files.members]
+        _LOG.info("started", epoch=epoch, members=members, policy=self._files.policy.name, dispatch=self._how.dispatch)
+
+    def _end(self) -> None:
+        self._health.stopping()
+        try:
+            self._loop.stop(LANES_END_S)
+        except (Fenced, JournalError) as error:
+            _LOG.error("stopped", why=str(error))
+            self._code = REFUSED
+
+    # -- chores
+
+    def _do(self, chore: str) -> None:
+        {
+            "cycle": self._cycle,
+            "lease": lambda: self._journal.renew_lease(LEASE_S, self._clock.now()),
+            "sweep": lambda: self._journal.sweep(self._clock.now()),
+            "checkpoint": self._journal.checkpoint,
+            "reload": self._reload,
+        }[chore]()
+
+    def _cycle(self) -> None:
+        try:
+            summary = self._loop.cycle()
+        except (Fenced, JournalError):
+            raise
+        except Exception:  # noqa: BLE001 - logged with its place; why it goes on stands below
+            # A fault of ours must not end the brakes: orders and health go on, /healthz turns stale, people hear of it.
+            _LOG.exception("cycle-failed")
+            self._code = REFUSED if self._how.once else DONE
+            return
+        self._health.cycled(summary)
+        if self._how.once and summary.partial:
+            self._code = PARTIAL
+
+    def _reload(self) -> None:
+        """The files again; wrong ones change nothing."""
+        try:
+            files = load(self._config)
+        except ConfigError as error:
+            _LOG.error("reload-refused", problems=[str(p) for p in error.problems], next="fedsched check")
+            return
+        old, new = self._files.federation, files.federation
+        shell = [n for n in Federation.__struct_fields__ if n != "policy" and getattr(old, n) != getattr(new, n)]
+        self._files = Files(old, files.members, files.policy)
+        self._loop.mind = self._parts.mind(files)
+        self._world.reload(files.members)
+        _LOG.info("reloaded", members=[m.name for m in files.members], policy=files.policy.name, needs_restart=shell)
+
+    def _timers(self) -> BackgroundScheduler:
+        """The cadence: timers put chores on the agenda; only `upkeep` runs in the timers' own thread."""
+        cadence = self._files.federation.cadence
+        timers = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+        every = {"cycle": cadence.cycle_s, "lease": LEASE_S / 3, "sweep": SWEEP_S, "checkpoint": CHECKPOINT_S}
+        for chore, seconds in every.items():
+            timers.add_job(self._agenda.add, "interval", seconds=seconds, args=[chore])
+        timers.add_job(self._upkeep, "interval", seconds=cadence.credential_check_s)
+        self._agenda.add("cycle")
+        timers.start()
+        return timers
+
+    def _upkeep(self) -> None:
+        try:
+            self._world.upkeep()
+        except Exception:  # noqa: BLE001 - logged with its place; why it goes on stands below
+            # The timers' thread has nobody above it to tell.
+            _LOG.exception("upkeep-failed")
+
+    def _stop(self) -> None:
+        self._agenda.stop()
+
+    def _hup(self) -> None:
+        self._agenda.add("reload")
+
+
+@contextmanager
+def _signals(handlers: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    """Signals are noted and obeyed by the loop's thread; in a thread that gets none nothing is set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        handlers[signal.Signals(number)]()
+
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in handlers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
