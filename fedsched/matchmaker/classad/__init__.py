@@ -1,6 +1,6 @@
 """The only gate to the ClassAd language (MA4): limits and an allow-list, then the library's answers."""
 
-from fedsched.matchmaker.classad.ads import Ad
+from fedsched.matchmaker.classad.ads import Ad, check_together
 from fedsched.matchmaker.classad.clauses import Clause, conjuncts, first_false_clause
 from fedsched.matchmaker.classad.evaluate import (
     Expression,
@@ -10,6 +10,7 @@ from fedsched.matchmaker.classad.evaluate import (
     parse,
     quote,
     symmetric,
+    unquote,
 )
 from fedsched.matchmaker.classad.gate import Refused, check, references
 
@@ -20,6 +21,7 @@ __all__ = [
     "Refused",
     "Value",
     "check",
+    "check_together",
     "conjuncts",
     "evaluate",
     "evaluate_number",
@@ -28,4 +30,5 @@ __all__ = [
     "quote",
     "references",
     "symmetric",
+    "unquote",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads
@@ -28,7 +28,7 @@ class Ad:
 
     def __init__(self, attributes: Iterable[tuple[str, str]], at: float | None = None) -> None:
         self._texts = {name.lower(): (name, text) for name, text in attributes}
-        _check_growth({key: text for key, (_, text) in self._texts.items()})
+        check_together({key: text for key, (_, text) in self._texts.items()})
         self._ad = classad2.ClassAd()
         for name, text in self._texts.values():
             self._ad[name] = tree(text, name)
@@ -62,8 +62,8 @@ def tree(text: str, name: str = "") -> classad2.ExprTree:
         raise Refused(f"{where}not a ClassAd expression") from broken
 
 
-def _check_growth(texts: dict[str, str]) -> None:
-    """Attributes that read each other double with every step: a few lines can stand for terabytes.
+def check_together(texts: Mapping[str, str]) -> None:
+    """Refused when attributes (by lower-case name) stand for too much: reading each other, they double with every step.
 
     What a text reads is counted whichever ad it names: the other ad may refer back. Texts that the gate refuses are
     refused when the ad is made; here they read nothing.

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from fedsched.matchmaker.classad.ads import Ad, tree
+from fedsched.matchmaker.classad.scan import Refused, tokens
 
 # See ads.py: htcondor2 first.
 import htcondor2  # isort: skip  # noqa: F401
@@ -66,6 +67,20 @@ def symmetric(job: Ad, slot: Ad, at: float) -> bool:
 def quote(text: str) -> str:
     """ClassAd text of a string literal."""
     return str(classad2.quote(text))
+
+
+def unquote(text: str) -> str:
+    """The string that a string literal stands for; "" for everything that is not one string literal."""
+    try:
+        parts = tokens(text)
+    except Refused:
+        return ""
+    if len(parts) != 1 or parts[0].kind != "text":
+        return ""
+    try:
+        return str(classad2.unquote(parts[0].text))
+    except (classad2.ClassAdException, ValueError):
+        return ""
 
 
 def _plain(value: Any) -> Value:

@@ -1,0 +1,1 @@
+"""One HTCondor pool as fedsched reads and feeds it: demand, slots, worker files, tokens; nothing of Kubernetes."""

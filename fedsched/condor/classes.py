@@ -1,0 +1,193 @@
+"""Rows of a grouped queue become demand classes: alike jobs merged, keys digested, the many lumped (MA7)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from fedsched.condor.lengths import job_length
+from fedsched.condor.principals import Origin, principal
+from fedsched.condor.questions import Terms
+from fedsched.condor.requests import JobNumbers, asked
+from fedsched.matchmaker import classad
+from fedsched.matchmaker.model import DemandClass
+
+EXAMPLES = 5
+FLOORS = 6
+IMAGES = ("ContainerImage", "DockerImage", "SingularityImage")
+SIZES = frozenset({"requestcpus", "requestmemory", "requestdisk", "requestgpus"})
+"""Attributes that a class states by its rounded request."""
+REFUSED_TEXT = 200
+"""Characters that are kept of an expression that the gate refused: enough to find the job, too few to harm."""
+
+_JOB_ID = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
+
+
+class Row(NamedTuple):
+    """Jobs alike in all attributes that were asked for.
+
+    jobs: how many are idle. announced: how many are not materialised. ids: "1.0 ... 1.9", the lowest first.
+    """
+
+    jobs: int
+    ids: str
+    attributes: Mapping[str, str]
+    announced: int = 0
+
+
+def demand_classes(rows: Iterable[Row], origin: Origin, terms: Terms, at: float) -> tuple[DemandClass, ...]:
+    """The classes of one schedd, sorted by key; counts are exact. at: epoch seconds that `time()` means."""
+    merged: dict[str, DemandClass] = {}
+    for row in rows:
+        one = _class_of(row, origin, terms, at)
+        merged[one.key] = _merge(merged[one.key], one) if one.key in merged else one
+    return tuple(sorted(_lumped(list(merged.values()), terms.max_classes), key=lambda c: c.key))
+
+
+def reads(attributes: Mapping[str, str], roots: Iterable[str]) -> set[str]:
+    """Names (lower case) of the job's attributes that the roots read, and those that these read; missing ones too."""
+    texts = {name.lower(): text for name, text in attributes.items()}
+    found: set[str] = set()
+    queue = [root.lower() for root in roots]
+    while queue:
+        text = texts.get(queue.pop())
+        if text is None:
+            continue
+        fresh = _own_references(text) - found
+        found |= fresh
+        queue += fresh
+    return found
+
+
+def first_id(ids: str) -> tuple[int, int] | None:
+    """The lowest job id in a list of them."""
+    return min((_numbers(job) for job in _JOB_ID.findall(ids)), default=None)
+
+
+def _own_references(text: str) -> set[str]:
+    try:
+        return {name.removeprefix("MY.").lower() for name in classad.references(text) if not name.startswith("TARGET.")}
+    except classad.Refused:
+        return set()
+
+
+def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
+    job = JobNumbers(row.attributes, at)
+    what = asked(job, terms.machine_resources)
+    user = _string(job, "User") or _string(job, "Owner")
+    who = principal(_string(job, "AccountingGroup") or _account(job), user, origin, terms.principals)
+    requirements, rank = job.text("Requirements") or "", job.text("Rank") or ""
+    attributes = _attributes(row.attributes)
+    gate = _gate(requirements, rank, attributes)
+    whole = hashlib.sha256(f"{requirements}\0{rank}\0{attributes}".encode("utf-8", "replace")).hexdigest()
+    if gate:
+        requirements, rank, attributes = requirements[:REFUSED_TEXT], "", ()
+    numbers = {name: job.number(name) for name in terms.lengths}
+    one = DemandClass(
+        key="",
+        pool=origin.pool,
+        schedd=origin.schedd,
+        principal=who,
+        request=what.request,
+        length=job_length(numbers, terms.lengths, terms.assumed_length_s),
+        idle=row.jobs,
+        requirements=requirements,
+        rank=rank if rank != "0.0" else "",
+        attributes=attributes,
+        image=next((image for name in IMAGES if (image := _string(job, name))), ""),
+        priorities=((int(job.number("JobPrio") or 0), row.jobs),) if row.jobs else (),
+        examples=tuple(_JOB_ID.findall(row.ids)[:EXAMPLES]),
+        announced=row.announced,
+        floors=what.floors,
+        gate=gate,
+    )
+    return msgspec.structs.replace(one, key=_key(one, whole))
+
+
+def _attributes(attributes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What Requirements and Rank read of the job, beyond its size."""
+    wanted = reads(attributes, ("Requirements", "Rank")) - SIZES - {"requirements", "rank"}
+    return tuple(sorted((name, text) for name, text in attributes.items() if name.lower() in wanted))
+
+
+def _gate(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> str:
+    texts = {name.lower(): text for name, text in attributes}
+    texts |= {name: text for name, text in (("requirements", requirements), ("rank", rank)) if text}
+    try:
+        for name, text in texts.items():
+            _check(name, text)
+        classad.check_together(texts)
+    except classad.Refused as refused:
+        return str(refused)
+    return ""
+
+
+def _check(name: str, text: str) -> None:
+    try:
+        classad.check(text)
+    except classad.Refused as refused:
+        raise classad.Refused(f"{name}: {refused}") from None
+
+
+def _key(one: DemandClass, whole: str) -> str:
+    parts = (one.schedd, one.principal, one.request, one.length, one.image, whole)
+    return hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest()[:20]
+
+
+def _merge(one: DemandClass, more: DemandClass) -> DemandClass:
+    prios = Counter(dict(one.priorities))
+    for priority, jobs in more.priorities:
+        prios[priority] += jobs
+    ids = sorted({*one.examples, *more.examples}, key=_numbers)
+    return msgspec.structs.replace(
+        one,
+        idle=one.idle + more.idle,
+        announced=one.announced + more.announced,
+        priorities=tuple(sorted(prios.items(), reverse=True)),
+        examples=tuple(ids[:EXAMPLES]),
+        floors=tuple(sorted({*one.floors, *more.floors}))[:FLOORS],
+    )
+
+
+def _lumped(classes: list[DemandClass], most: int) -> list[DemandClass]:
+    """At most `most` classes; beyond, the smallest are folded by principal and shape, under the largest one's terms."""
+    if len(classes) <= most:
+        return classes
+    by_size = sorted(classes, key=lambda c: (-c.idle - c.announced, c.key))
+    kept, rest = by_size[: most // 2], by_size[most // 2 :]
+    lumps: dict[tuple[object, ...], list[DemandClass]] = {}
+    for one in rest:
+        lumps.setdefault((one.principal, one.request, bool(one.gate)), []).append(one)
+    return kept + [_lump(group) for group in lumps.values()]
+
+
+def _lump(group: list[DemandClass]) -> DemandClass:
+    if len(group) == 1:
+        return group[0]
+    whole = group[0]
+    for one in group[1:]:
+        whole = _merge(whole, one)
+    longest = max((one.length for one in group), key=lambda length: length.seconds)
+    key = hashlib.sha256(f"lump {whole.schedd} {whole.principal} {whole.request}".encode()).hexdigest()[:20]
+    return msgspec.structs.replace(whole, key=key, length=longest, lumped=len(group))
+
+
+def _account(job: JobNumbers) -> str:
+    group, user = _string(job, "AcctGroup"), _string(job, "AcctGroupUser") or _string(job, "Owner")
+    return f"{group}.{user}" if group and user else ""
+
+
+def _string(job: JobNumbers, name: str) -> str:
+    """A plain string of the job; "" for everything else: who is charged is no expression."""
+    text = job.text(name)
+    return classad.unquote(text) if text is not None and len(text) < 4096 else ""
+
+
+def _numbers(job_id: str) -> tuple[int, int]:
+    cluster, _, proc = job_id.partition(".")
+    return int(cluster), int(proc)

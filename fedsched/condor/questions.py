@@ -1,0 +1,116 @@
+"""What the daemon asks a child process about HTCondor, and what comes back; values only: they cross a socket."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from fedsched.config.settings import PrincipalRule
+from fedsched.matchmaker.model import DemandClass, SlotView
+
+
+class FoundSchedd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A schedd as one collector advertises it.
+
+    version: CondorVersion, which the bindings want. identity: as whom it authenticated there. home: "host:port" of
+    its own pool's collector. busy: RecentDaemonCoreDutyCycle, 0..1. factories: it holds jobs not materialised yet.
+    started_at: epoch seconds.
+    """
+
+    name: str
+    address: str
+    version: str = ""
+    identity: str = ""
+    home: str = ""
+    busy: float = 0.0
+    factories: bool = False
+    started_at: float = 0.0
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of the settings decides how jobs become classes; see Federation and Policy."""
+
+    principals: tuple[PrincipalRule, ...] = ()
+    lengths: tuple[str, ...] = ()
+    assumed_length_s: int = 3600
+    machine_resources: dict[str, str] = {}
+    max_classes: int = 1000
+
+
+class FindSchedds(msgspec.Struct, frozen=True, tag="find"):
+    """Which schedds advertise in a collector."""
+
+    collector: str
+
+
+class AskDemand(msgspec.Struct, frozen=True, tag="demand", omit_defaults=True):
+    """A schedd's idle jobs as classes.
+
+    reads: attributes that its jobs' expressions were found to read, from the last answer. submitted: submission times
+    of clusters, likewise. guarded: leave out jobs whose Requirements are too long to parse.
+    """
+
+    schedd: FoundSchedd
+    pool: str
+    terms: Terms
+    reads: tuple[str, ...] = ()
+    submitted: dict[int, float] = {}
+    guarded: bool = False
+
+
+class AskSlots(msgspec.Struct, frozen=True, tag="slots"):
+    """Our startds' slots in a collector."""
+
+    collector: str
+    pool: str
+    terms: Terms
+    at: float
+
+
+class Invalidate(msgspec.Struct, frozen=True, tag="invalidate"):
+    """Remove the ads of one placement (and pod, where one is named) from a collector."""
+
+    collector: str
+    placement_id: str
+    pod: str
+
+
+class Schedds(msgspec.Struct, frozen=True, tag="schedds"):
+    """Answer to FindSchedds. unreadable: ads that were passed over because they are broken."""
+
+    found: tuple[FoundSchedd, ...]
+    unreadable: int = 0
+
+
+class Demand(msgspec.Struct, frozen=True, tag="demand"):
+    """Answer to AskDemand; reads and submitted go into the next question. note: what was left out, "" for nothing."""
+
+    classes: tuple[DemandClass, ...]
+    reads: tuple[str, ...]
+    submitted: dict[int, float]
+    note: str = ""
+
+
+class Slots(msgspec.Struct, frozen=True, tag="slots"):
+    """Answer to AskSlots. collector_started_at: epoch seconds, None when the collector does not say."""
+
+    slots: tuple[SlotView, ...]
+    collector_started_at: float | None
+
+
+class Removed(msgspec.Struct, frozen=True, tag="removed"):
+    """Answer to Invalidate: ads before and after."""
+
+    before: int
+    after: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The question could not be answered: one line, no secret."""
+
+    error: str
+
+
+Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate
+Answer: TypeAlias = Schedds | Demand | Slots | Removed | Failed
