@@ -53,9 +53,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds what the chosen tests need before any test's time limit runs; what cannot be built is left out by `pytest_runtest_setup`."""
     if session.config.option.collectonly:
         return
+    capture: Any = session.config.pluginmanager.getplugin("capturemanager")
     for marker in MARKERS:
         if any(item.get_closest_marker(marker) for item in session.items):
-            inventory.prepare(marker)
+            with capture.global_and_fixture_disabled():  # a build of minutes says so
+                inventory.prepare(marker)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
