@@ -52,6 +52,9 @@ def _of_value(wanted: Any, got: Any, where: str, key: str) -> Iterator[str]:
         yield from _of_map(wanted, got, where)
     elif isinstance(wanted, list) and isinstance(got, list) and key in NAMED_LISTS:
         yield from _of_list(wanted, got, where)
+    elif isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
+        for number, (ours, theirs) in enumerate(zip(wanted, got, strict=True)):
+            yield from _of_value(ours, theirs, f"{where}[{number}]", "")
     elif wanted != got and not _equal(wanted, got):
         yield f"{where}: {_short(wanted)} became {_short(got)}"
 

@@ -11,7 +11,7 @@ Result = Literal["done", "gone", "conflict", "refused", "retry", "fenced"]
 
 QUOTA = re.compile(r"exceeded quota: ([A-Za-z0-9.-]{1,253})")
 WEBHOOK = re.compile(r'admission webhook "([^"]{1,253})"')
-POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']{1,253})'")
+POLICY = re.compile(r"(?:ValidatingAdmissionPolicy|policy) '([^']{1,253})'")
 POD_SECURITY = re.compile(r'PodSecurity "([^"]{1,100})"')
 LIMITS = re.compile(r"(?:maximum|minimum) [a-z.-]+ usage per (?:Container|Pod)|max limit to request ratio")
 OTHER_UID = "metadata.uid"

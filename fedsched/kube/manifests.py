@@ -171,8 +171,23 @@ def _labels(placement: Placement, member: MemberFile, owner: Owner) -> dict[str,
 
 
 def _record(placement: Placement) -> str:
-    """The placement as JSON: what a hub without a journal adopts it from."""
-    text = msgspec.json.encode(placement).decode()
+    """The placement as JSON: what a hub without a journal adopts it from.
+
+    Complete and canonical: msgspec leaves a default out by identity, so that equal placements could differ as text,
+    and a default that changes with a version would change what an older record says.
+    """
+    try:
+        read_again = msgspec.json.decode(msgspec.json.encode(placement), type=Placement)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise RefusedError(f"placement {placement.id[:40]!r} is none: {type(error).__name__}") from error
+    text = msgspec.json.encode(_complete(read_again)).decode()
     if len(text) > LARGEST_RECORD:
         raise RefusedError(f"placement {placement.id} is {len(text)} bytes as a record, more than {LARGEST_RECORD}")
     return text
+
+
+def _complete(value: Any) -> Any:
+    """Structs as maps of all their fields, defaults included."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _complete(getattr(value, name)) for name in value.__struct_fields__}
+    return [_complete(each) for each in value] if isinstance(value, tuple) else value

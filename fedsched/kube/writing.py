@@ -1,4 +1,4 @@
-"""Single writes and reads of objects in one namespace, a checkpoint before each write; what to write lives elsewhere."""
+"""Single reads and writes in one namespace, with a checkpoint before each write; what is written lives elsewhere."""
 
 from __future__ import annotations
 
