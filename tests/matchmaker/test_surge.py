@@ -1,0 +1,190 @@
+"""SU2, SU3, SU5, SU7: how fast supply grows, how much of it counts, and that it goes."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedsched.matchmaker.changes import changes
+from fedsched.matchmaker.model import (
+    Claim,
+    CreateObject,
+    JobLength,
+    Memory,
+    ObjectView,
+    Outcome,
+    PairMemory,
+    Placement,
+    Policy,
+    PoolView,
+    Principal,
+    Ramp,
+    SlotView,
+    Trust,
+)
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.surge import trust_limit
+from tests.matchmaker.builders import (
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    pod,
+    res,
+    schedd,
+    slot,
+    snapshot,
+    thing,
+)
+
+ALICE = Principal("physics", "alice@b")
+SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+
+
+class Ideal:
+    """A world where everything that is written runs at once and is claimed a moment later: only the rules slow it."""
+
+    def __init__(self, jobs: int, ramp: Ramp) -> None:
+        self.jobs = jobs
+        self.policy = Policy(ramp=ramp)
+        self.memory = Memory(at=T0 - 5, pairs={"m1/g/": SEEN})
+        self.placed: dict[str, Placement] = {}
+        self.outcomes: tuple[Outcome, ...] = ()
+
+    def cycle(self, at: float) -> int:
+        """One cycle at that time; how many startds stand after it."""
+        claimed = list(self.placed.values())
+        idle = max(0, self.jobs - len(claimed))
+        things: list[ObjectView] = [
+            thing(p, pod(f"{p.object_name}-x", created_at=p.created_at, started_at=p.created_at)) for p in claimed
+        ]
+        slots: list[SlotView] = [
+            slot(
+                p,
+                f"{p.object_name}-x",
+                seen_at=at,
+                started_at=p.created_at,
+                claims=(Claim(ALICE, 1000, at),),
+                unclaimed_since=None,
+                free=res(0, 0, 0, pods=0),
+            )
+            for p in claimed
+        ]
+        view = member("m1", group("g", 1000), at=at)
+        snap = snapshot(
+            at=at,
+            members=(view,),
+            schedds=(schedd(demand(idle=idle), seen_at=at),),
+            pools=(PoolView("a", seen_at=at, slots=tuple(slots)),),
+            objects=tuple(things),
+            memory=self.memory,
+            outcomes=self.outcomes,
+        )
+        plan = negotiate(snap, self.policy)
+        made = [c for c in changes(snap.observation, plan) if isinstance(c, CreateObject)]
+        self.outcomes = tuple(Outcome(c, "done", at, uid="u") for c in made)
+        self.placed |= {c.placement.id: c.placement for c in made}
+        self.memory = plan.memory
+        return len(self.placed)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(5, 300), st.integers(1, 8), st.sampled_from([1.0, 2.5, 5.0, 10.0]))
+def test_the_ramp_reaches_its_target_within_the_rules_intervals_and_never_overshoots(
+    target: int, first: int, step: float
+) -> None:
+    """SU3: 95 % within ceil(log2(0.95 target / first)) + 1 intervals, however many cycles run in each."""
+    ramp = Ramp(first=first, ramp_interval_s=10.0, max_starts=10_000)
+    world = Ideal(target, ramp)
+    bound = max(1, math.ceil(math.log2(max(1.0, 0.95 * target / first))) + 1)
+    at, reached = T0, None
+    while at < T0 + 10.0 * (bound + 5):
+        standing = world.cycle(at)
+        assert standing <= target
+        if reached is None and standing >= 0.95 * target:
+            reached = at - T0
+        at += step
+    assert reached is not None
+    assert reached <= 10.0 * bound
+
+
+def test_no_more_than_max_starts_begin_in_one_interval() -> None:
+    world = Ideal(500, Ramp(first=8, ramp_interval_s=10.0, max_starts=20))
+    before, interval = 0, []
+    for step in range(20):
+        standing = [world.cycle(T0 + 10 * step + second) for second in (0, 3, 6)][-1]
+        interval.append(standing - before)
+        before = standing
+    assert max(interval) == 20
+
+
+def test_trust_is_twice_what_was_claimed_and_shrinks_to_one_probe_when_nobody_came() -> None:
+    assert trust_limit(None, 4) == 4
+    assert trust_limit(Trust(claimed=1), 4) == 4
+    assert trust_limit(Trust(claimed=9), 4) == 18
+    assert trust_limit(Trust(claimed=9, unclaimed=1), 4) == 1
+
+
+def test_a_startd_that_ended_unclaimed_costs_trust_and_a_claim_restores_it() -> None:
+    mine = held(phase="unclaimed", slot_seen_at=T0 - 30)
+    over = thing(mine.placement, pod(phase="succeeded", exit_code=0), finished="complete")
+    snap = snapshot(
+        memory=Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}),
+        objects=(over,),
+        schedds=(schedd(demand(idle=9)),),
+    )
+    plan = negotiate(snap, Policy())
+    assert plan.memory.trust["schedd-b/physics.alice@b"].unclaimed == 1
+    assert plan.classes[0].placed == 1
+    assert plan.classes[0].why is not None
+    assert plan.classes[0].why.cause is Cause.TRUST
+    claimed = held(placement("1-2"), phase="unclaimed", slot_seen_at=T0 - 30, uid="uid-2")
+    busy = slot(claimed.placement, "fs-1-2-x", claims=(Claim(ALICE, 1000, T0 - 1),), unclaimed_since=None)
+    after = snapshot(
+        memory=msgspec.structs.replace(plan.memory, at=T0 - 5, held=(claimed,)),
+        objects=(thing(claimed.placement, pod("fs-1-2-x"), uid="uid-2"),),
+        slots=(busy,),
+    )
+    assert negotiate(after, Policy()).memory.trust["schedd-b/physics.alice@b"].unclaimed == 0
+
+
+def test_a_startd_that_ends_before_the_job_would_is_not_supply_for_it() -> None:
+    old = held(placement(created_at=T0 - 39_600), phase="unclaimed", slot_seen_at=T0 - 30)
+    six_hours = demand(idle=1, length=JobLength(21_600, "MaxWallTimeMins"))
+    snap = snapshot(
+        memory=Memory(at=T0 - 5, held=(old,), pairs={"m1/g/": SEEN}),
+        objects=(thing(old.placement, pod()),),
+        slots=(slot(old.placement),),
+        schedds=(schedd(six_hours),),
+    )
+    report = negotiate(snap, Policy()).classes[0]
+    assert (report.served, report.placed) == (0, 1)
+
+
+def test_an_unclaimed_startd_of_another_class_of_the_same_user_is_supply_where_it_fits() -> None:
+    mine = held(placement(class_key="other"), phase="unclaimed", slot_seen_at=T0 - 30)
+    snap = snapshot(
+        memory=Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}),
+        objects=(thing(mine.placement, pod()),),
+        slots=(slot(mine.placement),),
+    )
+    report = negotiate(snap, Policy()).classes[0]
+    assert (report.served, report.placed) == (1, 0)
+
+
+def test_somebody_elses_startd_is_not_supply() -> None:
+    mine = held(
+        placement(class_key="bobs", principal=Principal("physics", "bob@b")), phase="unclaimed", slot_seen_at=T0 - 30
+    )
+    snap = snapshot(
+        memory=Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}),
+        objects=(thing(mine.placement, pod()),),
+        slots=(slot(mine.placement),),
+    )
+    assert negotiate(snap, Policy()).classes[0].placed == 1
