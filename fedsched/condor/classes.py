@@ -49,14 +49,18 @@ def demand_classes(rows: Iterable[Row], origin: Origin, terms: Terms, at: float)
     return tuple(sorted(_lumped(list(merged.values()), terms.max_classes), key=lambda c: c.key))
 
 
-def reads(attributes: Mapping[str, str], roots: Iterable[str]) -> set[str]:
-    """Names (lower case) of the job's attributes that the roots read, and those that these read; missing ones too."""
+def reads(attributes: Mapping[str, str], roots: Iterable[str], leaves: frozenset[str] = frozenset()) -> set[str]:
+    """Names (lower case) of the job's attributes that the roots read, and those that these read; missing ones too.
+
+    leaves: attributes whose own expressions are not followed.
+    """
     texts = {name.lower(): text for name, text in attributes.items()}
     found: set[str] = set()
     queue = [root.lower() for root in roots]
     while queue:
-        text = texts.get(queue.pop())
-        if text is None:
+        name = queue.pop()
+        text = texts.get(name)
+        if text is None or name in leaves:
             continue
         fresh = _own_references(text) - found
         found |= fresh
@@ -110,9 +114,9 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
 
 
 def _attributes(attributes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What Requirements and Rank read of the job, beyond its size."""
-    wanted = reads(attributes, ("Requirements", "Rank")) - SIZES - {"requirements", "rank"}
-    return tuple(sorted((name, text) for name, text in attributes.items() if name.lower() in wanted))
+    """What Requirements and Rank read of the job beyond its size; in lower case, as schedds spell them as asked."""
+    wanted = reads(attributes, ("Requirements", "Rank"), SIZES) - SIZES - {"requirements", "rank"}
+    return tuple(sorted((name.lower(), text) for name, text in attributes.items() if name.lower() in wanted))
 
 
 def _gate(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> str:

@@ -21,6 +21,7 @@ from fedsched.condor.questions import (
     Removed,
     Schedds,
     Slots,
+    Terms,
 )
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.model import DemandClass
@@ -53,6 +54,7 @@ SCHEDD_ATTRIBUTES = [
     *("Name", "MyAddress", "CondorVersion", "AuthenticatedIdentity", "CollectorHost", "RecentDaemonCoreDutyCycle"),
     *("JobsUnmaterialized", "DaemonStartTime"),
 ]
+COLLECTOR_ATTRIBUTES = ["MyAddress", "StatsLifetime", "StatsLastUpdateTime"]
 SUBMITTER_ATTRIBUTES = ["Name", "ScheddName", "ScheddIpAddr", "CondorVersion", "AuthenticatedIdentity"]
 
 
@@ -99,7 +101,7 @@ def demand(question: AskDemand) -> Demand:
     rows, names = _grouped(schedd, question)
     factories = question.schedd.factories or any("JobMaterializeLimit" in row.attributes for row in rows)
     if factories:
-        rows += _unmade(schedd, names)
+        rows += _unmade(schedd, [*_always(question.terms), *names])
     origin = Origin(question.schedd.name, question.schedd.identity, question.pool)
     classes = demand_classes(rows, origin, question.terms, time.time())
     submitted = _submitted(schedd, classes, question.submitted)
@@ -109,8 +111,7 @@ def demand(question: AskDemand) -> Demand:
 
 def _grouped(schedd: Any, question: AskDemand) -> tuple[list[Row], set[str]]:
     """Rows grouped by all that matters; the names beyond ALWAYS that had to be asked for."""
-    terms = question.terms
-    always = {*ALWAYS, *terms.lengths, *(f"Request{name}" for name in terms.machine_resources)}
+    always = _always(question.terms)
     asked = {name.lower() for name in always}
     names = {name.lower() for name in question.reads} - asked
     constraint = IDLE + (SHORT if question.guarded else "")
@@ -127,6 +128,10 @@ def _grouped(schedd: Any, question: AskDemand) -> tuple[list[Row], set[str]]:
     return rows, names
 
 
+def _always(terms: Terms) -> list[str]:
+    return [*ALWAYS, *terms.lengths, *(f"Request{name}" for name in terms.machine_resources)]
+
+
 def _rows(ads: Iterable[Any]) -> Iterator[Row]:
     for ad in ads:
         text = texts(ad)
@@ -135,9 +140,9 @@ def _rows(ads: Iterable[Any]) -> Iterator[Row]:
         yield Row(int(jobs), ids, text)
 
 
-def _unmade(schedd: Any, names: Iterable[str]) -> list[Row]:
+def _unmade(schedd: Any, names: list[str]) -> list[Row]:
     counts = ["ClusterId", "ProcId", "TotalSubmitProcs", "JobMaterializeNextProcId"]
-    ads = _schedd_query(schedd, UNMADE, [*ALWAYS, *counts, *names], htcondor2.QueryOpt.IncludeClusterAd)
+    ads = _schedd_query(schedd, UNMADE, [*names, *counts], htcondor2.QueryOpt.IncludeClusterAd)
     rows = []
     for ad in ads:
         text = texts(ad)
@@ -179,10 +184,15 @@ def slots(question: AskSlots) -> Slots:
     ours = f"{ATTR_PLACEMENT} isnt undefined"
     ads = [texts(ad) for ad in _collector_query(question.collector, "Startd", ours, [])]
     identities = {schedd.name: schedd.identity for schedd in find(FindSchedds(question.collector)).found}
-    itself = _collector_query(question.collector, "Collector", "", ["MyAddress", "DaemonStartTime"])
-    started = [slot_ads.number(texts(ad), "DaemonStartTime") for ad in itself]
     views = slot_ads.slot_views(ads, question, identities)
-    return Slots(views, max((at for at in started if at is not None), default=None))
+    return Slots(views, _started_at(question.collector))
+
+
+def _started_at(collector: str) -> float | None:
+    """When the collector started: its ad has no start time, but how long it has been counting."""
+    itself = [texts(ad) for ad in _collector_query(collector, "Collector", "", COLLECTOR_ATTRIBUTES)]
+    counted = [(slot_ads.number(ad, "StatsLastUpdateTime"), slot_ads.number(ad, "StatsLifetime")) for ad in itself]
+    return max((until - life for until, life in counted if until is not None and life is not None), default=None)
 
 
 def invalidate(question: Invalidate) -> Removed:
