@@ -38,11 +38,11 @@ def end_at(placement: Placement) -> int:
 
 
 def _where(placement: Placement, member: MemberFile, worker: WorkerBundle) -> dict[str, str]:
-    collector = check(vetting.ADDRESS, worker.collector, "collector")
+    collector = check(vetting.WORD, worker.collector, "collector")
     return {
         "FEDSCHED_MEMBER": member.name,
         "FEDSCHED_PLACEMENT": placement.id,
-        "FEDSCHED_NODE_GROUP": vetting.node_group_name(placement.node_group),
+        "FEDSCHED_NODE_GROUP": vetting.word(placement.node_group, "node group"),
         "FEDSCHED_FORM": placement.form,
         "FEDSCHED_COLLECTOR": collector,
         "FEDSCHED_CCB": collector if worker.ccb else "",
@@ -72,8 +72,8 @@ def _other(placement: Placement, names: dict[str, str]) -> str:
 def _whom(placement: Placement) -> dict[str, str]:
     class_cores = max(1, placement.size.cpu_milli // 1000 // max(1, placement.units))
     return {
-        "FEDSCHED_GROUP": check(vetting.WHO, placement.principal.group, "accounting group"),
-        "FEDSCHED_USER": check(vetting.WHO, placement.principal.user, "user"),
+        "FEDSCHED_GROUP": vetting.word(placement.principal.group, "accounting group"),
+        "FEDSCHED_USER": check(vetting.WORD, placement.principal.user, "user"),
         "FEDSCHED_SHARE": placement.share,
         "FEDSCHED_FIRST_REFUSAL_S": _seconds(placement.first_refusal_s, "first_refusal_s"),
         "FEDSCHED_MIN_CPUS": str((class_cores + 1) // 2),

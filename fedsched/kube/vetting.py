@@ -10,9 +10,8 @@ DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
 DATA_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
-WHO = re.compile(r"[A-Za-z0-9_.@+=:-]{0,253}", re.ASCII)
-"""Accounting groups and users: no quotes, blanks, `$`, `/`; nothing that a shell, ClassAd or kubelet would read."""
-ADDRESS = re.compile(r"[A-Za-z0-9.:\[\]_?=&-]{1,253}", re.ASCII)
+WORD = re.compile(r"[A-Za-z0-9._@+:/=,-]{1,253}", re.ASCII)
+"""What the startd's entry script takes: nothing that a shell, HTCondor's configuration or a kubelet would read."""
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}", re.ASCII)
 PLACEMENT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 MAX_ENV_BYTES = 4096
@@ -52,11 +51,11 @@ def label_key(key: str, what: str) -> str:
 
 def env_value(value: str, what: str) -> str:
     """A text from the member's file that may be a variable's value: bounded, one line, no control characters."""
-    if len(value.encode()) > MAX_ENV_BYTES or not value.isprintable():
+    if not value.isprintable() or len(value.encode()) > MAX_ENV_BYTES:
         raise RefusedError(f"{what} must be one printable line of at most {MAX_ENV_BYTES} bytes")
     return value
 
 
-def node_group_name(value: str) -> str:
-    """A node group's name as a variable: bounded, without quotes, `$` and backslash."""
-    return check(re.compile(r"[A-Za-z0-9_.@+=:,/*() -]{0,200}", re.ASCII), value, "node group")
+def word(value: str, what: str) -> str:
+    """A word that the entry script takes as a variable ("" may be)."""
+    return value and check(WORD, value, what)

@@ -7,6 +7,7 @@ import msgspec
 from fedsched.config.settings import MemberFile
 from fedsched.kube.vetting import DATA_KEY, RefusedError, check
 
+NEEDED = frozenset({"start", "alive", "condor_config"})
 LARGEST_FILES = 900 * 1024
 """Bytes of all worker files together: a ConfigMap holds 1 MiB."""
 
@@ -14,7 +15,7 @@ LARGEST_FILES = 900 * 1024
 class WorkerBundle(msgspec.Struct, frozen=True, omit_defaults=True):
     """Files, token and addresses of one pool for the startds of one member. Its repr never shows the token.
 
-    files: name -> text, mounted at /etc/fedsched; `start` must be among them. token: the startds' IDTOKEN.
+    files: name -> text, mounted at /etc/fedsched; NEEDED must be among them. token: the startds' IDTOKEN.
     token_expires_at: epoch seconds. collector: "host:port". ccb: startds are reached through the collector.
     resource_names: (Kubernetes name, HTCondor name) of custom resources; others are called by their last part.
     """
@@ -35,8 +36,11 @@ def worker_files(worker: WorkerBundle, member: MemberFile) -> dict[str, str]:
     files = dict(worker.files)
     if member.overrides.probe:
         files["probe"] = member.overrides.probe
-    if "start" not in files:
-        raise RefusedError("the worker files have no `start`; the pool's worker bundle is incomplete")
+    missing = NEEDED - files.keys()
+    if missing:
+        raise RefusedError(
+            f"the worker files lack {', '.join(sorted(missing))}; the pool's worker bundle is incomplete"
+        )
     for name in files:
         check(DATA_KEY, name, "worker file")
     if sum(len(name) + len(text.encode()) for name, text in files.items()) > LARGEST_FILES:
