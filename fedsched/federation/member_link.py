@@ -17,11 +17,11 @@ from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.standing import NoAnchorError
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.worker_bundle import WorkerBundle
-from fedsched.log import events
+from fedsched.log import log
 from fedsched.loop import Unreachable
 from fedsched.matchmaker.model import Change, MemberView, ObjectView, Outcome
 
-_LOG = events("federation")
+_LOG = log("federation")
 
 
 class MemberLink:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 
 from fedsched.condor.pool import PoolPoller
-from fedsched.condor.tokens import StartdToken, TokenError, startd_token
+from fedsched.condor.tokens import StartdTokens, TokenError
 from fedsched.condor.worker import worker_files
 from fedsched.config.settings import Federation, PoolSettings
 from fedsched.kube.worker_bundle import WorkerBundle
 from fedsched.matchmaker.model import InvalidateAds, Outcome, PoolView
+
+FAR = 4_102_444_800.0
+"""Epoch seconds that stand for "never": the year 2100."""
 
 
 class PoolLink:
@@ -20,9 +21,8 @@ class PoolLink:
     def __init__(self, pool: PoolSettings, settings: Federation, changed: Callable[[], None]) -> None:
         self._pool = pool
         self._settings = settings
-        self._poller = PoolPoller(pool, settings, changed)
-        self._tokens: dict[str, StartdToken] = {}
-        self._lock = threading.Lock()
+        self._poller = PoolPoller(settings, pool, changed)
+        self._tokens = StartdTokens(pool)
         self._files = worker_files(settings.lengths)
 
     def start(self) -> None:
@@ -43,18 +43,14 @@ class PoolLink:
 
     def worker(self, member: str) -> tuple[WorkerBundle | None, str]:
         """What a startd of that member needs to join this pool; None and the problem when no token can be had."""
-        with self._lock:
-            token = self._tokens.get(member)
-            if token is None or token.due(time.time()):
-                try:
-                    token = self._tokens[member] = startd_token(self._pool, member)
-                except TokenError as error:
-                    if token is None:
-                        return None, str(error)
+        try:
+            token = self._tokens.token(member)
+        except TokenError as error:
+            return None, str(error)
         bundle = WorkerBundle(
             files=self._files,
-            token=token.text,
-            token_expires_at=token.expires_at,
+            token=token.token,
+            token_expires_at=token.expires_at or FAR,
             collector=self._pool.startd_collector or self._pool.collector,
             ccb=self._pool.ccb,
             resource_names=tuple((kube, name) for name, kube in sorted(self._settings.machine_resources.items())),

@@ -6,25 +6,26 @@ import threading
 import time
 
 from fedsched.condor.demand import DemandPoller
+from fedsched.config.policies import load_policy
 from fedsched.config.settings import Federation, MemberFile
 from fedsched.federation.member_link import MemberLink
 from fedsched.federation.pool_link import PoolLink
-from fedsched.log import events
+from fedsched.log import log
 from fedsched.loop import Unreachable
 from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome
 
-_LOG = events("federation")
+_LOG = log("federation")
 
 
 class LiveWorld:
     """Members and pools as they are. Threads of its own; every method returns at once but `act` and `claim`."""
 
-    def __init__(self, settings: Federation, members: tuple[MemberFile, ...]) -> None:
+    def __init__(self, settings: Federation, members: tuple[MemberFile, ...], max_classes: int) -> None:
         self._settings = settings
         self._woken = threading.Event()
         self._members = {member.name: MemberLink(member, settings, self._woken.set) for member in members}
         self._pools = {pool.name: PoolLink(pool, settings, self._woken.set) for pool in settings.pools}
-        self._demand = DemandPoller(settings, self._woken.set)
+        self._demand = DemandPoller(settings, max_classes, self._woken.set)
 
     def start(self) -> None:
         """Begin to read everything."""
@@ -116,4 +117,5 @@ class LiveWorld:
 
 def live_world(settings: Federation, members: tuple[MemberFile, ...]) -> LiveWorld:
     """The world that the files describe; nothing is started yet."""
-    return LiveWorld(settings, members)
+    policy = load_policy(settings.policy, settings.policies)
+    return LiveWorld(settings, members, policy.max_classes)
