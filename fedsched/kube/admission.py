@@ -25,7 +25,7 @@ def changes(sent: dict[str, Any], stored: dict[str, Any]) -> str:
 
     Defaults that the API server fills in are no difference, nor are quantities written in another way.
     """
-    found = [one_line(each) for each in _of_map(sent.get("spec", {}), stored.get("spec", {}), "spec")]
+    found = [one_line(each) for each in _of_value(sent.get("spec", {}), stored.get("spec"), "spec", "")]
     found += [one_line(each) for each in _labels(sent, stored)]
     more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
     return "; ".join(found[:MOST]) + more
