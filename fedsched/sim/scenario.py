@@ -10,7 +10,6 @@ import msgspec
 from fedsched.matchmaker.model import MemberTerms, Principal, Taint
 from fedsched.matchmaker.resources import Resources
 
-
 USUAL = (
     '(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && (TARGET.Disk >= RequestDisk) && '
     "(TARGET.Memory >= RequestMemory) && TARGET.HasFileTransfer"
@@ -91,6 +90,7 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     """Jobs alike that one person submits: `count` of them spread evenly over `over_s`.
 
     runs_s: how long each runs (±20 % by the seed). length_s: what the job says of its length, 0 for nothing.
+    patience_s: a job that never ran is removed by its owner after so long; 0 for never.
     """
 
     at: float
@@ -104,6 +104,7 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: tuple[tuple[str, str], ...] = ()
     length_s: int = 0
     priority: int = 0
+    patience_s: float = 0.0
 
 
 class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):

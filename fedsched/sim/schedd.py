@@ -24,6 +24,7 @@ class Job:
     first_claimed_at: float | None = None
     done_at: float | None = None
     starts: int = 0
+    removed_at: float | None = None
 
 
 @dataclass
@@ -40,6 +41,12 @@ class Queue:
         """What the job says of its length, or the assumption."""
         said = self.batch.length_s
         return JobLength(said, "AllowedJobDuration") if said else JobLength(ASSUMED_S, "assumed")
+
+    def give_up(self, at: float) -> None:
+        """Jobs that their owner has waited for too long are removed (condor_rm)."""
+        patience_s = self.batch.patience_s
+        while patience_s and self.idle and self.idle[0].starts == 0 and at - self.idle[0].submitted_at > patience_s:
+            self.idle.popleft().removed_at = at
 
 
 class Schedd:
@@ -61,6 +68,8 @@ class Schedd:
             job = self._coming.popleft()
             self.jobs.append(job)
             job.queue.idle.append(job)
+        for queue in self.queues.values():
+            queue.give_up(at)
         since = at - self._scenario.begins
         if since % self._scenario.poll_s == 0:
             silent = any(window.holds(since) for window in self._silent)

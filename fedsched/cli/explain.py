@@ -1,0 +1,129 @@
+"""`explain`: why a job waits: one sentence with one action, then what each member says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedsched.cli import output
+from fedsched.cli.options import ConfigOption, OutputOption, examples
+from fedsched.cli.output import Exit, Failure, Format
+
+if TYPE_CHECKING:
+    from fedsched.cli.recorded import Recorded
+    from fedsched.matchmaker.explain import Explanation, MemberLine
+    from fedsched.matchmaker.model import DemandClass
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("explain")(explain)
+
+
+@examples(
+    "fedsched explain 4711.3@ce1.example.org",
+    "fedsched explain ce1.example.org#4711.3",
+    "fedsched explain 3ddb3dd2016f",
+)
+def explain(
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC or a class of `q`."),
+    ],
+    config: ConfigOption = None,
+    form: OutputOption = Format.TABLE,
+) -> None:
+    """Say why a job waits, and what would help.
+
+    The first line is one sentence with one action. Then each member, the nearest to running the job first, with the
+    first thing that stands in the way: what is needed, what is there, and how old that knowledge is.
+    """
+    from fedsched.cli.recorded import last
+    from fedsched.matchmaker.explain import explain as tell
+
+    recorded = last(config)
+    demand = find(recorded, job)
+    reports = {report.key: report for report in recorded.plan.classes}
+    told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
+    if form is Format.JSON:
+        output.emit_json(
+            "explanation",
+            cycle=recorded.plan.cycle,
+            at=recorded.plan.at,
+            age_s=round(recorded.age_s, 3),
+            stale=recorded.stale,
+            explanation=told,
+            demand=demand,
+            report=reports.get(demand.key),
+        )
+    else:
+        show(recorded, demand, told)
+    raise typer.Exit(int(recorded.exit_code))
+
+
+def show(recorded: Recorded, demand: DemandClass, told: Explanation) -> None:
+    """The explanation for a person."""
+    from fedsched.matchmaker.explain import age
+    from fedsched.matchmaker.resources import describe
+
+    output.wrapped(told.headline)
+    output.line()
+    output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
+    output.line(f"  each job   {describe(demand.request)}")
+    for index, detail in enumerate(told.details):
+        output.line(f"  {'details' if not index else '':<9}  {detail}")
+    output.line(f"  cycle      {recorded.plan.cycle}, {age(recorded.age_s)} ago")
+    if told.members:
+        output.line()
+        _members(told.members)
+
+
+def find(recorded: Recorded, job: str) -> DemandClass:
+    """The class that a job belongs to. Failure (refused) when it is not known or not unique; candidates are named."""
+    cluster_proc, schedd = _split(job)
+    pool = [demand for demand, _ in recorded.classes() if not schedd or demand.schedd == schedd]
+    for fits in (
+        lambda d: d.key == job,
+        lambda d: cluster_proc in d.examples,
+        lambda d: any(e.partition(".")[0] == cluster_proc.partition(".")[0] for e in d.examples),
+        lambda d: len(job) >= 4 and d.key.startswith(job),
+    ):
+        found = [demand for demand in pool if fits(demand)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(f"{demand.key} ({demand.schedd}, {demand.principal})" for demand in found[:5])
+            raise Failure(
+                Exit.REFUSED, f"{job} could be in any of these classes: {names}", "name one: fedsched explain CLASS"
+            )
+    if schedd and not any(view.name == schedd for view in recorded.observation.schedds):
+        names = ", ".join(sorted(view.name for view in recorded.observation.schedds)) or "none"
+        raise Failure(
+            Exit.REFUSED, f"no schedd {schedd} is known; known: {names}", "check FLOCK_TO there: fedsched flock-config"
+        )
+    raise Failure(
+        Exit.REFUSED,
+        f"no idle job {job} is in the last cycle: it runs, is held, is done, came later, or is not among the five "
+        "of its class that are kept by name",
+        "look at `condor_q -better-analyze` there, or find its class with `fedsched q`",
+    )
+
+
+def _split(job: str) -> tuple[str, str]:
+    """("4711.3", "ce1") from both spellings; the schedd is "" when none is named."""
+    if "#" in job:
+        schedd, _, rest = job.rpartition("#")
+        return rest, schedd
+    cluster_proc, _, schedd = job.partition("@")
+    return cluster_proc, schedd
+
+
+def _members(lines: tuple[MemberLine, ...]) -> None:
+    wide = max(len(line.member) for line in lines)
+    for line in lines:
+        output.line(f"  {line.member:<{wide}}  {line.verdict}")
+        output.wrapped(line.text, indent=wide + 4)
+        if line.action and not line.action.startswith("nothing"):
+            arrow = output.symbol("→", "->")
+            output.wrapped(f"{arrow} {line.action}", indent=wide + 4)
