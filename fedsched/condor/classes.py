@@ -107,7 +107,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         priorities=((int(job.number("JobPrio") or 0), row.jobs),) if row.jobs else (),
         examples=tuple(_JOB_ID.findall(row.ids)[:EXAMPLES]),
         announced=row.announced,
-        floors=what.floors,
+        floors=tuple(sorted(what.floors)),
         gate=gate,
     )
     return msgspec.structs.replace(one, key=_key(one, whole))

@@ -73,10 +73,17 @@ def check_together(texts: Mapping[str, str]) -> None:
     sizes: dict[str, int] = {}
     for name in texts:
         _expand(name, lengths, read, sizes)
-    walkers = {name for name, text in texts.items() if read[name] and calls_contexts(text)}
+    walkers = {name for name, text in texts.items() if _walks(text)}
     for name in walkers:
         if _reached(name, read) & walkers:
             raise Refused(f"{name}: evaluates in each context what does so again")
+
+
+def _walks(text: str) -> bool:
+    try:
+        return calls_contexts(text)
+    except Refused:
+        return False
 
 
 def _reads(text: str, names: Container[str]) -> list[tuple[str, int]]:

@@ -43,8 +43,8 @@ def evaluate(expression: Expression, my: Ad, target: Ad | None = None) -> Value:
     other = None if target is None else target.library_ad
     try:
         return _plain(expression.tree.eval(my.library_ad, other))
-    except classad2.ClassAdException:
-        # Deeper or longer than the library evaluates: an error like any other.
+    except (classad2.ClassAdException, UnicodeDecodeError):
+        # Deeper or longer than the library evaluates, or bytes that are no text: an error like any other.
         return None
 
 
@@ -98,5 +98,5 @@ def _evaluated(item: Any) -> Any:
         return item
     try:
         return item.eval(_NOTHING.library_ad)
-    except classad2.ClassAdException:
+    except (classad2.ClassAdException, UnicodeDecodeError):
         return None
