@@ -1,4 +1,7 @@
-"""The laboratory's fixtures, and the last lines of a run: what was left out and why. What the laboratory is stands in tests/laboratory/README.md."""
+"""The laboratory's fixtures, and the last lines of a run: what was left out and why.
+
+What the laboratory is stands in tests/laboratory/README.md.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 from tests.laboratory import Laboratory, LeftOutError, inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from tests.laboratory.controlplane import ControlPlane
     from tests.laboratory.podrunner import PodRunner
@@ -21,7 +24,15 @@ if TYPE_CHECKING:
     from tests.laboratory.realnode import RealNode
 
 NEEDS = {
-    "kube": {"control_plane", "namespace", "members", "fresh_control_plane", "real_node", "fresh_real_node", "pod_runner"},
+    "kube": {
+        "control_plane",
+        "namespace",
+        "members",
+        "fresh_control_plane",
+        "real_node",
+        "fresh_real_node",
+        "pod_runner",
+    },
     "condor": {"target_pool", "guest_pool", "fresh_pool", "pod_runner"},
     "realnode": {"real_node", "fresh_real_node"},
 }
@@ -50,7 +61,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds what the chosen tests need before any test's time limit runs; what cannot be built is left out by `pytest_runtest_setup`."""
+    """Builds what the chosen tests need before any test's time limit runs.
+
+    What cannot be built is left out by `pytest_runtest_setup`.
+    """
     if session.config.option.collectonly:
         return
     capture: Any = session.config.pluginmanager.getplugin("capturemanager")
@@ -67,7 +81,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     """With FEDSCHED_LABORATORY=required a test that was left out has failed."""
     report: Any = yield
     if required() and report.skipped and not hasattr(report, "wasxfail"):

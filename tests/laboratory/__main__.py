@@ -1,4 +1,7 @@
-"""`python -m tests.laboratory build | status | sweep`: builds the parts and says how long each took, lists them, clears what crashed runs left."""
+"""`python -m tests.laboratory build | status | sweep`.
+
+Builds the parts and says how long each took, lists them, clears what crashed runs left.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.laboratory import inventory, parts, places, session
+from tests.laboratory.part_condor import CHROOT_PART
+from tests.laboratory.part_images import IMAGES_PART
+from tests.laboratory.part_kubernetes import KUBEONE_PART, KWOK_PART
 from tests.laboratory.parts import Part
 
 # Compiling keeps all cores busy; the HTCondor folder mostly waits for the network. Two lanes use both.
-LANES = ((inventory.KUBEONE_PART, inventory.KWOK_PART), (inventory.CHROOT_PART, inventory.IMAGES_PART))
+LANES = ((KUBEONE_PART, KWOK_PART), (CHROOT_PART, IMAGES_PART))
 
 
 def built(part: Part) -> tuple[str, str]:
@@ -29,7 +35,9 @@ def build() -> int:
     """Builds everything; 1 when something is left out although nothing may be."""
     places.cache()
     with ThreadPoolExecutor(len(LANES)) as lanes:
-        results = dict(entry for lane in lanes.map(lambda lane: [built(part) for part in lane], LANES) for entry in lane)
+        results = dict(
+            entry for lane in lanes.map(lambda lane: [built(part) for part in lane], LANES) for entry in lane
+        )
     for name, result in results.items():
         print(f"{name:10} {result}")
     reasons = [why for kind in inventory.PROGRAMS if (why := inventory.absent(kind))]
@@ -41,7 +49,7 @@ def build() -> int:
 
 def status() -> int:
     """One line for each part and each session."""
-    for part in inventory.ALL_PARTS:
+    for part in (part for lane in LANES for part in lane):
         state = "in the cache" if part.built() else parts.reason(part) or "can be built"
         print(f"{part.name:10} {state}  {part.folder() if part.built() else ''}")
     for folder in sorted(places.sessions().iterdir()):

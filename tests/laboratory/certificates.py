@@ -17,7 +17,9 @@ NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"
 
 def openssl(*arguments: str) -> None:
     """Runs openssl; LaboratoryError with what it said when it fails."""
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["openssl", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         raise LaboratoryError(f"openssl {arguments[0]}: {done.stderr.strip()[-300:]}")
 

@@ -1,4 +1,7 @@
-"""The command line of a whole control plane in one process: etcd, API server, controllers, scheduler; it starts nothing."""
+"""The command line of a whole control plane in one process: etcd, API server, controllers, scheduler.
+
+It starts nothing.
+"""
 
 from __future__ import annotations
 

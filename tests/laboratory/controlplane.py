@@ -1,4 +1,7 @@
-"""A real Kubernetes control plane as one process, its credentials, its faults, and the simulated nodes beside it; real nodes live elsewhere."""
+"""A real Kubernetes control plane as one process, its credentials, its faults, and the simulated nodes beside it.
+
+Real nodes live elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ USERS = (
 
 
 class ControlPlane:
-    """etcd, API server, controller-manager and scheduler of one cluster; started by `start`, which does not wait, and `wait_ready`."""
+    """etcd, API server, controller-manager and scheduler of one cluster.
+
+    Started by `start`, which does not wait, and `wait_ready`.
+    """
 
     def __init__(self, session: Session, name: str, *, kwok: bool = True) -> None:
         self.name, self.session = name, session
@@ -55,17 +61,24 @@ class ControlPlane:
         self._process = self.session.spawn(f"kube-{self.name}", command, self.log)
 
     def wait_ready(self, limit_s: float = READY_LIMIT_S) -> None:
-        """Waits for /readyz and for the controllers; starts KWOK. LaboratoryError when the process ends or the limit passes."""
+        """Waits for /readyz and for the controllers; starts KWOK.
+
+        LaboratoryError when the process ends or the limit passes.
+        """
         end = time.monotonic() + limit_s
         while not ready(self.server):
             if not self._running().running():
-                raise LaboratoryError(f"control plane {self.name} ended with {self._running().child.returncode}{tail(self.log)}")
+                raise LaboratoryError(
+                    f"control plane {self.name} ended with {self._running().child.returncode}{tail(self.log)}"
+                )
             if time.monotonic() > end:
                 raise LaboratoryError(f"control plane {self.name} not ready after {limit_s} s{tail(self.log)}")
             time.sleep(0.05)
         if self.kwok:
             self.kwok.start()
-        self.api.wait("/api/v1/namespaces/default/serviceaccounts/default", bool, timeout_s=max(1, end - time.monotonic()))
+        self.api.wait(
+            "/api/v1/namespaces/default/serviceaccounts/default", bool, timeout_s=max(1, end - time.monotonic())
+        )
 
     def pause(self) -> None:
         """SIGSTOP: connections are accepted by the kernel and never answered."""
@@ -98,20 +111,29 @@ class ControlPlane:
 
         return config.new_client_from_config(str(self.kubeconfig))
 
-    def kubeconfig_for(self, user: str, groups: Sequence[str] = (), *, token: str | None = None, namespace: str = "default") -> Path:
+    def kubeconfig_for(
+        self, user: str, groups: Sequence[str] = (), *, token: str | None = None, namespace: str = "default"
+    ) -> Path:
         """A kubeconfig for a user with a signed client certificate, or for a bearer token; usable at once."""
         entry = kubeconfig.bearer(token) if token else kubeconfig.certificate(self.authority.client(user, groups))
         file = self.folder / f"{user.replace(':', '-').replace('/', '-')}.kubeconfig"
-        return kubeconfig.write(file, name=self.name, server=self.server, ca_pem=self.ca_pem, user=entry, namespace=namespace)
+        return kubeconfig.write(
+            file, name=self.name, server=self.server, ca_pem=self.ca_pem, user=entry, namespace=namespace
+        )
 
     def namespace(self, name: str, labels: Mapping[str, str] | None = None) -> str:
         """Creates a namespace and waits for its default ServiceAccount, without which pods are refused."""
-        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
+        self.api.create(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        )
         self.api.wait(f"/api/v1/namespaces/{name}/serviceaccounts/default", bool)
         return name
 
     def add_fake_nodes(self, prefix: str, count: int, *, ready: bool = True, **shape: Any) -> list[str]:
-        """Adds simulated nodes `prefix-0` …; `shape` as `kwok.fake_node` takes it; waits for Ready unless told not to."""
+        """Adds simulated nodes `prefix-0` …; `shape` as `kwok.fake_node` takes it.
+
+        Waits for Ready unless told not to.
+        """
         if self.kwok is None:
             raise LaboratoryError(f"control plane {self.name} was started without KWOK")
         names = [f"{prefix}-{number}" for number in range(count)]
@@ -132,7 +154,9 @@ class ControlPlane:
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         for who, token in tokens.items():
             file = self.folder / f"{who}.kubeconfig"
-            kubeconfig.write(file, name=self.name, server=self.server, ca_pem=self.ca_pem, user=kubeconfig.bearer(token))
+            kubeconfig.write(
+                file, name=self.name, server=self.server, ca_pem=self.ca_pem, user=kubeconfig.bearer(token)
+            )
         return tokens["admin"]
 
 
@@ -140,7 +164,7 @@ def ready(server: str) -> bool:
     """Whether an API server says that it is ready."""
     blind = ssl._create_unverified_context()  # noqa: S323 - only asks whether somebody is there
     try:
-        with urllib.request.urlopen(f"{server}/readyz", context=blind, timeout=2) as answer:
+        with urllib.request.urlopen(f"{server}/readyz", context=blind, timeout=2) as answer:  # noqa: S310 - always https
             return bool(answer.status == 200)
     except (OSError, ApiError):
         return False

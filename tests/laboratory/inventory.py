@@ -13,12 +13,17 @@ from tests.laboratory.part_kubernetes import KUBEONE_PART, KWOK_PART
 from tests.laboratory.parts import Part
 from tests.laboratory.places import LeftOutError
 
-ALL_PARTS = (KUBEONE_PART, KWOK_PART, CHROOT_PART, IMAGES_PART)
 CNI_PLUGINS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 PROGRAMS = {
     "kube": {"openssl": "openssl"},
     "condor": {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "iptables": "iptables"},
-    "realnode": {"containerd": "containerd", "ctr": "containerd", "runc": "runc", "iptables": "iptables", "ip": "iproute2"},
+    "realnode": {
+        "containerd": "containerd",
+        "ctr": "containerd",
+        "runc": "runc",
+        "iptables": "iptables",
+        "ip": "iproute2",
+    },
 }
 PARTS: dict[str, tuple[Part, ...]] = {
     "kube": (KUBEONE_PART, KWOK_PART),

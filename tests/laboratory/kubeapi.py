@@ -1,4 +1,7 @@
-"""A small JSON client for one API server, dicts in and out; for tests and fixtures only, it knows no policy and retries nothing."""
+"""A small JSON client for one API server, dicts in and out.
+
+For tests and fixtures only, it knows no policy and retries nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Object = dict[str, Any]
-PLURALS = {"Endpoints": "endpoints", "NetworkPolicy": "networkpolicies", "PriorityClass": "priorityclasses", "StorageClass": "storageclasses"}
+PLURALS = {
+    "Endpoints": "endpoints",
+    "NetworkPolicy": "networkpolicies",
+    "PriorityClass": "priorityclasses",
+    "StorageClass": "storageclasses",
+}
 CLUSTER_SCOPED = {
-    "Namespace", "Node", "PersistentVolume", "PriorityClass", "StorageClass", "CSIDriver", "ClusterRole", "ClusterRoleBinding",
-    "CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "RuntimeClass",
-}  # fmt: skip
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "StorageClass",
+    "CSIDriver",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "RuntimeClass",
+}
 
 
 class ApiError(LaboratoryError):
-    """An API server's answer of 400 and more; `status` is the code, `reason` Kubernetes' word, `body` the Status object."""
+    """An API server's answer of 400 and more.
+
+    `status` is the code, `reason` Kubernetes' word, `body` the Status object.
+    """
 
     def __init__(self, status: int, body: Object, request: str) -> None:
         self.status, self.body = status, body
@@ -112,7 +133,9 @@ class Api:
             if test(seen):
                 return seen
             if time.monotonic() > end:
-                raise LaboratoryError(f"{path} not as wished after {timeout_s} s: {json.dumps((seen or {}).get('status'))[:1500]}")
+                raise LaboratoryError(
+                    f"{path} not as wished after {timeout_s} s: {json.dumps((seen or {}).get('status'))[:1500]}"
+                )
             time.sleep(0.1)
 
     def watch(self, path: str, silence_s: float = 15) -> Iterator[Object]:
@@ -129,7 +152,9 @@ class Api:
         finally:
             connection.close()
 
-    def _exchange(self, method: str, path: str, data: bytes | None, headers: dict[str, str], limit_s: float) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str], limit_s: float
+    ) -> tuple[int, bytes]:
         connection = self._connection(limit_s)
         try:
             connection.request(method, path, data, headers)

@@ -21,13 +21,20 @@ def certificate(files: tuple[Path, Path]) -> dict[str, Any]:
     return {"client-certificate-data": encoded[0], "client-key-data": encoded[1]}
 
 
-def write(file: Path, *, name: str, server: str, ca_pem: bytes, user: dict[str, Any], namespace: str = "default") -> Path:
+def write(
+    file: Path, *, name: str, server: str, ca_pem: bytes, user: dict[str, Any], namespace: str = "default"
+) -> Path:
     """Writes a kubeconfig (JSON is YAML) whose only context is called `name`; mode 0600."""
     content = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": base64.b64encode(ca_pem).decode()}}],
+        "clusters": [
+            {
+                "name": name,
+                "cluster": {"server": server, "certificate-authority-data": base64.b64encode(ca_pem).decode()},
+            }
+        ],
         "users": [{"name": name, "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
     }

@@ -1,4 +1,7 @@
-"""KWOK beside a control plane: simulated nodes, how long their pods run and how they end, and which pods it leaves to the pod runner."""
+"""KWOK beside a control plane.
+
+Simulated nodes, how long their pods run and how they end, and which pods it leaves to the pod runner.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from tests.laboratory.session import Process, Session
 
 FAKE = "kwok.x-k8s.io/node"
-SECONDS, EXIT = ".metadata.annotations[\"sim/seconds\"]", ".metadata.annotations[\"sim/exit\"]"
+SECONDS, EXIT = '.metadata.annotations["sim/seconds"]', '.metadata.annotations["sim/exit"]'
 
 
 class Kwok:
@@ -75,13 +78,18 @@ def stages(part: Path, left: Mapping[str, str]) -> list[dict[str, Any]]:
     failing["metadata"]["name"] = "pod-fail"
     template = failing["spec"]["next"]["statusTemplate"]
     template = template.replace("exitCode: 0", 'exitCode: {{ index $root.metadata.annotations "sim/exit" }}')
-    failing["spec"]["next"]["statusTemplate"] = template.replace("reason: Completed", "reason: Error").replace("Succeeded", "Failed")
+    failing["spec"]["next"]["statusTemplate"] = template.replace("reason: Completed", "reason: Error").replace(
+        "Succeeded", "Failed"
+    )
     expressions(complete).append({"key": EXIT, "operator": "DoesNotExist"})
     expressions(failing).append({"key": EXIT, "operator": "Exists"})
     found["pod-fail"] = failing
     for stage in found.values():
         if stage["spec"]["resourceRef"]["kind"] == "Pod":
-            others = [{"key": f'.metadata.labels["{name}"]', "operator": "NotIn", "values": [value]} for name, value in left.items()]
+            others = [
+                {"key": f'.metadata.labels["{name}"]', "operator": "NotIn", "values": [value]}
+                for name, value in left.items()
+            ]
             expressions(stage).extend(others)
     return list(found.values())
 
@@ -104,7 +112,10 @@ def fake_node(
     ephemeral_storage: str = "500Gi",
     allocatable: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A Node object that KWOK manages; `cpu` in cores, `memory` and `ephemeral_storage` as Kubernetes quantities, `extended` counts."""
+    """A Node object that KWOK manages.
+
+    `cpu` in cores, `memory` and `ephemeral_storage` as Kubernetes quantities, `extended` counts.
+    """
     capacity = {"cpu": str(cpu), "memory": memory, "pods": str(pods), "ephemeral-storage": ephemeral_storage}
     capacity |= {resource: str(count) for resource, count in (extended or {}).items()}
     standing = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}

@@ -1,4 +1,7 @@
-"""One session of the laboratory: makes control planes, nodes, pools and pod runners, and ends them all in the right order."""
+"""One session of the laboratory.
+
+Makes control planes, nodes, pools and pod runners, and ends them all in the right order.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ class Laboratory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def control_plane(self, name: str, *, kwok: bool = True) -> ControlPlane:

@@ -1,21 +1,29 @@
-"""What a session made outside its own folder, written down before it is made so that anybody can undo it after a crash."""
+"""What a session made outside its own folder.
+
+Written down before it is made so that anybody can undo it after a crash.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot, None when it is gone or a zombie; tells a process from a later one with its PID."""
+    """Start time of a process in clock ticks since boot, None when it is gone or a zombie.
+
+    Tells a process from a later one with its PID.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -79,28 +87,13 @@ class Ledger:
 
 def undo(entry: dict[str, Any]) -> None:
     """Undoes one entry; what is gone already is fine."""
-    match entry["kind"]:
-        case "process":
-            if signal_process(entry["pid"], entry["start"], signal.SIGKILL):
-                wait_gone(entry["pid"], entry["start"], 5)
-        case "address":
-            quiet("ip", "address", "delete", f"{entry['address']}/32", "dev", "lo")
-        case "link":
-            quiet("ip", "link", "delete", entry["name"])
-        case "netns":
-            quiet("ip", "netns", "delete", entry["name"])
-        case "rule":
-            quiet("iptables", "-w", "-D", *entry["rule"])
-        case "mounts":
-            unmount_under(entry["folder"])
-        case "cgroup":
-            remove_cgroup(entry["name"])
-        case "shims":
-            end_shims(entry["socket"])
-        case "pods":
-            forget_network(entry["bridge"])
-        case "folder":
-            shutil.rmtree(entry["folder"], ignore_errors=True)
+    UNDO[entry["kind"]](entry)
+
+
+def end_process(entry: dict[str, Any]) -> None:
+    """Kills one process, if it is still the one that was written down."""
+    if signal_process(entry["pid"], entry["start"], signal.SIGKILL):
+        wait_gone(entry["pid"], entry["start"], 5)
 
 
 def unmount_under(folder: str) -> None:
@@ -137,7 +130,10 @@ def remove_folder(folder: Path) -> None:
 
 
 def end_shims(socket: str, limit_s: float = 2) -> None:
-    """Ends containerd's shims of one containerd, known by its socket; they remove their own sockets when asked politely."""
+    """Ends containerd's shims of one containerd, known by its socket.
+
+    They remove their own sockets when asked politely.
+    """
     for number in ("-TERM", "-KILL"):
         end = time.monotonic() + limit_s
         found = shims(socket)
@@ -167,3 +163,16 @@ def forget_network(name: str) -> None:
         pod = file.name.removeprefix(f"{name}-").removesuffix("-eth0")
         file.unlink(missing_ok=True)
         (results / f"cni-loopback-{pod}-lo").unlink(missing_ok=True)
+
+
+UNDO: dict[str, Callable[[dict[str, Any]], object]] = {
+    "process": end_process,
+    "address": lambda entry: quiet("ip", "address", "delete", f"{entry['address']}/32", "dev", "lo"),
+    "link": lambda entry: quiet("ip", "link", "delete", entry["name"]),
+    "netns": lambda entry: quiet("ip", "netns", "delete", entry["name"]),
+    "rule": lambda entry: quiet("iptables", "-w", "-D", *entry["rule"]),
+    "mounts": lambda entry: unmount_under(entry["folder"]),
+    "cgroup": lambda entry: remove_cgroup(entry["name"]),
+    "shims": lambda entry: end_shims(entry["socket"]),
+    "pods": lambda entry: forget_network(entry["bridge"]),
+}

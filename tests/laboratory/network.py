@@ -1,4 +1,7 @@
-"""Bridges, pod network namespaces and firewall rules of the laboratory; each is written down so that it can be undone after a crash."""
+"""Bridges, pod network namespaces and firewall rules of the laboratory.
+
+Each is written down so that it can be undone after a crash.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,18 @@ NEW_TCP = ("-p", "tcp", "--syn")  # no connection tracking: works on any kernel
 
 def command(program: str, *arguments: str) -> None:
     """Runs `ip` or `iptables`; LaboratoryError with what it said when it fails."""
-    done = subprocess.run([tool(program), *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [tool(program), *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         raise LaboratoryError(f"{program} {' '.join(arguments)}: {done.stderr.strip()[-300:]}")
 
 
 class Bridge:
-    """One pod network: a bridge with the subnet 10.254.N.0/24, reachable from this machine only, and what is blocked on it."""
+    """One pod network: a bridge with the subnet 10.254.N.0/24, reachable from this machine only.
+
+    And what is blocked on it.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session, self.number = session, session.block()
@@ -34,9 +42,6 @@ class Bridge:
         self.gateway = f"{POD_ADDRESSES}.{self.number}.1"
         self._rules: dict[str, list[tuple[str, ...]]] = {"inbound": [], "cut": []}
         session.ledger.record("link", name=self.name)
-
-    def create(self) -> None:
-        """Makes the bridge (a kubelet's network plugin makes its own)."""
         command("ip", "link", "add", self.name, "type", "bridge")
         command("ip", "address", "add", f"{self.gateway}/24", "dev", self.name)
         command("ip", "link", "set", self.name, "up")
@@ -52,7 +57,10 @@ class Bridge:
         self._allow("inbound")
 
     def cut(self, address: str, port: int | None = None, source: str | None = None) -> None:
-        """Everything from pods (or one pod address) to an address (or one TCP port of it) is dropped, open connections too."""
+        """Everything from pods (or one pod address) to an address (or one TCP port of it) is dropped.
+
+        Open connections too.
+        """
         what = ["-i", self.name, "-d", address, *(["-s", source] if source else [])]
         if port is not None:
             what += ["-p", "tcp", "--dport", str(port)]

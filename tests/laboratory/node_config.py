@@ -37,7 +37,10 @@ state = "{folder}/containers"
 
 
 def containerd(folder: Path, socket: Path, plugins: Path) -> str:
-    """containerd with root, state, socket and network of its own; `restrict_oom_score_adj` for a root without CAP_SYS_RESOURCE."""
+    """Containerd with root, state, socket and network of its own.
+
+    `restrict_oom_score_adj` for a root without CAP_SYS_RESOURCE.
+    """
     return CONTAINERD.format(folder=folder, socket=socket, plugins=plugins, pause=PAUSE)
 
 

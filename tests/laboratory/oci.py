@@ -46,17 +46,21 @@ def write(archive: Path, name: str, folder: Path, command: Sequence[str] = ()) -
     settings: dict[str, Any] = {"Env": [PATH]} | ({"Cmd": list(command)} if command else {})
     platform = {"architecture": "amd64", "os": "linux"}
     config = encoded({**platform, "config": settings, "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}})
-    manifest = encoded({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": described("config.v1+json", config),
-        "layers": [described("layer.v1.tar", layer)],
-    })
+    manifest = encoded(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": described("config.v1+json", config),
+            "layers": [described("layer.v1.tar", layer)],
+        }
+    )
     names = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
-    index = encoded({
-        "schemaVersion": 2,
-        "manifests": [described("manifest.v1+json", manifest, platform=platform, annotations=names)],
-    })
+    index = encoded(
+        {
+            "schemaVersion": 2,
+            "manifests": [described("manifest.v1+json", manifest, platform=platform, annotations=names)],
+        }
+    )
     with tarfile.open(archive, "w") as tar:
         add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         add(tar, "index.json", index)

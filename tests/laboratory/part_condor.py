@@ -1,4 +1,7 @@
-"""How the HTCondor folder is made: Debian trixie by debootstrap, the condor package, the laboratory's users. Nothing runs in it here."""
+"""How the HTCondor folder is made: Debian trixie by debootstrap, the condor package, the laboratory's users.
+
+Nothing runs in it here.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,11 @@ def missing() -> str | None:
         return why
     if not shutil.which("debootstrap"):
         return "no debootstrap (apt-get install debootstrap)"
-    return None if mirror() else "no Debian mirror in this machine's apt configuration (FEDSCHED_LABORATORY_MIRROR names one)"
+    return (
+        None
+        if mirror()
+        else "no Debian mirror in this machine's apt configuration (FEDSCHED_LABORATORY_MIRROR names one)"
+    )
 
 
 def output(*command: str) -> str:
@@ -46,8 +53,12 @@ def mirror() -> str | None:
     release = Path("/etc/os-release").read_text()
     if "\nID=debian" not in f"\n{release}":
         return None
-    codename = next((line.split("=")[1].strip('"') for line in release.splitlines() if line.startswith("VERSION_CODENAME=")), "")
-    listed = output("apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages")
+    codename = next(
+        (line.split("=")[1].strip('"') for line in release.splitlines() if line.startswith("VERSION_CODENAME=")), ""
+    )
+    listed = output(
+        "apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"
+    )
     found = [line.split(maxsplit=2)[2] for line in listed.splitlines() if line.startswith(f"{codename} main ")]
     return found[0].rstrip("/") if found else None
 
@@ -75,11 +86,29 @@ def build(folder: Path) -> None:
     policy = root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")  # packages must not start daemons
     policy.chmod(0o755)
-    apt = ("chroot", str(root), "apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false")  # a machine's clock may be ahead of the mirror
+    apt = (
+        "chroot",
+        str(root),
+        "apt-get",
+        "-q",
+        "-o",
+        "Acquire::Check-Valid-Until=false",
+    )  # a machine's clock may be ahead of the mirror
     run(*apt, "update")
     run(*apt, "install", "-y", "--no-install-recommends", *PACKAGES)
     for name, uid in USERS.items():
-        run("chroot", str(root), "useradd", "--uid", str(uid), "--user-group", "--no-create-home", "--home-dir", "/tmp", name)
+        run(
+            "chroot",
+            str(root),
+            "useradd",
+            "--uid",
+            str(uid),
+            "--user-group",
+            "--no-create-home",
+            "--home-dir",
+            "/tmp",
+            name,
+        )
     for name in UNNEEDED:
         shutil.rmtree(root / name, ignore_errors=True)
 

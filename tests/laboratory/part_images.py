@@ -1,4 +1,7 @@
-"""Which files the laboratory's container images hold; made from the HTCondor folder, as folders (for the pod runner) and as archives."""
+"""Which files the laboratory's container images hold.
+
+Made from the HTCondor folder, as folders (for the pod runner) and as archives.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,31 @@ from tests.laboratory.places import LaboratoryError
 
 STARTD, BUSYBOX, PAUSE = (f"docker.io/fedsched/{name}:lab" for name in ("startd", "busybox", "pause"))
 PROGRAMS = (
-    "/usr/sbin/condor_master", "/usr/sbin/condor_startd", "/usr/sbin/condor_starter", "/usr/sbin/condor_procd", "/usr/sbin/condor_off",
-    "/usr/libexec/condor/condor_shared_port", "/usr/libexec/condor/condor_gpu_discovery", "/usr/libexec/condor/condor_pid_ns_init",
-    "/usr/libexec/condor/condor_chirp", "/usr/libexec/condor/curl_plugin", "/usr/libexec/condor/condor_kflops", "/usr/libexec/condor/condor_mips",
-    "/usr/libexec/condor/condor_power_state", "/usr/libexec/condor/condor_docker_enter", "/usr/libexec/condor/condor_ssh_to_job_sshd_setup",
-    "/usr/bin/condor_who", "/usr/bin/condor_status", "/usr/bin/condor_config_val", "/usr/bin/condor_drain", "/usr/bin/condor_version",
-    "/usr/bin/condor_ping", "/usr/bin/bash", "/usr/bin/sleep", "/usr/bin/env", "/usr/bin/cat",
-)  # fmt: skip
+    "/usr/sbin/condor_master",
+    "/usr/sbin/condor_startd",
+    "/usr/sbin/condor_starter",
+    "/usr/sbin/condor_procd",
+    "/usr/sbin/condor_off",
+    "/usr/libexec/condor/condor_shared_port",
+    "/usr/libexec/condor/condor_gpu_discovery",
+    "/usr/libexec/condor/condor_pid_ns_init",
+    "/usr/libexec/condor/condor_chirp",
+    "/usr/libexec/condor/curl_plugin",
+    "/usr/libexec/condor/condor_kflops",
+    "/usr/libexec/condor/condor_mips",
+    "/usr/libexec/condor/condor_power_state",
+    "/usr/libexec/condor/condor_ssh_to_job_sshd_setup",
+    "/usr/bin/condor_who",
+    "/usr/bin/condor_status",
+    "/usr/bin/condor_config_val",
+    "/usr/bin/condor_drain",
+    "/usr/bin/condor_version",
+    "/usr/bin/condor_ping",
+    "/usr/bin/bash",
+    "/usr/bin/sleep",
+    "/usr/bin/env",
+    "/usr/bin/cat",
+)
 LOADED = ("libnss_files*", "libnss_dns*", "libcondor_utils*", "libclassad*")  # opened at run time, so ldd does not tell
 TEXTS = ("etc/passwd", "etc/group", "etc/nsswitch.conf")
 FOLDERS = ("tmp", "proc", "sys", "dev", "etc", "var/tmp", "run", "root")
@@ -44,7 +65,12 @@ def build(folder: Path) -> None:
 def inside(root: Path, *command: str) -> list[str]:
     """Lines that a program of the HTCondor folder prints."""
     done = subprocess.run(
-        ["chroot", str(root), *command], capture_output=True, text=True, check=False, env={"PATH": PATH}, stdin=subprocess.DEVNULL
+        ["chroot", str(root), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": PATH},
+        stdin=subprocess.DEVNULL,
     )
     if not done.stdout:
         raise LaboratoryError(f"{command[0]} in the HTCondor folder: {done.stderr.strip()[-300:]}")
@@ -92,5 +118,9 @@ def copy(root: Path, folder: Path, name: str) -> None:
         shutil.copy(source, target)
 
 
-RECIPE = repr((PROGRAMS, LOADED, TEXTS, FOLDERS, PAUSE_COMMAND)).encode() + Path(oci.__file__).read_bytes() + Path(__file__).read_bytes()
+RECIPE = (
+    repr((PROGRAMS, LOADED, TEXTS, FOLDERS, PAUSE_COMMAND)).encode()
+    + Path(oci.__file__).read_bytes()
+    + Path(__file__).read_bytes()
+)
 IMAGES_PART = Part("images", RECIPE, build, missing, "some seconds", (CHROOT_PART,))

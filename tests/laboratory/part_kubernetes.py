@@ -36,13 +36,22 @@ def no_go() -> str | None:
 
 
 def go(*arguments: str, folder: Path = SOURCE, env: dict[str, str] | None = None) -> str:
-    """Runs Go without cgo; its caches stay where this user has them; LaboratoryError with the last lines when it fails."""
+    """Runs Go without cgo; its caches stay where this user has them.
+
+    LaboratoryError with the last lines when it fails.
+    """
     command = go_command() or "go"
     home = places.home()
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "HOME": str(home), "CGO_ENABLED": "0", **(env or {})}
     done = subprocess.run(
-        [command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [command, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("go: downloading")]
@@ -59,7 +68,18 @@ def version_flags() -> str:
 
 def build_kubeone(folder: Path) -> None:
     """One static binary."""
-    go("build", "-trimpath", "-buildvcs=false", "-tags", "providerless selinux", "-ldflags", version_flags(), "-o", str(folder / "kubeone"), ".")
+    go(
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-tags",
+        "providerless selinux",
+        "-ldflags",
+        version_flags(),
+        "-o",
+        str(folder / "kubeone"),
+        ".",
+    )
 
 
 def build_kwok(folder: Path) -> None:
@@ -68,7 +88,14 @@ def build_kwok(folder: Path) -> None:
     stages = Path(module["Dir"]) / "kustomize" / "stage"
     for name in STAGES:
         shutil.copyfile(stages / name, folder / Path(name).name)
-    go("install", "-trimpath", "-ldflags=-s -w", KWOK_MODULE.replace("@", "/cmd/kwok@"), folder=folder, env={"GOBIN": str(folder)})
+    go(
+        "install",
+        "-trimpath",
+        "-ldflags=-s -w",
+        KWOK_MODULE.replace("@", "/cmd/kwok@"),
+        folder=folder,
+        env={"GOBIN": str(folder)},
+    )
 
 
 def sources() -> bytes:

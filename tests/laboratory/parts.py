@@ -1,4 +1,7 @@
-"""The parts of the laboratory and their cache, keyed by content: which there are, what each needs, built once per machine; not how each is built."""
+"""The parts of the laboratory and their cache, keyed by content.
+
+Which there are, what each needs, built once per machine; not how each is built.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """Something that is built once: `recipe` is all that its content depends on, `missing` says in one line why this machine cannot build it."""
+    """Something that is built once.
+
+    `recipe` is all that its content depends on, `missing` says in one line why this machine cannot build it.
+    """
 
     name: str
     recipe: bytes
@@ -56,7 +62,10 @@ def reason(part: Part) -> str | None:
 
 
 def ensure(part: Part) -> Path:
-    """Builds a part unless it is in the cache and gives its folder; LeftOutError with the reason when that cannot be done."""
+    """Builds a part unless it is in the cache and gives its folder.
+
+    LeftOutError with the reason when that cannot be done.
+    """
     for parent in part.parents:
         ensure(parent)
     folder = part.folder()
@@ -82,5 +91,7 @@ def make(part: Part, folder: Path) -> None:
             part.build(draft)
     except (OSError, places.LaboratoryError) as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise places.LeftOutError(f"{part.name}: the build failed after {time.monotonic() - begin:.0f} s: {error}") from error
+        raise places.LeftOutError(
+            f"{part.name}: the build failed after {time.monotonic() - begin:.0f} s: {error}"
+        ) from error
     draft.rename(folder)

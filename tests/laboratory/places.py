@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class LaboratoryError(Exception):
-    """Something real did not do what it was told, or not in time; the message says what and ends with its last log lines."""
+    """Something real did not do what it was told, or not in time.
+
+    The message says what and ends with its last log lines.
+    """
 
 
 class LeftOutError(LaboratoryError):

@@ -1,4 +1,7 @@
-"""One pod of a simulated node, run for real: its containers as processes, and what the API server is told about them, as a kubelet tells it."""
+"""One pod of a simulated node, run for real.
+
+Its containers as processes, and what the API server is told about them, as a kubelet tells it.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,8 @@ class PodProcess:
         self.grace_s = float(pod["spec"].get("terminationGracePeriodSeconds") or 30)
         self.failure = ""
         self.since = now()
-        self.ip, self.net = "", None
+        self.ip = ""
+        self.net: PodAddress | None = None
         self._told = threading.Lock()
         self.thread = threading.Thread(target=self._run, daemon=True, name=f"pod-{self.name}")
 
@@ -221,7 +225,9 @@ class PodProcess:
         while not self.ending.is_set():
             image = self.host.image(container.spec["image"])
             if image is None:
-                self._waiting([container], "ErrImageNeverPull", f'Container image "{container.spec["image"]}" is not present')
+                self._waiting(
+                    [container], "ErrImageNeverPull", f'Container image "{container.spec["image"]}" is not present'
+                )
                 continue
             try:
                 env = podspec.environment(self.pod, container.spec, self._lookup, self._allocatable())
@@ -236,12 +242,24 @@ class PodProcess:
         folder = self.folder / f"{container.name}-{container.restarts}"
         writable = not podspec.security(container.spec, "readOnlyRootFilesystem")
         root = Root(folder, image, writable=writable)
-        lines = [f"echo {self.name[:63]} > /proc/sys/kernel/hostname", *root.lines(self.volumes.mounts(self.pod, container.spec))]
+        lines = [
+            f"echo {self.name[:63]} > /proc/sys/kernel/hostname",
+            *root.lines(self.volumes.mounts(self.pod, container.spec)),
+        ]
         words = podspec.command(container.spec, env)
         if workdir := container.spec.get("workingDir"):
             words = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', workdir, *words]
-        privileges = [] if podspec.security(container.spec, "privileged") else [sandbox.tool("setpriv"), "--no-new-privs"]
-        enter = [*privileges, sandbox.tool("chroot"), f"--userspec={ids[0]}:{ids[1]}", "--groups=", str(root.root), *words]
+        privileges = (
+            [] if podspec.security(container.spec, "privileged") else [sandbox.tool("setpriv"), "--no-new-privs"]
+        )
+        enter = [
+            *privileges,
+            sandbox.tool("chroot"),
+            f"--userspec={ids[0]}:{ids[1]}",
+            "--groups=",
+            str(root.root),
+            *words,
+        ]
         net = [sandbox.tool("nsenter"), f"--net={self.net.path}"] if self.net else []
         command = [*net, *sandbox.enter_command(lines, enter)]
         process = self.host.session.spawn(f"pod-{self.name}", command, self.folder / f"{container.name}.log", env=env)
@@ -303,14 +321,19 @@ class PodProcess:
         status: dict[str, Any] = {"phase": phase, "startTime": self.since}
         ready = "True" if phase == "Running" and all("running" in c.state for c in self.main) else "False"
         conditions = {"Initialized": "True", "ContainersReady": ready, "Ready": ready}
-        status["conditions"] = [{"type": kind, "status": value, "lastTransitionTime": now()} for kind, value in conditions.items()]
+        status["conditions"] = [
+            {"type": kind, "status": value, "lastTransitionTime": now()} for kind, value in conditions.items()
+        ]
         status["containerStatuses"] = [container.status() for container in self.main]
         if self.init:
             status["initContainerStatuses"] = [container.status() for container in self.init]
         if self.ip:
             status |= {"podIP": self.ip, "podIPs": [{"ip": self.ip}]}
         if self.failure:
-            status |= {"reason": self.failure if self.failure == "DeadlineExceeded" else "Error", "message": self.failure[:500]}
+            status |= {
+                "reason": self.failure if self.failure == "DeadlineExceeded" else "Error",
+                "message": self.failure[:500],
+            }
         with self._told:
             self.host.tell(self.pod, status)
 

@@ -1,4 +1,7 @@
-"""The pod runner: watches one control plane and runs the labelled pods of its simulated nodes as processes; how one pod runs lives in podprocess."""
+"""The pod runner: watches one control plane and runs the labelled pods of its simulated nodes as processes.
+
+How one pod runs lives in podprocess.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,6 @@ class PodRunner:
         self.bridge = Bridge(self.session)
         self.folder = self.session.folder / f"{self.name}-{self.bridge.number}"
         self.folder.mkdir()
-        self.bridge.create()
         self.network = PodNetwork(self.bridge)
         self.api = Api(control_plane.server, control_plane.ca_pem, control_plane.admin_token)
         self._known: dict[str, PodProcess] = {}  # by uid, ended ones included until their object is gone
@@ -120,7 +122,7 @@ class PodRunner:
 
     def image(self, name: str) -> Path | None:
         """The folder of an image; a digest is taken off, a name without tag has the laboratory's."""
-        plain = name.split("@")[0]
+        plain = name.split("@", maxsplit=1)[0]
         return self.images.get(plain) or self.images.get(f"{plain}:lab")
 
     def lookup(self, namespace: str, kind: str, name: str) -> Object | None:
@@ -169,7 +171,11 @@ class PodRunner:
         while not self._stopped.is_set():
             try:
                 seen = self.api.find(path_of(pod))
-                if seen and seen["metadata"]["uid"] == pod["metadata"]["uid"] and seen["metadata"].get("deletionTimestamp"):
+                if (
+                    seen
+                    and seen["metadata"]["uid"] == pod["metadata"]["uid"]
+                    and seen["metadata"].get("deletionTimestamp")
+                ):
                     self.api.delete(path_of(pod), grace_s=0)
             except (ApiError, OSError):
                 self._stopped.wait(0.5)
@@ -186,7 +192,9 @@ class PodRunner:
                 listed = self.api.get(path)
                 self._relisted([{**item, "kind": "Pod"} for item in listed.get("items") or []])
                 version = listed["metadata"]["resourceVersion"]
-                for event in self.api.watch(f"{path}&watch=1&timeoutSeconds=30&resourceVersion={version}", silence_s=35):
+                for event in self.api.watch(
+                    f"{path}&watch=1&timeoutSeconds=30&resourceVersion={version}", silence_s=35
+                ):
                     if self._stopped.is_set() or event["type"] == "ERROR":
                         break
                     self._seen(event["object"], gone=event["type"] == "DELETED")

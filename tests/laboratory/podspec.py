@@ -1,4 +1,7 @@
-"""What a pod's manifest says about one container, worked out as a kubelet does: environment, volume files, user; pure, no process, no API call."""
+"""What a pod's manifest says about one container, worked out as a kubelet does: environment, volume files, user.
+
+Pure, no process, no API call.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,18 @@ from typing import Any
 
 Object = dict[str, Any]
 Lookup = Callable[[str, str], Object | None]  # ("ConfigMap" | "Secret", name) in the pod's namespace
-UNITS = {"": 1, "m": Fraction(1, 1000), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+UNITS: dict[str, Fraction | int] = {
+    "": 1,
+    "m": Fraction(1, 1000),
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
 KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)|\$\$")
 
@@ -51,7 +65,9 @@ def escaped(value: str) -> str:
 def resource(pod: Object, container: Object, wanted: Object, allocatable: Object) -> str:
     """A resourceFieldRef, rounded up to its divisor; a missing limit is what the node has."""
     name = wanted.get("containerName", container["name"])
-    owner = next(c for c in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])] if c["name"] == name)
+    owner = next(
+        c for c in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])] if c["name"] == name
+    )
     kind, _, what = wanted["resource"].partition(".")
     found = (owner.get("resources") or {}).get(kind) or {}
     value = found.get(what) or (allocatable.get(what, "0") if kind == "limits" else "0")
@@ -100,7 +116,9 @@ def environment(pod: Object, container: Object, lookup: Lookup, allocatable: Obj
     """A container's environment: PATH, envFrom, env with $(NAME) filled in."""
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": pod["metadata"]["name"]}
     for source in container.get("envFrom") or []:
-        kind, wanted = ("ConfigMap", source["configMapRef"]) if "configMapRef" in source else ("Secret", source["secretRef"])
+        kind, wanted = (
+            ("ConfigMap", source["configMapRef"]) if "configMapRef" in source else ("Secret", source["secretRef"])
+        )
         values = content(lookup, kind, wanted["name"], optional=bool(wanted.get("optional")))
         env |= {source.get("prefix", "") + key: value.decode() for key, value in values.items()}
     for entry in container.get("env") or []:
@@ -135,17 +153,25 @@ def chosen(values: dict[str, bytes], items: list[Object] | None) -> dict[str, by
 
 
 def files(pod: Object, volume: Object, lookup: Lookup, allocatable: Object) -> dict[str, bytes] | None:
-    """The files of a ConfigMap, Secret, downwardAPI or projected volume; None for one whose content is not the cluster's."""
+    """The files of a ConfigMap, Secret, downwardAPI or projected volume.
+
+    None for one whose content is not the cluster's.
+    """
     match volume:
         case {"configMap": source}:
-            return chosen(content(lookup, "ConfigMap", source["name"], optional=bool(source.get("optional"))), source.get("items"))
+            return chosen(
+                content(lookup, "ConfigMap", source["name"], optional=bool(source.get("optional"))), source.get("items")
+            )
         case {"secret": source}:
             name = source.get("secretName") or source["name"]
             return chosen(content(lookup, "Secret", name, optional=bool(source.get("optional"))), source.get("items"))
         case {"downwardAPI": source}:
             first = pod["spec"]["containers"][0]
             return {
-                item["path"]: (variable(pod, first, {k: v for k, v in item.items() if k.endswith("Ref")}, lookup, allocatable) or "").encode()
+                item["path"]: (
+                    variable(pod, first, {k: v for k, v in item.items() if k.endswith("Ref")}, lookup, allocatable)
+                    or ""
+                ).encode()
                 for item in source.get("items") or []
             }
         case {"projected": source}:
@@ -158,7 +184,9 @@ def files(pod: Object, volume: Object, lookup: Lookup, allocatable: Object) -> d
 
 def mode(volume: Object) -> int:
     """The mode of a volume's files."""
-    source = next((volume[kind] for kind in ("configMap", "secret", "downwardAPI", "projected") if kind in volume), {})
+    source: Object = next(
+        (volume[kind] for kind in ("configMap", "secret", "downwardAPI", "projected") if kind in volume), {}
+    )
     return int(source.get("defaultMode", 0o644))
 
 

@@ -1,8 +1,10 @@
-"""A pod's volumes as folders of this machine, written again when their sources change, and the mounts that put them into a container's root."""
+"""A pod's volumes as folders of this machine, written again when their sources change.
+
+And the mounts that put them into a container's root.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def write_file(file: Path, data: bytes, mode: int, draft: Path) -> None:
-    """Writes a file at once, by way of `draft`, so that a reader sees the old or the new; nothing when it is the same."""
+    """Writes a file at once, by way of `draft`, so that a reader sees the old or the new.
+
+    Nothing when it is the same.
+    """
     if file.exists() and file.read_bytes() == data:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +37,10 @@ class Volumes:
         self._writing = threading.Lock()
 
     def write(self, pod: Object, lookup: Lookup, allocatable: Object) -> None:
-        """Brings every file up to date; MissingError when a source is not there. Other kinds of volume are empty folders."""
+        """Brings every file up to date; MissingError when a source is not there.
+
+        Other kinds of volume are empty folders.
+        """
         with self._writing:
             self._write(pod, lookup, allocatable)
 
@@ -55,7 +63,11 @@ class Volumes:
     def mounts(self, pod: Object, container: Object) -> list[tuple[Path, str, bool]]:
         """(folder or file here, path in the container, read-only) of each mount, the outer first."""
         hosts = {v["name"]: v["hostPath"]["path"] for v in pod["spec"].get("volumes") or [] if "hostPath" in v}
-        fixed = {v["name"] for v in pod["spec"].get("volumes") or [] if {"configMap", "secret", "downwardAPI", "projected"} & set(v)}
+        fixed = {
+            v["name"]
+            for v in pod["spec"].get("volumes") or []
+            if {"configMap", "secret", "downwardAPI", "projected"} & set(v)
+        }
         found = []
         for mount in container.get("volumeMounts") or []:
             name = mount["name"]
@@ -112,7 +124,10 @@ class Root:
             last.touch()
 
     def _real(self, target: str) -> str:
-        """A path whose first folder is a link in the image (/bin, /lib) is where the link leads: a folder above would hide it."""
+        """A path whose first folder is a link in the image (/bin, /lib) is where the link leads.
+
+        A folder above would hide it.
+        """
         first, _, rest = target.strip("/").partition("/")
         link = self.image / first
-        return f"{os.readlink(link)}/{rest}" if link.is_symlink() else target
+        return f"{link.readlink()}/{rest}" if link.is_symlink() else target

@@ -1,4 +1,7 @@
-"""A real HTCondor pool (or a flocking guest) in a sandbox of its own: daemons, users, tokens, reads; its configuration texts live in pool_config."""
+"""A real HTCondor pool (or a flocking guest) in a sandbox of its own: daemons, users, tokens, reads.
+
+Its configuration texts live in pool_config.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ CONDOR_FOLDERS = ("log", "spool", "execute", "lock", "run")
 
 
 class Pool:
-    """Starts at once and is ready when the constructor returns. Times are in seconds; every failed tool is a LaboratoryError."""
+    """Starts at once and is ready when the constructor returns.
+
+    Times are in seconds; every failed tool is a LaboratoryError.
+    """
 
     def __init__(
         self,
@@ -68,7 +74,9 @@ class Pool:
         wanted = {AD_TYPES[daemon] for daemon in self.daemons if daemon in AD_TYPES}
         if "COLLECTOR" not in self.daemons:
             return
-        self.wait(f"daemons {' '.join(self.daemons)}", lambda: wanted <= {ad["MyType"] for ad in self.ads()}, START_LIMIT_S)
+        self.wait(
+            f"daemons {' '.join(self.daemons)}", lambda: wanted <= {ad["MyType"] for ad in self.ads()}, START_LIMIT_S
+        )
 
     def stop(self) -> None:
         """Ends the daemons fast and closes the sandbox; queue and logs stay until the session closes."""
@@ -97,7 +105,10 @@ class Pool:
         self.wait(f"{daemon} to start", lambda: self.pids(daemon), 30)
 
     def restart_daemon(self, daemon: str) -> None:
-        """Kills one daemon; the master starts it again (2 s); waits for the new process and, for the collector, for its answer."""
+        """Kills one daemon; the master starts it again (2 s).
+
+        Waits for the new process and, for the collector, for its answer.
+        """
         old = set(self.pids(daemon))
         self.kill_daemon(daemon)
         self.wait(f"{daemon} to come back", lambda: set(self.pids(daemon)) - old, 60)
@@ -127,7 +138,9 @@ class Pool:
         uid = USERS.get(user)
         done = self.sandbox.run(*arguments, env=self._environment(user), uid=uid, limit_s=limit_s, text=text)
         if done.returncode:
-            raise LaboratoryError(f"{' '.join(arguments)}: {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
+            raise LaboratoryError(
+                f"{' '.join(arguments)}: {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}"
+            )
         return done.stdout
 
     def try_run(self, *arguments: str, limit_s: float = 10) -> str | None:
@@ -186,8 +199,14 @@ class Pool:
     # --- reads
 
     def ads(self, kind: str = "Any", constraint: str = "true") -> list[Ad]:
-        """Ads in the collector; `kind` is Any, Machine, Scheduler, Submitter, Master, Negotiator, Accounting …"""
-        flags = {"Any": "-any", "Machine": "-startd", "Scheduler": "-schedd", "Submitter": "-submitters", "DaemonMaster": "-master"}
+        """Ads in the collector: Any, Machine, Scheduler, Submitter, DaemonMaster, Negotiator, Accounting."""
+        flags = {
+            "Any": "-any",
+            "Machine": "-startd",
+            "Scheduler": "-schedd",
+            "Submitter": "-submitters",
+            "DaemonMaster": "-master",
+        }
         where = [flags.get(kind, f"-{kind.lower()}")]
         return decode(self.try_run("condor_status", *where, "-json", "-constraint", constraint))
 
@@ -204,11 +223,16 @@ class Pool:
         return self._jobs("condor_history", (), constraint, projection)
 
     def wait(self, what: str, test: Callable[[], Any], timeout_s: float = 60) -> Any:
-        """Polls until `test()` is true and gives its value; LaboratoryError with the pool's last log lines otherwise."""
+        """Polls until `test()` is true and gives its value.
+
+        LaboratoryError with the pool's last log lines otherwise.
+        """
         end = time.monotonic() + timeout_s
         while not (seen := test()):
             if time.monotonic() > end:
-                raise LaboratoryError(f"pool {self.name}: no {what} after {timeout_s} s{tail(self.folder / 'log/MasterLog')}")
+                raise LaboratoryError(
+                    f"pool {self.name}: no {what} after {timeout_s} s{tail(self.folder / 'log/MasterLog')}"
+                )
             time.sleep(0.1)
         return seen
 
@@ -224,7 +248,13 @@ class Pool:
 
     def _environment(self, user: str) -> dict[str, str]:
         home = "/root" if user not in USERS else str(self.home(user))
-        return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": home, "USER": user, "CONDOR_CONFIG": str(self.folder / "condor_config")}
+        return {
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            "HOME": home,
+            "USER": user,
+            "CONDOR_CONFIG": str(self.folder / "condor_config"),
+        }
 
     def _open(self) -> Sandbox:
         shared = places.sessions()

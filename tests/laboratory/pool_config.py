@@ -81,7 +81,7 @@ COLLECTOR.ALLOW_ADMINISTRATOR = $(ALLOW_ADMINISTRATOR) {identity}
 
 def base(*, name: str, folder: Path, host: str, domain: str, daemons: str) -> str:
     """The whole of condor_config but what a test adds."""
-    text = "\n".join([PLACES, NETWORK, SECURITY, SPEED])
+    text = f"{PLACES}\n{NETWORK}\n{SECURITY}\n{SPEED}"
     return text.format(name=name, folder=folder, host=host, domain=domain, daemons=daemons, port=PORT)
 
 

@@ -1,4 +1,7 @@
-"""A real node of a control plane: containerd and the real kubelet with a pod network of its own; all of it gone after `stop`."""
+"""A real node of a control plane: containerd and the real kubelet with a pod network of its own.
+
+All of it gone after `stop`.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,10 @@ class RealNode:
         self._processes["kubelet"].send(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Ends kubelet, pods and containerd; no mount, shim, cgroup, bridge or firewall rule stays. The Node object goes too, if it can."""
+        """Ends kubelet, pods and containerd; no mount, shim, cgroup, bridge or firewall rule stays.
+
+        The Node object goes too, if it can.
+        """
         if not self._processes:
             return
         self._processes["kubelet"].end()
@@ -111,7 +117,9 @@ class RealNode:
 
     def _write_files(self, plugins: Path) -> None:
         (self.folder / "network").mkdir()
-        (self.folder / "network/10-pods.conflist").write_text(node_config.network(self.folder, self.bridge.name, self.bridge.subnet))
+        (self.folder / "network/10-pods.conflist").write_text(
+            node_config.network(self.folder, self.bridge.name, self.bridge.subnet)
+        )
         (self.folder / "containerd.toml").write_text(node_config.containerd(self.folder, self.socket, plugins))
         settings = node_config.kubelet(
             folder=self.folder,

@@ -1,4 +1,7 @@
-"""A set of processes with their own mounts, PIDs and host name, all ended by ending one; used for pools and by the pod runner."""
+"""A set of processes with their own mounts, PIDs and host name, all ended by ending one.
+
+Used for pools and by the pod runner.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.laboratory import ledger
 from tests.laboratory.places import LaboratoryError, tail
 
 if TYPE_CHECKING:
@@ -17,7 +21,9 @@ if TYPE_CHECKING:
 
     from tests.laboratory.session import Process, Session
 
-FIRST_PROCESS = "trap : TERM INT; while :; do sleep 3600 & wait $!; done"  # waits for adopted children too, so no zombies stay
+FIRST_PROCESS = (
+    "trap : TERM INT; while :; do sleep 3600 & wait $!; done"  # waits for adopted children too, so no zombies stay
+)
 NAMESPACES = ("--mount", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private")
 
 
@@ -52,13 +58,13 @@ def first_inside(outside: int, limit_s: float = 5) -> int:
 def members(inside: int) -> dict[int, str]:
     """PIDs (as seen from outside) and names of all processes in the PID namespace of process `inside`."""
     try:
-        wanted = os.readlink(f"/proc/{inside}/ns/pid")
+        wanted = Path(f"/proc/{inside}/ns/pid").readlink()
     except OSError:
         return {}
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(folder / "ns/pid") == wanted and not (folder / "stat").read_text().rpartition(")")[2].startswith(" Z"):
+            if (folder / "ns/pid").readlink() == wanted and ledger.alive(int(folder.name)):
                 found[int(folder.name)] = (folder / "comm").read_text().strip()
         except OSError:
             continue
@@ -72,23 +78,48 @@ class Sandbox:
         self.root, self.log = root, log
         chroot = [tool("chroot"), str(root), "/bin/sh", "-c", FIRST_PROCESS]
         host = f"echo {name} > /proc/sys/kernel/hostname"
-        self.process: Process = session.spawn(f"sandbox-{name}", enter_command([host, *setup], chroot), log, env={"PATH": "/usr/bin:/bin"})
+        self.process: Process = session.spawn(
+            f"sandbox-{name}", enter_command([host, *setup], chroot), log, env={"PATH": "/usr/bin:/bin"}
+        )
         self.inside = first_inside(self.process.pid)
         self._wait_open()
 
     def command(self, *arguments: str, uid: int | None = None) -> list[str]:
         """A command line that runs `arguments` inside."""
         user = [] if uid is None else [f"--setuid={uid}", f"--setgid={uid}"]
-        return [tool("nsenter"), f"--target={self.inside}", "--mount", "--pid", "--uts", "--root", "--wd=/", *user, "--", *arguments]
+        return [
+            tool("nsenter"),
+            f"--target={self.inside}",
+            "--mount",
+            "--pid",
+            "--uts",
+            "--root",
+            "--wd=/",
+            *user,
+            "--",
+            *arguments,
+        ]
 
     def run(
-        self, *arguments: str, env: Mapping[str, str], uid: int | None = None, limit_s: float = 60, text: str | None = None
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        uid: int | None = None,
+        limit_s: float = 60,
+        text: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program inside and waits; LaboratoryError when it takes too long."""
         command = self.command(*arguments, uid=uid)
         try:
             return subprocess.run(
-                command, env=dict(env), capture_output=True, text=True, check=False, timeout=limit_s, input=text or "", errors="replace"
+                command,
+                env=dict(env),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=limit_s,
+                input=text or "",
+                errors="replace",
             )
         except subprocess.TimeoutExpired as error:
             raise LaboratoryError(f"{arguments[0]} took longer than {limit_s} s") from error
@@ -96,7 +127,11 @@ class Sandbox:
     def detach(self, script: str, env: Mapping[str, str]) -> None:
         """Starts a shell line inside in the background; the first process adopts it."""
         subprocess.run(
-            self.command("/bin/sh", "-c", f"{script} &"), env=dict(env), check=True, stdin=subprocess.DEVNULL, capture_output=True
+            self.command("/bin/sh", "-c", f"{script} &"),
+            env=dict(env),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
         )
 
     def pids(self, name: str) -> list[int]:
@@ -121,7 +156,7 @@ class Sandbox:
         end = time.monotonic() + limit_s
         while True:
             try:
-                if os.readlink(f"/proc/{self.inside}/root") == str(self.root):
+                if Path(f"/proc/{self.inside}/root").readlink() == self.root:
                     return
             except OSError:
                 pass
@@ -141,7 +176,10 @@ def common_mounts(root: Path) -> list[str]:
 
 
 def mount_point(root: Path, path: Path) -> Path:
-    """Makes the place inside `root` where `path` of the outside will be mounted at the same path; everybody may walk through."""
+    """Makes the place inside `root` where `path` of the outside will be mounted at the same path.
+
+    Everybody may walk through.
+    """
     here = root
     for part in path.parts[1:]:
         here /= part

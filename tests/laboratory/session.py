@@ -1,23 +1,25 @@
-"""One running laboratory session: its folder, its processes, and the ports and addresses it holds; no Kubernetes, no HTCondor."""
+"""One running laboratory session: its folder, its processes, and the ports and addresses it holds.
+
+No Kubernetes, no HTCondor.
+"""
 
 from __future__ import annotations
 
 import atexit
 import fcntl
-import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tests.laboratory import ledger, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 FIRST_PORT, LAST_PORT = 20000, 29999  # below the kernel's own range for outgoing connections
 FIRST_BLOCK, LAST_BLOCK = 1, 250
@@ -81,12 +83,23 @@ class Session:
         self._alive = None
 
     def spawn(
-        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> Process:
         """Starts a process in a process group of its own, output appended to `log`, and writes it down."""
         with log.open("ab") as out:
             child = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, cwd=cwd, start_new_session=True
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
             )
         process = Process(name, child, log)
         self.ledger.record("process", pid=process.pid, start=process.start, name=name)
@@ -106,9 +119,12 @@ class Session:
         raise places.LaboratoryError(f"no {count} free ports between {FIRST_PORT} and {LAST_PORT}")
 
     def block(self) -> int:
-        """A number between 1 and 250 that no other session uses: a bridge, a pod subnet, a /24 of host addresses."""
+        """A number between 1 and 250 that no other session uses: a bridge, a pod subnet, a /24 of host addresses.
+
+        Sessions with another cache folder hold their leases elsewhere, so what the kernel already has counts too.
+        """
         with places.locked("leases"):
-            held = {int(name) for name in self._leased("block")}
+            held = {int(name) for name in self._leased("block")} | blocks_of_the_kernel()
             for number in range(FIRST_BLOCK, LAST_BLOCK + 1):
                 if number not in held:
                     self._lease("block", [number])
@@ -144,6 +160,15 @@ def free(port: int) -> bool:
     return True
 
 
+def blocks_of_the_kernel() -> set[int]:
+    """Blocks of which this machine has a bridge, or an address on lo."""
+    bridges = {int(link.name[5:]) for link in Path("/sys/class/net").glob("fslab*") if link.name[5:].isdigit()}
+    command = ["ip", "-brief", "-4", "address", "show", "dev", "lo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    addresses = [word for word in done.stdout.split() if word.startswith(f"{HOST_ADDRESSES}.")]
+    return bridges | {int(address.split(".")[2]) for address in addresses}
+
+
 def lock_of(folder: Path) -> IO[str] | None:
     """The lock that a living session holds on its folder, None when somebody else has it."""
     file = (folder / "alive").open("w")
@@ -152,7 +177,6 @@ def lock_of(folder: Path) -> IO[str] | None:
     except OSError:
         file.close()
         return None
-    os.set_inheritable(file.fileno(), False)
     return file
 
 

@@ -1,4 +1,7 @@
-"""The smallest startd Job that works behind closed doors, for the laboratory's own tests; fedsched has its own, better one."""
+"""The smallest startd Job that works behind closed doors, for the laboratory's own tests.
+
+Fedsched has its own, better one.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,12 @@ def standing(namespace: str, token: str) -> list[dict[str, Any]]:
             "metadata": {"name": "startd", "namespace": namespace},
             "data": {"condor_config": CONFIG, "start": START},
         },
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token", "namespace": namespace}, "stringData": {"pool": token}},
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "token", "namespace": namespace},
+            "stringData": {"pool": token},
+        },
     ]
 
 
@@ -100,7 +108,11 @@ def job(namespace: str, name: str, collector: str, selector: dict[str, str]) -> 
             {"name": "MEMORY", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
         "volumeMounts": [
             {"name": "config", "mountPath": "/etc/fedsched"},
             {"name": "token", "mountPath": "/etc/fedsched-token"},
@@ -114,7 +126,12 @@ def job(namespace: str, name: str, collector: str, selector: dict[str, str]) -> 
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
         "nodeSelector": selector,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": UID, "runAsGroup": UID, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [container],
         "volumes": [
             {"name": "config", "configMap": {"name": "startd"}},
@@ -125,4 +142,9 @@ def job(namespace: str, name: str, collector: str, selector: dict[str, str]) -> 
     }
     template = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "fedsched"}}, "spec": pod}
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"backoffLimit": 0, "template": template}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"backoffLimit": 0, "template": template},
+    }

@@ -44,8 +44,13 @@ def restricted(control_plane: ControlPlane, target_pool: Pool, namespace: str) -
     return namespace
 
 
-def run_flocked_job(plane: ControlPlane, pools: tuple[Pool, Pool], namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Creates a startd Job, submits at the guest, waits until both are over; the finished job's ad. Prints when what was seen."""
+def run_flocked_job(
+    plane: ControlPlane, pools: tuple[Pool, Pool], namespace: str, manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """Creates a startd Job, submits at the guest, waits until both are over; the finished job's ad.
+
+    Prints when what was seen.
+    """
     target, guest = pools
     name = manifest["metadata"]["name"]
     begin = time.monotonic()
@@ -58,7 +63,11 @@ def run_flocked_job(plane: ControlPlane, pools: tuple[Pool, Pool], namespace: st
     plane.api.create(manifest)
     target.wait("slot", lambda: target.slots(f'regexp("^{name}", LabPod)'), 60)
     note("slot in collector")
-    guest.wait("running job", lambda: guest.jobs(f"ClusterId == {cluster} && JobStatus == 2") or guest.history(f"ClusterId == {cluster}"), 60)
+    guest.wait(
+        "running job",
+        lambda: guest.jobs(f"ClusterId == {cluster} && JobStatus == 2") or guest.history(f"ClusterId == {cluster}"),
+        60,
+    )
     note("job running")
     done = guest.wait("finished job", lambda: guest.history(f"ClusterId == {cluster}"), 60)
     note("job done")
@@ -84,7 +93,11 @@ def test_in_a_real_pod_under_restricted_with_inbound_closed(
 
 
 def test_in_a_pod_of_a_simulated_node_with_inbound_closed(
-    control_plane: ControlPlane, pod_runner: Callable[..., PodRunner], target_pool: Pool, guest_pool: Pool, restricted: str
+    control_plane: ControlPlane,
+    pod_runner: Callable[..., PodRunner],
+    target_pool: Pool,
+    guest_pool: Pool,
+    restricted: str,
 ) -> None:
     runner = pod_runner(control_plane)
     runner.close_inbound()

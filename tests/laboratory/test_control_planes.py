@@ -1,0 +1,85 @@
+"""Control planes are real, several at once, and can be broken and healed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kubernetes import client, config
+
+from tests.laboratory.kubeapi import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.laboratory.controlplane import ControlPlane
+
+
+def job(name: str, namespace: str, annotations: dict[str, str]) -> dict[str, Any]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "any"}]}
+    template = {"metadata": {"annotations": annotations}, "spec": pod}
+    metadata = {"name": name, "namespace": namespace}
+    spec = {"backoffLimit": 0, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def test_three_are_ready_at_once_and_know_nothing_of_each_other(members: dict[str, ControlPlane]) -> None:
+    for name, plane in members.items():
+        plane.add_fake_nodes(f"only-{name}", 1, extended={"nvidia.com/gpu": 8})
+
+    for name, plane in members.items():
+        nodes = plane.api.items("/api/v1/nodes")
+        assert [node["metadata"]["name"] for node in nodes] == [f"only-{name}-0"]
+        assert nodes[0]["status"]["allocatable"]["nvidia.com/gpu"] == "8"
+
+
+def test_a_job_on_a_simulated_node_ends_as_its_annotations_say(control_plane: ControlPlane, namespace: str) -> None:
+    control_plane.add_fake_nodes("plain", 1)
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+    control_plane.api.create(job("good", namespace, {"sim/seconds": "1s"}))
+    control_plane.api.create(job("bad", namespace, {"sim/exit": "3"}))
+
+    control_plane.api.wait(f"{jobs}/good", lambda o: o and o.get("status", {}).get("succeeded"))
+    control_plane.api.wait(f"{jobs}/bad", lambda o: o and o.get("status", {}).get("failed"))
+
+
+def test_a_paused_one_hangs_a_killed_one_refuses_a_restarted_one_remembers(
+    fresh_control_plane: Callable[..., ControlPlane],
+) -> None:
+    plane = fresh_control_plane("frail")
+    plane.namespace("kept")
+
+    plane.pause()
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        plane.api.request("GET", "/api/v1/nodes", limit_s=1)
+    assert time.monotonic() - begin > 0.9
+    plane.resume()
+    assert plane.api.get("/api/v1/namespaces/kept")
+
+    plane.kill()
+    with pytest.raises(ConnectionError):
+        plane.api.get("/api/v1/nodes")
+
+    plane.restart()
+    assert plane.api.get("/api/v1/namespaces/kept")
+
+
+def test_a_kubeconfig_for_anybody_has_that_bodys_rights_and_names_no_file(control_plane: ControlPlane) -> None:
+    file = control_plane.kubeconfig_for("alice", groups=["physicists"])
+    api = client.CoreV1Api(config.new_client_from_config(str(file)))
+
+    with pytest.raises(client.ApiException) as refused:
+        api.list_node()
+
+    assert refused.value.status == 403
+    assert "alice" in refused.value.body
+    assert "/" + control_plane.name not in file.read_text()
+
+
+def test_an_error_keeps_its_code_and_reason(control_plane: ControlPlane) -> None:
+    with pytest.raises(ApiError) as error:
+        control_plane.api.get("/api/v1/nodes/nobody")
+    assert (error.value.status, error.value.reason) == (404, "NotFound")
