@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedsched.condor.worker import worker_files
@@ -41,7 +41,6 @@ class WorkerPod:
         probe: str = "",
         token: str | None = None,
         annotations: str = "",
-        shim: str = "",
     ) -> None:
         self.name = f"fs-w{next(NUMBERS)}-{session.id}"
         self.pool, self.uid, self.session = pool, uid, session
@@ -50,16 +49,17 @@ class WorkerPod:
         self.code = self.folder / "code"
         for place in ("root", "upper", "work", *PLACES):
             (self.folder / place).mkdir(parents=True)
-            (self.folder / "upper" / place).mkdir(parents=True) if place in PLACES else None
+        for place in PLACES:
+            (self.folder / "upper" / place).mkdir(parents=True, exist_ok=True)
         (self.folder / "pilot").chmod(0o777)
         (self.folder / "tmp").chmod(0o1777)
         for name, text in worker_files(probe=probe).items():
             (self.folder / "etc/fedsched" / name).write_text(text)
-        self.give_token(pool.token(f"startd-{self.name}@{pool.trust_domain}", STARTD_RIGHTS) if token is None else token)
+        self.give_token(pool.token(f"glidein@{pool.trust_domain}", STARTD_RIGHTS) if token is None else token)
         self.annotate(annotations)
         self.environment = self._environment({**QUICK, **(settings or {})})
         self.sandbox = self._open()
-        self._start(shim)
+        self._start()
 
     # --- what the kubelet does
 
@@ -133,7 +133,6 @@ class WorkerPod:
             with contextlib.suppress(LaboratoryError):
                 self.wait_end(20)
         self.sandbox.close()
-        shutil.rmtree(self.folder / "upper", ignore_errors=True)
 
     # --- inside
 
@@ -177,18 +176,19 @@ class WorkerPod:
         ]
         return Sandbox(self.session, self.name, root, setup, self.folder / "sandbox.log")
 
-    def _start(self, shim: str) -> None:
+    def _start(self) -> None:
+        self.log.touch()
         self.code.touch()
-        outside = f"( {' '.join(self.sandbox.command('/bin/sh', '-c', shim + 'exec /bin/sh /etc/fedsched/start', uid=self.uid)[:-2])} -c "
-        quoted = f"'{shim}exec /bin/sh /etc/fedsched/start' >> {self.log} 2>&1 < /dev/null; echo $? > {self.code} )"
-        self.session.spawn(f"{self.name}-entry", [tool("sh"), "-c", outside + quoted], self.folder / "entry.log", env=self.environment)
+        script = f'"$@" >> {self.log} 2>&1 < /dev/null; echo $? > {self.code}'
+        inside = self.sandbox.command("/bin/sh", "/etc/fedsched/start", uid=self.uid)
+        self.session.spawn(f"{self.name}-entry", [tool("sh"), "-c", script, "sh", *inside], self.folder / "entry.log", env=self.environment)
 
     def _first(self) -> list[int]:
         """The entry script: a shell whose parent is not in the pod."""
-        found = []
-        for pid, name in members(self.sandbox.inside).items():
-            command = (open(f"/proc/{pid}/cmdline", "rb").read() or b"").split(b"\0")  # noqa: PTH123, SIM115 - one read of a pseudo file
-            parent = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])  # noqa: PTH123, SIM115 - the same
-            if name == "sh" and b"/etc/fedsched/start" in command and parent not in members(self.sandbox.inside):
-                found.append(pid)
-        return found
+        inside = members(self.sandbox.inside)
+        return [pid for pid, name in inside.items() if name == "sh" and pid != self.sandbox.inside and parent(pid) not in inside]
+
+
+def parent(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -1,0 +1,119 @@
+"""Whom a placed startd serves: the START of the worker's configuration before a real negotiator and a real flocking schedd."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.condor.conftest import Guest
+    from tests.condor.worker_pod import WorkerPod
+    from tests.laboratory.pool import Pool
+
+    Start = Callable[..., WorkerPod]
+
+SETTLED_CYCLES = 2
+"""A job that was passed over in so many negotiation cycles in which its startd was free is refused, not late."""
+
+
+def passed_over(pool: Pool, guest: Guest, cluster: int) -> bool:
+    """Waits for whole negotiation cycles and says whether the job still never ran."""
+
+    def cycles() -> float:
+        ads = pool.ads("Negotiator")
+        return float(ads[0].get("LastNegotiationCycleEnd0", 0)) if ads else 0.0
+
+    for _ in range(SETTLED_CYCLES + 1):
+        before = cycles()
+        pool.wait("negotiation cycle", lambda before=before: cycles() > before, 30)
+    return guest.in_state(cluster, 1) == 1
+
+
+def test_the_principal_that_it_was_placed_for_runs_and_another_never_does(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    worker({"FEDSCHED_USER": "alice@pool-b"}).wait_slot()
+    wrong, right = guest.submit("bob"), guest.submit("alice")
+    assert guest.wait_done(right)[0]["ExitCode"] == 0
+    assert passed_over(target_pool, guest, wrong)
+
+
+def test_after_first_refusal_the_same_group_is_admitted_if_the_member_allows(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    settings = {"FEDSCHED_GROUP": "physics", "FEDSCHED_SHARE": "group", "FEDSCHED_FIRST_REFUSAL_S": "15"}
+    worker(settings).wait_slot()
+    begin = time.time()
+    other = guest.submit("carol", more="accounting_group = biology\naccounting_group_user = carol")
+    same = guest.submit("bob", more="accounting_group = physics\naccounting_group_user = bob")
+    guest.wait_running(same)
+    assert time.time() - begin > 10
+    guest.wait_done(same)
+    assert passed_over(target_pool, guest, other)
+
+
+def test_a_principal_of_a_group_is_recognised_by_user_and_group_together(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    worker({"FEDSCHED_GROUP": "physics"}).wait_slot()
+    wrong = guest.submit("alice", more="accounting_group = biology\naccounting_group_user = alice")
+    right = guest.submit("alice", more="accounting_group = physics\naccounting_group_user = alice")
+    guest.wait_done(right)
+    assert passed_over(target_pool, guest, wrong)
+
+
+def test_a_group_that_fedsched_made_up_for_a_guest_is_not_asked_of_the_job(worker: Start, guest: Guest) -> None:
+    worker({"FEDSCHED_GROUP": "guest.schedd-b"}).wait_slot()
+    guest.wait_done(guest.submit("alice"))
+
+
+def test_two_principals_are_never_on_one_startd_at_a_time(worker: Start, guest: Guest) -> None:
+    pod = worker({"FEDSCHED_SHARE": "any"})
+    pod.wait_slot()
+    guest.wait_running(first := guest.submit("alice", seconds=8))
+    second = guest.submit("bob", seconds=1)
+    owners: set[tuple[str, ...]] = set()
+
+    def served() -> bool:
+        owners.add(tuple(sorted({slot["RemoteOwner"] for slot in pod.slots("DynamicSlot && State == \"Claimed\"")})))
+        return bool(guest.done(second))
+
+    pod.wait("bob served", served, 60)
+    assert guest.done(first)
+    assert ("alice@pool-b",) in owners
+    assert ("alice@pool-b", "bob@pool-b") not in owners
+
+
+def test_a_job_too_small_for_a_multi_core_startd_waits_until_first_refusal_is_over(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    worker({"FEDSCHED_CPUS": "4", "FEDSCHED_MIN_CPUS": "2", "FEDSCHED_FIRST_REFUSAL_S": "600"}).wait_slot()
+    small, large = guest.submit("alice", cpus=1), guest.submit("alice", cpus=2)
+    guest.wait_done(large)
+    assert passed_over(target_pool, guest, small)
+
+
+def test_a_job_that_would_outlive_the_pod_is_refused_whichever_attribute_tells(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    worker({"FEDSCHED_END_AT": str(int(time.time()) + 600)}).wait_slot()
+    long = [guest.submit("alice", more=more) for more in ("+MaxWallTimeMins = 60", "allowed_job_duration = 3600", "allowed_execute_duration = 3600")]
+    short = guest.submit("alice", more="+MaxWallTimeMins = 2")
+    unknown = guest.submit("alice")
+    guest.wait_done(short)
+    guest.wait_done(unknown)
+    assert all(passed_over(target_pool, guest, cluster) for cluster in long)
+
+
+def test_gpus_are_kept_for_jobs_that_ask_for_them(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    pod = worker({"FEDSCHED_GPUS": "2", "_CONDOR_GPU_DISCOVERY_EXTRA": "-simulate:4,2"})
+    assert pod.wait_slot()["GPUs"] == 2
+    plain, gpu = guest.submit("alice"), guest.submit("alice", more="request_gpus = 1")
+    guest.wait_done(gpu)
+    assert passed_over(target_pool, guest, plain)
+
+
+def test_a_failing_probe_turns_the_startd_off_and_its_lines_become_attributes(worker: Start, guest: Guest, target_pool: Pool) -> None:
+    probe = "echo 'HasCvmfs = true'\necho 'Squid = \"http://squid:3128\"'\necho 'Cpus = 99'\necho 'FedschedMember = \"x\"'\n[ ! -e /tmp/bad ]\n"
+    pod = worker({"FEDSCHED_PROBE_S": "2"}, probe=probe)
+    slot = pod.wait("probed slot", lambda: (found := pod.slot()) and found.get("FedschedProbe") is True and found)
+    assert (slot["HasCvmfs"], slot["Squid"]) == (True, "http://squid:3128")
+    assert (slot["Cpus"], slot["FedschedMember"]) == (2, "m1")
+    (pod.folder / "tmp/bad").touch()
+    pod.wait("the probe's no", lambda: pod.slots("FedschedProbe == false"))
+    refused = guest.submit("alice")
+    assert passed_over(target_pool, guest, refused)
+    (pod.folder / "tmp/bad").unlink()
+    guest.wait_done(refused)
