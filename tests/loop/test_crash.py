@@ -1,4 +1,4 @@
-"""kill -9 between any two writes: whatever point is chosen, the next run ends with one object per wish and all of them."""
+"""kill -9 between any two writes: whatever the point, the next run ends with exactly one object per wish."""
 
 from __future__ import annotations
 
@@ -76,7 +76,6 @@ def test_killed_at_every_point_the_next_run_leaves_exactly_one_object_per_wish(t
         assert len(lines) == len({line.split('"')[3] for line in lines}), "no placement is in the records twice"
         journal = SqliteJournal(folder / "fedsched.db")
         assert journal.open_intents() == ()
-        assert {i.change.member for i in journal.open_intents()} == set()
         journal.close()
     assert point > 30
 
@@ -85,8 +84,7 @@ def test_an_object_that_was_made_right_before_the_kill_is_found_and_not_made_aga
     assert child(tmp_path, "act-after:1").returncode == -signal.SIGKILL
     assert len(objects(tmp_path)) == 1
     before = (tmp_path / "w" / objects(tmp_path)[0]).stat().st_ino
-    (tmp_path / "half").unlink(missing_ok=True)
-    assert child(tmp_path, "done-after:2").returncode == -signal.SIGKILL
+    assert child(tmp_path, "done-after:1").returncode == -signal.SIGKILL
     assert len(objects(tmp_path)) == 2
     assert before in {(tmp_path / "w" / name).stat().st_ino for name in objects(tmp_path)}
 
