@@ -34,9 +34,8 @@ def handover(request: JoinRequest) -> str:
     own = request.visibility != "namespace"
     parts = [_head(request, own_namespace=own)]
     parts += [_document(request, manifest) for manifest in standing(request, own_namespace=own)]
-    if not own and not request.quota:
-        parts.append(_quota_offer(request))
-    return "\n---\n".join(part.rstrip("\n") for part in parts) + "\n" + _priority_offer()
+    offers = _priority_offer() if own or request.quota else _quota_offer(request) + _priority_offer()
+    return "\n---\n".join(part.rstrip("\n") for part in parts) + "\n" + offers
 
 
 def _head(request: JoinRequest, *, own_namespace: bool) -> str:
@@ -108,13 +107,15 @@ def _features(request: JoinRequest, kind: str, rule: dict[str, Any]) -> list[str
 def _quota_offer(request: JoinRequest) -> str:
     hard = "\n".join(f'#     {name}: "{amount}"' for name, amount in DEFAULT_COUNTS)
     return f"""\
+# ---
 # A ResourceQuota, if the namespace has none yet (it binds everybody's pods in the namespace):
 # apiVersion: v1
 # kind: ResourceQuota
 # metadata: {{name: fedsched-quota, namespace: {request.namespace}}}
 # spec:
 #   hard:
-{hard}"""
+{hard}
+"""
 
 
 def _priority_offer() -> str:

@@ -16,6 +16,7 @@ from fedsched.matchmaker.model import Form, Mode, Visibility
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MEMBER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+PAIR_KEY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_./-]{0,251}[A-Za-z0-9])?", re.ASCII)
 RESERVED_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 SERVICE_ACCOUNT = "fedsched"
 
@@ -109,7 +110,7 @@ def parse_egress(text: str) -> Egress:
 def parse_pair(text: str, option: str) -> tuple[str, str]:
     """`key=value` of a label."""
     key, equals, value = text.partition("=")
-    if not equals or not key or len(key) > 253 or len(value) > 253 or not (key + value).isprintable():
+    if not equals or not PAIR_KEY.fullmatch(key) or len(value) > 253 or not value.isprintable():
         raise JoinError(f"{option} {shown(text, 60)!r} is not key=value", f"{option} environment=production")
     return key, value
 
