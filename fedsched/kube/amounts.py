@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from fedsched.kube.quantities import value
-from fedsched.kube.wire import Container, Needs, OwnContainer, OwnPodSpec, PodSpec
+from fedsched.kube.wire import Needs, OwnPodSpec, PodSpec
 from fedsched.matchmaker.resources import UNBOUNDED, Resources
 
 LONGEST_QUANTITY = 64
@@ -26,6 +28,7 @@ class Amounts(NamedTuple):
 
 
 NOTHING = Amounts()
+_resources = msgspec.json.Decoder(Needs)
 
 
 @lru_cache(maxsize=65536)
@@ -41,11 +44,6 @@ def quantity(text: str, thousandths: bool = False, up: bool = True) -> int | Non
     return max(-UNBOUNDED, min(UNBOUNDED, whole))
 
 
-def requested(stated: Mapping[str, str]) -> Amounts:
-    """Requests, rounded up; what cannot be read counts as without bound, so that it is never taken for room."""
-    return _amounts(tuple(stated.items()), up=True) if stated else NOTHING
-
-
 def available(stated: Mapping[str, str]) -> Amounts:
     """Allocatable, rounded down; what cannot be read counts as nothing."""
     return _amounts(tuple(stated.items()), up=False)
@@ -53,6 +51,7 @@ def available(stated: Mapping[str, str]) -> Amounts:
 
 @lru_cache(maxsize=16384)
 def _amounts(stated: tuple[tuple[str, str], ...], *, up: bool) -> Amounts:
+    """Requests are rounded up, and what cannot be read is without bound, so that it is never taken for room."""
     unreadable = UNBOUNDED if up else 0
     read = dict.fromkeys(("cpu", "memory", "ephemeral-storage", "pods"), 0)
     other = {}
@@ -135,39 +134,57 @@ def pod_needs(spec: PodSpec | OwnPodSpec) -> Amounts:
     the sidecars started before it, and the larger of the two phases counts; requests of the pod as a whole replace the
     sum; overhead comes on top.
     """
-    total = _sum(spec.containers)
-    if spec.init_containers:
-        total = _with_init(total, spec.init_containers)
-    if spec.resources is not None:
-        total = _pod_level(total, spec.resources)
-    if spec.overhead:
-        total = add(total, requested(spec.overhead))
-    return total._replace(pods=1)
+    if isinstance(spec, OwnPodSpec):
+        main = tuple(_plain(c.resources.requests) for c in spec.containers)
+        init = tuple((_plain(c.resources.requests), c.restart_policy) for c in spec.init_containers)
+        whole = _plain(spec.resources.requests) if spec.resources is not None else ()
+    elif not (spec.init_containers or spec.overhead or spec.resources):
+        return _alike(tuple([bytes(c.resources) for c in spec.containers]))
+    else:
+        main = tuple(_stated(bytes(c.resources)) for c in spec.containers)
+        init = tuple((_stated(bytes(c.resources)), c.restart_policy) for c in spec.init_containers)
+        whole = _stated(bytes(spec.resources)) if spec.resources else ()
+    return _needs(main, init, whole, _plain(spec.overhead))
 
 
-def _sum(containers: Iterable[Container | OwnContainer]) -> Amounts:
+Stated = tuple[tuple[str, str], ...]
+"""Requests as written."""
+
+
+def _plain(stated: Mapping[str, str]) -> Stated:
+    return tuple(stated.items())
+
+
+@lru_cache(maxsize=16384)
+def _alike(containers: tuple[bytes, ...]) -> Amounts:
+    return _needs(tuple(_stated(text) for text in containers), (), (), ())
+
+
+@lru_cache(maxsize=16384)
+def _stated(resources: bytes) -> Stated:
+    return _plain(_resources.decode(resources).requests)
+
+
+@lru_cache(maxsize=16384)
+def _needs(main: tuple[Stated, ...], init: tuple[tuple[Stated, str], ...], whole: Stated, overhead: Stated) -> Amounts:
     total = NOTHING
-    for container in containers:
-        needs = requested(container.resources.requests)
-        total = add(total, needs) if total is not NOTHING else needs
-    return total
+    for stated in main:
+        total = add(total, _amounts(stated, up=True))
+    total = _with_init(total, init)
+    asked, names = _amounts(whole, up=True), dict(whole)
+    total = total._replace(
+        cpu=asked.cpu if "cpu" in names else total.cpu, memory=asked.memory if "memory" in names else total.memory
+    )
+    return add(total, _amounts(overhead, up=True))._replace(pods=1)
 
 
-def _with_init(main: Amounts, init: Iterable[Container | OwnContainer]) -> Amounts:
+def _with_init(main: Amounts, init: Iterable[tuple[Stated, str]]) -> Amounts:
     sidecars = peak = NOTHING
-    for container in init:
-        needs = requested(container.resources.requests)
-        if container.restart_policy == "Always":
+    for stated, restart_policy in init:
+        needs = _amounts(stated, up=True)
+        if restart_policy == "Always":
             sidecars = add(sidecars, needs)
             peak = larger(peak, sidecars)
         else:
             peak = larger(peak, add(sidecars, needs))
     return larger(add(main, sidecars), peak)
-
-
-def _pod_level(total: Amounts, whole: Needs) -> Amounts:
-    stated = requested(whole.requests)
-    return total._replace(
-        cpu=stated.cpu if "cpu" in whole.requests else total.cpu,
-        memory=stated.memory if "memory" in whole.requests else total.memory,
-    )

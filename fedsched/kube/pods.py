@@ -11,14 +11,13 @@ from fedsched.kube.moments import epoch_s
 from fedsched.kube.nodes import Node
 from fedsched.kube.wire import Affinity, Condition, PodItem, Requirement, Term, Toleration
 from fedsched.matchmaker.model import Taint
-from fedsched.matchmaker.model.names import MANAGER
+from fedsched.matchmaker.model.names import MANAGED_BY, MANAGER
 
 _conditions = msgspec.json.Decoder(list[Condition])
+_labels = msgspec.json.Decoder(dict[str, str])
 _selector = msgspec.json.Decoder(dict[str, str])
 _affinity = msgspec.json.Decoder(Affinity)
 _tolerations = msgspec.json.Decoder(list[Toleration])
-_needs: dict[Amounts, Amounts] = {}
-_MOST_NEEDS = 100_000
 
 
 class Stuck(msgspec.Struct, frozen=True):
@@ -52,18 +51,16 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
 def seat(item: PodItem, namespace: str) -> Seat | None:
     """What counts of a pod; None when it is over or only waits for a node like any other.
 
-    ours: pods in `namespace` with our label are never site pods.
+    Pods in `namespace` with our label are never site pods.
     """
     if item.status.phase in {"Succeeded", "Failed"}:
         return None
     needs = pod_needs(item.spec)
-    if len(_needs) > _MOST_NEEDS:
-        _needs.clear()
-    needs = _needs.setdefault(needs, needs)
     if item.spec.node_name:
         return Seat(sys.intern(item.spec.node_name), needs)
-    ours = item.metadata.namespace == namespace and item.metadata.labels.manager == MANAGER
-    stuck = None if ours else _stuck(item)
+    if item.metadata.namespace == namespace and _labels.decode(item.metadata.labels).get(MANAGED_BY) == MANAGER:
+        return None
+    stuck = _stuck(item)
     return Seat("", needs, stuck) if stuck is not None else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -12,21 +13,19 @@ from fedsched.kube.connection import Deadline
 LONGEST_LINE = 16 * 2**20
 """Bytes; an object in etcd is at most 1.5 MiB, its JSON not much more."""
 _AT_ONCE = 256 * 1024
+_LONGEST_CHUNK_HEAD = 64
 
 
 class Lines:
     """Iterates over whole lines. `close` may be called from another thread: the reader then ends."""
 
     def __init__(
-        self,
-        reply: urllib3.BaseHTTPResponse,
-        deadline: Deadline,
-        failure: Callable[[Exception], Exception],
+        self, reply: urllib3.BaseHTTPResponse, deadline: Deadline, failure: Callable[[Exception], Exception]
     ) -> None:
-        self._reply = reply
         self._deadline = deadline
         self._failure = failure
         self._closed = False
+        self._data = _chunks(reply)
 
     def __iter__(self) -> Iterator[bytes]:
         """Lines as they come; ends when the server ends the stream, raises TransportError when it breaks."""
@@ -38,20 +37,18 @@ class Lines:
         rest = b""
         while not self._closed:
             try:
-                data = self._reply.read1(_AT_ONCE, decode_content=False)
+                data = next(self._data, b"")
             except (HTTPError, OSError, ValueError, AttributeError) as error:
                 if self._ended():
                     return
                 raise self._failure(error) from None
             if not data:
                 return
-            rest += data
-            if b"\n" not in data:
-                if len(rest) > LONGEST_LINE:
-                    raise self._failure(ValueError("line too long"))
-                continue
-            *lines, rest = rest.split(b"\n")
-            yield [line for line in lines if line]
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                raise self._failure(ValueError("line too long"))
+            if lines:
+                yield [line for line in lines if line]
 
     def _ended(self) -> bool:
         return self._closed
@@ -60,3 +57,55 @@ class Lines:
         """End the stream now."""
         self._closed = True
         self._deadline.abort()
+
+
+def _chunks(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body in large pieces.
+
+    The HTTP library reads a stream in pieces of 8 KiB and with three Python calls for each; events of a busy member
+    come by the thousand, so the socket below it is read directly, and chunks are taken off here.
+    """
+    buffered: Any = getattr(getattr(reply, "_fp", None), "fp", None)
+    raw = getattr(buffered, "raw", None)
+    if raw is None or not getattr(reply, "chunked", False):
+        while data := reply.read1(_AT_ONCE, decode_content=False):
+            yield data
+        return
+    yield from _payload(_pieces(buffered, raw))
+
+
+def _pieces(buffered: Any, raw: Any) -> Iterator[bytes]:
+    """What the library has read already, then what comes."""
+    held = len(buffered.peek())
+    if held:
+        yield buffered.read(held)
+    space = memoryview(bytearray(_AT_ONCE))
+    while count := raw.readinto(space):
+        yield bytes(space[:count])
+
+
+def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The contents of the chunks (RFC 9112, section 7.1), joined per piece; ValueError when the framing is broken."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        found: list[bytes] = []
+        at = 0
+        while (end := rest.find(b"\r\n", at, at + _LONGEST_CHUNK_HEAD)) >= 0:
+            size = int(rest[at:end].partition(b";")[0], 16)
+            if not 0 <= size <= LONGEST_LINE:
+                raise ValueError("a chunk larger than any line")
+            if len(rest) < end + size + 4:
+                break
+            if size == 0:
+                yield b"".join(found)
+                return
+            found.append(rest[end + 2 : end + 2 + size])
+            at = end + size + 4
+        else:
+            if len(rest) - at >= _LONGEST_CHUNK_HEAD:
+                raise ValueError("no chunk where one should begin")
+        rest = rest[at:]
+        if found:
+            yield b"".join(found)
+    raise ConnectionResetError("the stream ended inside a chunk or without its end")

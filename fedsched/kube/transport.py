@@ -230,7 +230,7 @@ class Transport:
         with Deadline(call.limit_s) as deadline:
             reply = self._open(call, credential, deadline)
             try:
-                data = reply.read(largest + 1, decode_content=False)
+                data = _body(reply, largest)
             except (HTTPError, OSError, ValueError) as error:
                 reply.close()
                 raise failed(error, call.what, call.limit_s, deadline) from None
@@ -287,6 +287,14 @@ class Transport:
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:
     return quote(path, safe="/-._~:") + ("?" + urlencode(query) if query else "")
+
+
+def _body(reply: urllib3.BaseHTTPResponse, largest: int) -> bytes:
+    """The whole body, or more than `largest` bytes of it. With a known length it is read in one piece, uncopied."""
+    length = reply.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length) <= largest:
+        return reply.read(decode_content=False)
+    return reply.read(largest + 1, decode_content=False)
 
 
 def _headers(reply: urllib3.BaseHTTPResponse) -> dict[str, str]:

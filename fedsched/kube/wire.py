@@ -143,9 +143,9 @@ class Needs(Wire):
 
 
 class Container(Wire):
-    """A container as far as room goes."""
+    """A container as far as room goes. resources: Needs, undecoded: most containers ask what others asked before."""
 
-    resources: Needs = msgspec.field(default_factory=Needs)
+    resources: msgspec.Raw = msgspec.Raw(b"{}")
     restart_policy: str = ""
 
 
@@ -156,7 +156,7 @@ class PodSpec(Wire):
     containers: list[Container] = []
     init_containers: list[Container] = []
     overhead: dict[str, str] = {}
-    resources: Needs | None = None
+    resources: msgspec.Raw = msgspec.Raw(b"")
     priority: int = 0
     node_selector: msgspec.Raw = msgspec.Raw(b"{}")
     affinity: msgspec.Raw = msgspec.Raw(b"{}")
@@ -170,20 +170,14 @@ class PodStatus(Wire):
     conditions: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-class ManagerLabel(msgspec.Struct, gc=False):
-    """The one label of anybody's pod that is read: is it ours?"""
-
-    manager: str = msgspec.field(name="app.kubernetes.io/managed-by", default="")
-
-
 class PodMeta(Wire):
-    """Metadata of anybody's pod."""
+    """Metadata of anybody's pod. labels: undecoded; only those of unschedulable pods in our namespace are read."""
 
     name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    labels: ManagerLabel = msgspec.field(default_factory=ManagerLabel)
+    labels: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class PodItem(Wire):

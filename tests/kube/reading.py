@@ -11,7 +11,7 @@ from typing import Any
 from fedsched.config.settings import Cadence, Credential, DeclaredGroup, MemberFile, Overrides
 from fedsched.kube.capacity import CapacityReader
 from fedsched.kube.transport import Transport
-from fedsched.matchmaker.model import MemberTerms, MemberView, NodeGroup, ObjectView
+from fedsched.matchmaker.model import MemberTerms, MemberView, ObjectView
 from fedsched.matchmaker.model.terms import Budgets, Visibility
 
 QUICK = Cadence(contact_s=0.5, silent_watch_s=20.0, relist_s=600.0)
@@ -71,8 +71,8 @@ def until(
         time.sleep(0.02)
 
 
-def group(view: MemberView, name: str) -> NodeGroup | None:
-    """A node group by name."""
+def group(view: MemberView, name: str) -> Any:
+    """A node group by name; None when there is none (Any: a test that takes its fields has waited for it)."""
     return next((g for g in view.node_groups if g.name == name), None)
 
 

@@ -50,7 +50,7 @@ def server(answer: Callable[[dict[str, str]], Answer]) -> Iterator[tuple[str, li
         def log_message(self, *args: object) -> None:
             """Quiet."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             asked.append(query)
             said = answer(query)
@@ -184,11 +184,17 @@ def test_no_eviction_from_a_watch_reconnect() -> None:
 
 
 def test_replayed_events_bring_nothing_back() -> None:
-    lines = [line("DELETED", thing("a", 6)), line("MODIFIED", thing("a", 4)), line("ADDED", thing("b", 7)), 30.0]
+    lines: list[bytes | float] = [
+        line("DELETED", thing("a", 6)),
+        line("MODIFIED", thing("a", 4)),
+        line("ADDED", thing("b", 7)),
+        30.0,
+    ]
     answer: Callable[[dict[str, str]], Answer] = lambda q: lines if "watch" in q else (200, page([thing("a", 1)], 5))  # noqa: E731 - one expression
     with server(answer) as (url, _), watching(url) as (cache, moves):
         eventually(lambda: len(moves) == 3)
         assert moves == [(None, "a"), ("a", None), (None, "b")]
+        assert list(cache.entries) == ["b"]
 
 
 def test_a_silent_stream_is_renewed_and_the_cache_ages_by_contact() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from fedsched.config.settings import Cadence
 from fedsched.kube.transport import Transport, TransportError
 from tests.kube.reading import credential, group, member, pod, reading, service_account, until
@@ -39,7 +41,7 @@ def test_a_member_that_hangs_ages_while_the_last_view_stays_at_hand(fresh_contro
         assert view.seen_at == seen_at
         assert view.node_groups == before.node_groups
         plane.resume()
-        until(reader, lambda v, _: v.contact == "ok" and v.seen_at > frozen + 6)
+        until(reader, lambda v, _: v.contact == "ok" and (v.seen_at or 0) > frozen + 6)
 
 
 def test_a_restarted_member_is_current_again_and_nothing_looked_gone_meanwhile(fresh_control_plane: Any) -> None:
@@ -51,7 +53,13 @@ def test_a_restarted_member_is_current_again_and_nothing_looked_gone_meanwhile(f
         until(reader, lambda v, _: group(v, "c8-m32"))
         watched = reader._watched["nodes"]
         inner = watched._moved
-        watched._moved = lambda before, after: (seen.append(1) if after is None else None, inner(before, after))
+
+        def moved(before: Any, after: Any) -> None:
+            if after is None:
+                seen.append(1)
+            inner(before, after)
+
+        watched._moved = moved
         plane.kill()
         deadline = time.monotonic() + 20
         while reader.latest()[0].contact == "ok" and time.monotonic() < deadline:
@@ -105,9 +113,8 @@ def test_a_token_is_swapped_without_a_failed_call(control_plane: Any, namespace:
             transport.swap(credential(control_plane, namespace, second if number % 20 == 5 else first))
         assert transport.get(path)
     transport.swap(credential(control_plane, namespace, "not-a-token"))
-    try:
+    with pytest.raises(TransportError) as caught:
         transport.get(path)
-    except TransportError as error:
-        assert (error.contact, "not-a-token" in str(error)) == ("unauthorized", False)
+    assert (caught.value.contact, "not-a-token" in str(caught.value)) == ("unauthorized", False)
     assert transport.record.contact == "unauthorized"
     transport.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 from fedsched.config.settings import DeclaredGroup
 from fedsched.matchmaker.resources import Resources
-from tests.kube.reading import OURS, group, member, pod, reading, until
+from tests.kube.reading import OURS, group, member, pod, reading, service_account, until
 
 
 def test_a_hand_made_pod_lowers_the_room_of_its_node_and_gives_it_back(control_plane: Any, namespace: str) -> None:
@@ -135,3 +136,39 @@ def test_a_site_pod_that_cannot_be_scheduled_says_on_which_of_our_nodes_it_could
         assert {r.node: r.free.cpu_milli for r in view.node_rooms} == {ssd: 1000, hdd: 1000}
         control_plane.api.delete(f"/api/v1/namespaces/{namespace}/pods/ours-{ssd}", grace_s=0)
         until(reader, lambda v, _: not [p for p in v.site_pods if p.name == f"{namespace}/site"])
+
+
+def test_with_visibility_namespace_nothing_cluster_scoped_is_asked_and_declared_room_is_bounded_by_quota(
+    control_plane: Any, namespace: str
+) -> None:
+    head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "compute", "namespace": namespace}}
+    control_plane.api.create({**head, "spec": {"hard": {"requests.cpu": "10", "pods": "5"}}})
+    quota = f"/api/v1/namespaces/{namespace}/resourcequotas/compute"
+    control_plane.api.wait(quota, lambda o: o and "hard" in o.get("status", {}))
+    kinds = [("", ["pods", "configmaps", "resourcequotas", "limitranges", "events"]), ("batch", ["jobs"])]
+    rules = [{"apiGroups": [group], "resources": names, "verbs": ["list", "watch"]} for group, names in kinds]
+    token = service_account(control_plane, namespace, rules, [])
+    shape = Resources(16000, 65536, 10240, pods=110)
+    declared = DeclaredGroup("guest", (("pool", "guest"),), allocatable=shape, nodes=4)
+    file = member(namespace, visibility="namespace", groups=(declared,))
+    with reading(control_plane, file, token=token) as reader:
+        view, _ = until(reader, lambda v, _: v.contact == "ok")
+        (guest,) = view.node_groups
+        assert guest.declared
+        assert [(room.free.cpu_milli, room.free.pods, room.nodes) for room in guest.rooms] == [(10000, 5, 4)]
+        assert view.facts == ()
+        assert (view.priority_classes, view.node_rooms, view.site_pods) == (None, (), ())
+        assert view.version.startswith("v1.")
+
+
+def test_who_waits_for_changes_is_told_when_room_changes(control_plane: Any, namespace: str) -> None:
+    (node,) = control_plane.add_fake_nodes("told", 1, cpu=8, memory="32Gi", labels={"set": namespace})
+    told = threading.Event()
+    file = member(namespace, node_selector=(("set", namespace),))
+    with reading(control_plane, file, changed=told.set) as reader:
+        until(reader, lambda v, _: v.node_groups)
+        assert told.wait(5)
+        began = time.monotonic()
+        control_plane.api.create(pod(namespace, "guest", node=node, requests={"cpu": "1"}))
+        until(reader, lambda v, _: v.node_groups[0].rooms[0].free.cpu_milli == 7000, 5)
+        assert time.monotonic() - began < 3
