@@ -37,6 +37,9 @@ SWEEP_S = 3600.0
 CHECKPOINT_S = 300.0
 LANES_END_S = 4.0
 """How long an ending daemon waits for what is being tried at members; with the rest it ends within 10 s."""
+WORLD_END_S = 3.0
+GIVE_UP_S = 9.0
+"""After a SIGTERM the process ends by itself, or is ended without ceremony after so many seconds."""
 FIRST_LOOK_S = 10.0
 ONCE_LOOK_S = 30.0
 
@@ -127,7 +130,7 @@ class _Daemon:
             if not self._how.once:
                 ending.callback(HealthServer(settings.listen, self._health).close)
             self._world.start()
-            ending.callback(self._world.stop)
+            ending.callback(_within, WORLD_END_S, self._world.stop)
             self._begin(journal)
             ending.callback(self._end)
             if self._how.once:
@@ -220,9 +223,23 @@ class _Daemon:
 
     def _stop(self) -> None:
         self._agenda.stop()
+        # Whatever hangs, in whatever library: everything that matters is durable already, and the next start finds
+        # the lease of a dead process.
+        giving_up = threading.Timer(GIVE_UP_S, os._exit, args=[REFUSED])
+        giving_up.daemon = True
+        giving_up.start()
 
     def _hup(self) -> None:
         self._agenda.add("reload")
+
+
+def _within(seconds: float, stop: Callable[[], None]) -> None:
+    """Call it, but wait no longer than so many seconds."""
+    ending = threading.Thread(target=stop, name="world stop", daemon=True)
+    ending.start()
+    ending.join(seconds)
+    if ending.is_alive():
+        _LOG.warning("world-hangs", after_s=seconds)
 
 
 @contextmanager
