@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.resources import FIXED, Resources
 
 EXAMPLES = 5
 FLOORS = 6
@@ -159,15 +161,20 @@ def _merge(one: DemandClass, more: DemandClass) -> DemandClass:
 
 
 def _lumped(classes: list[DemandClass], most: int) -> list[DemandClass]:
-    """At most `most` classes; beyond, the smallest are folded by principal and shape, under the largest one's terms."""
-    if len(classes) <= most:
-        return classes
-    by_size = sorted(classes, key=lambda c: (-c.idle - c.announced, c.key))
-    kept, rest = by_size[: most // 2], by_size[most // 2 :]
-    lumps: dict[tuple[object, ...], list[DemandClass]] = {}
-    for one in rest:
-        lumps.setdefault((one.principal, one.request, bool(one.gate)), []).append(one)
-    return kept + [_lump(group) for group in lumps.values()]
+    """At most `most` classes, while no more principals ask: the smallest are folded under the largest one's terms.
+
+    First those of one principal and shape, then, should that not be enough, those of one principal.
+    """
+    for shape in (lambda one: (one.request, bool(one.gate)), lambda one: bool(one.gate)):
+        if len(classes) <= most:
+            break
+        by_size = sorted(classes, key=lambda one: (-one.idle - one.announced, one.key))
+        kept, rest = by_size[: most // 2], by_size[most // 2 :]
+        lumps: dict[tuple[object, ...], list[DemandClass]] = {}
+        for one in rest:
+            lumps.setdefault((one.principal, shape(one)), []).append(one)
+        classes = kept + [_lump(group) for group in lumps.values()]
+    return classes
 
 
 def _lump(group: list[DemandClass]) -> DemandClass:
@@ -176,9 +183,19 @@ def _lump(group: list[DemandClass]) -> DemandClass:
     whole = group[0]
     for one in group[1:]:
         whole = _merge(whole, one)
+    request = reduce(_larger, (one.request for one in group))
     longest = max((one.length for one in group), key=lambda length: length.seconds)
-    key = hashlib.sha256(f"lump {whole.schedd} {whole.principal} {whole.request}".encode()).hexdigest()[:20]
-    return msgspec.structs.replace(whole, key=key, length=longest, lumped=len(group))
+    folded = sum(one.lumped or 1 for one in group)
+    key = hashlib.sha256(f"lump {whole.schedd} {whole.principal} {request} {whole.gate}".encode()).hexdigest()[:20]
+    return msgspec.structs.replace(whole, key=key, request=request, length=longest, lumped=folded)
+
+
+def _larger(one: Resources, more: Resources) -> Resources:
+    """The larger amount of each resource: what every job of a lump fits into."""
+    amounts = {name: max(amount, more.get(name)) for name, amount in one.items()}
+    amounts |= {name: amount for name, amount in more.items() if name not in amounts}
+    fixed = {name: amount for name, amount in amounts.items() if name in FIXED}
+    return Resources(**fixed, other=tuple(sorted((name, n) for name, n in amounts.items() if name not in FIXED)))
 
 
 def _account(job: JobNumbers) -> str:

@@ -195,9 +195,8 @@ _ATOMS = st.sampled_from(
         "-3",
     ]
 )
-_OPERATORS = st.sampled_from(
-    ["&&", "||", "==", "!=", "<", ">=", "+", "-", "*", "/", "=?=", "=!=", "is", "isnt", "%", "<<", "&", "|", "^", ">>>"]
-)
+_LOGIC = ("&&", "||", "==", "!=", "<", ">=", "=?=", "=!=", "is", "isnt")
+_OPERATORS = st.sampled_from([*_LOGIC, "+", "-", "*", "/", "%", "<<", "&", "|", "^", ">>>"])
 
 
 def _wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

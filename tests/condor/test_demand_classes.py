@@ -1,0 +1,181 @@
+"""Rows of a grouped queue as demand classes (D7, MA7): exact counts, requests rounded up, floors said."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from fedsched.condor.classes import Row, demand_classes, first_id
+from fedsched.condor.lengths import STEPS, job_length
+from fedsched.condor.principals import Origin
+from fedsched.condor.questions import Terms
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.resources import Resources
+
+ORIGIN = Origin("b.lab", "schedd-b@pool-a", "a")
+TERMS = Terms(lengths=("AllowedJobDuration", "MaxWallTimeMins"), machine_resources={"Fpga": "xilinx.com/fpga"})
+JOB = {
+    "User": '"alice@pool-b"',
+    "Owner": '"alice"',
+    "JobPrio": "0",
+    "RequestCpus": "2",
+    "RequestMemory": "512",
+    "RequestDisk": "2097152",
+    "Requirements": "TARGET.Memory >= RequestMemory",
+    "Rank": "0.0",
+}
+
+
+def row(jobs: int = 1, ids: str = "1.0", announced: int = 0, **more: str) -> Row:
+    return Row(jobs, ids, {**JOB, **more}, announced)
+
+
+def classes(*rows: Row, terms: Terms = TERMS) -> tuple[DemandClass, ...]:
+    return demand_classes(rows, ORIGIN, terms, 1000.0)
+
+
+def only(*rows: Row) -> DemandClass:
+    (one,) = classes(*rows)
+    return one
+
+
+def test_requests_are_rounded_up_to_steps_and_never_down() -> None:
+    one = only(row(RequestMemory="513", RequestDisk="2097153"))
+    assert one.request == Resources(2000, 768, 3072, 0, 1)
+    assert only(row()).request == Resources(2000, 512, 2048, 0, 1)
+    assert not only(row()).floors
+
+
+def test_a_request_expression_is_evaluated_in_the_jobs_own_ad_and_said() -> None:
+    grown = "ifThenElse(MemoryUsage =!= undefined, MemoryUsage, ImageSize / 1024)"
+    one = only(row(RequestMemory=grown, MemoryUsage="2 * 1000", ImageSize="1"))
+    assert one.request.memory_mib == 2048
+    assert one.floors == ("RequestMemory is an expression: 2000 MiB now, 2048 MiB taken",)
+    assert only(row(RequestMemory="time() - 300")).request.memory_mib == 768
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "taken", "why"),
+    [
+        ("RequestMemory", "1", Resources(2000, 256, 2048, 0, 1), "raised to 256 MiB"),
+        ("RequestMemory", '"much"', Resources(2000, 256, 2048, 0, 1), "cannot be evaluated"),
+        ("RequestMemory", "TARGET.Memory", Resources(2000, 256, 2048, 0, 1), "cannot be evaluated"),
+        ("RequestMemory", "random(5)", Resources(2000, 256, 2048, 0, 1), "cannot be evaluated"),
+        ("RequestCpus", "0", Resources(1000, 512, 2048, 0, 1), "raised to 1 cores"),
+        ("RequestCpus", "-7", Resources(1000, 512, 2048, 0, 1), "is an expression"),
+        ("RequestDisk", "1e300", Resources(2000, 512, 1 << 40, 0, 1), "is an expression"),
+    ],
+)
+def test_an_odd_request_gets_a_floor_that_is_told(name: str, text: str, taken: Resources, why: str) -> None:
+    one = only(row(**{name: text}))
+    assert one.request == taken
+    assert why in one.floors[0]
+
+
+def test_a_missing_request_gets_the_floor() -> None:
+    attributes = {name: text for name, text in JOB.items() if name != "RequestDisk"}
+    assert only(Row(1, "1.0", attributes)).floors == ("RequestDisk is missing: 1024 MiB assumed",)
+
+
+def test_gpus_and_custom_resources_are_asked_for_by_name() -> None:
+    one = only(row(RequestGPUs="2", RequestFpga="1", RequestUnknown="4"))
+    assert one.request == Resources(2000, 512, 2048, 2, 1, (("xilinx.com/fpga", 1),))
+
+
+def test_jobs_alike_in_what_matters_are_one_class_with_a_histogram_of_priorities() -> None:
+    one = only(
+        row(3, "5.0 ... 5.2", JobPrio="10", RequestMemory="400"),
+        row(4, "4.0 ... 4.3", JobPrio="-1", ImageSize="7"),
+        row(2, "9.0 9.1", JobPrio="10"),
+    )
+    assert one.idle == 9
+    assert one.priorities == ((10, 5), (-1, 4))
+    assert one.examples == ("4.0", "4.3", "5.0", "5.2", "9.0")
+
+
+def test_an_attribute_that_requirements_read_separates_classes_and_others_do_not() -> None:
+    text = "TARGET.Site == MY.Wanted && Deep > 1"
+    rows = [
+        row(Requirements=text, Wanted=f'"{site}"', Deep="Base", Base="2", Noise=str(n)) for n, site in enumerate("aab")
+    ]
+    found = classes(*rows)
+    assert sorted(one.idle for one in found) == [1, 2]
+    assert found[0].attributes[:2] == (("base", "2"), ("deep", "Base"))
+    assert {dict(one.attributes)["wanted"] for one in found} == {'"a"', '"b"'}
+
+
+def test_keys_and_counts_do_not_depend_on_the_order_or_spelling_of_rows() -> None:
+    rows = [row(n + 1, f"{n}.0", RequestMemory=str(100 * n), Wanted='"x"') for n in range(20)]
+    spelt = [Row(r.jobs, r.ids, {name.lower(): text for name, text in r.attributes.items()}) for r in rows]
+    random.Random(1).shuffle(spelt)  # noqa: S311 - an order, not a secret
+    assert classes(*rows) == classes(*spelt)
+
+
+def test_the_first_known_length_counts_in_seconds_or_minutes() -> None:
+    assert only(row(MaxWallTimeMins="10")).length.seconds == 600
+    assert only(row(MaxWallTimeMins="10", AllowedJobDuration="3000")).length == job_length(
+        {"AllowedJobDuration": 3000.0}, ("AllowedJobDuration",), 1
+    )
+    assert only(row()).length.source == "assumed"
+    assert only(row(MaxWallTimeMins="-1")).length.source == "assumed"
+
+
+def test_lengths_are_rounded_up_to_a_step() -> None:
+    for seconds in (1, 300, 301, 86_400, 86_401):
+        length = job_length({"X": float(seconds)}, ("X",), 5)
+        assert length.seconds in STEPS
+        assert length.seconds >= seconds
+    assert job_length({"X": 1e30}, ("X",), 5).seconds == 366 * 86_400
+
+
+def test_jobs_that_are_not_materialised_are_announced_in_the_class_of_those_that_are() -> None:
+    one = only(row(2, "7.0 7.1", JobMaterializeLimit="2"), row(0, "", 48, JobMaterializeLimit="2"))
+    assert (one.idle, one.announced, one.priorities) == (2, 48, ((0, 2),))
+
+
+def test_a_refused_expression_is_a_class_of_its_own_with_the_reason_and_keeps_its_count() -> None:
+    huge = " || ".join(f'TARGET.Name == "n{i}"' for i in range(60_000))
+    found = classes(row(5, Requirements=huge), row(7, Requirements="random() < 1"), row(1))
+    gates = {one.gate: one.idle for one in found}
+    assert gates == {"": 1, "requirements: longer than 64 KiB": 5, "requirements: function random() is not allowed": 7}
+    assert all(len(one.requirements) <= 200 for one in found)
+    assert all(one.request.memory_mib == 512 for one in found)
+
+
+def test_attributes_that_blow_up_are_gated() -> None:
+    more = {f"A{i}": f"strcat(A{i - 1}, A{i - 1})" for i in range(1, 60)}
+    one = only(row(3, Requirements="TARGET.X == A59", A0='"aaaaaaaaaa"', **more))
+    assert "stands for more" in one.gate
+    assert one.idle == 3
+
+
+def test_above_max_classes_the_smallest_are_lumped_and_said_and_no_job_is_lost() -> None:
+    rows = [row(n + 1, f"{n}.0", Requirements=f"TARGET.N == {n}", RequestCpus=str(1 + n % 3)) for n in range(300)]
+    found = classes(*rows, terms=Terms(max_classes=100))
+    assert len(found) <= 100
+    assert sum(one.idle for one in found) == sum(range(1, 301))
+    lumps = [one for one in found if one.lumped]
+    assert sum(one.lumped for one in lumps) + len(found) - len(lumps) == 300
+    assert all(sum(jobs for _, jobs in one.priorities) == one.idle for one in found)
+    assert max(one.idle for one in found if not one.lumped) == 300
+
+
+def test_lumps_of_very_many_shapes_are_folded_further_under_the_largest_request() -> None:
+    rows = [row(1, f"{n}.0", RequestCpus=str(n + 1), RequestMemory=str(90_000 - n)) for n in range(300)]
+    found = classes(*rows, terms=Terms(max_classes=20))
+    assert len(found) <= 20
+    assert sum(one.idle for one in found) == 300
+    last = max(found, key=lambda one: one.lumped)
+    assert last.request.cpu_milli == 300_000
+    assert last.request.memory_mib >= 89_900
+
+
+def test_the_image_is_told() -> None:
+    assert only(row(ContainerImage='"/cvmfs/x.sif"', WantContainer="true")).image == "/cvmfs/x.sif"
+    assert only(row(DockerImage='"busybox"')).image == "busybox"
+
+
+def test_the_lowest_job_id_is_found_in_a_list() -> None:
+    assert first_id("17.0 ... 17.9 5.3") == (5, 3)
+    assert first_id("nonsense") is None
