@@ -19,6 +19,7 @@ from fedsched.cli.member_access import (
     Name,
     access,
     allowances,
+    lift_drain,
     refusals,
 )
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, federation
@@ -212,6 +213,8 @@ def _finish(
         credentials.save(path, joined.credential)
     file = settings.clusters / f"{request.name}.toml"
     done, difference = write(file, member, dry_run=dry_run)
+    if not dry_run:
+        lift_drain(settings, request.name)
     bad = sum(check.state == "bad" for check in joined.checks)
     if as_json:
         output.emit_json(

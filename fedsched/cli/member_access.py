@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedsched.cli.output import Exit, Failure
+from fedsched.cli.output import Exit, Failure, note
 
 if TYPE_CHECKING:
     from fedsched.config.settings import Federation, MemberFile
+    from fedsched.journal import Journal
     from fedsched.kube.kubeconfig import Access, Allowances
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The member: lower-case letters, digits and -.")]
@@ -76,3 +79,50 @@ def member_of(settings: Federation, name: str) -> MemberFile:
         known = ", ".join(sorted(path.stem for path in settings.clusters.glob("*.toml"))) or "none"
         raise Failure(Exit.USAGE, f"no member {name} ({file} is not there); members: {known}", "fedsched clusters")
     return load_member(file)
+
+
+UNJOINING = "unjoin"
+
+
+def order_drain(settings: Federation, name: str, deadline_s: float) -> str:
+    """Tell the daemon to drain a member that is being left, so that it puts nothing there; who runs it, "" for none."""
+    from fedsched.matchmaker.model import Order
+
+    with _journal(settings) as journal:
+        if journal is None:
+            return ""
+        now = time.time()
+        order = Order(kind="drain", target=name, reason=UNJOINING, by=getuser(), at=now, deadline_at=now + deadline_s)
+        journal.add_order(order)
+        lease = journal.lease()
+        return str(lease.holder) if lease is not None and lease.expires_at > now else ""
+
+
+def lift_drain(settings: Federation, name: str) -> None:
+    """A member that joins again is no longer drained because it was left before; other orders stay."""
+    with _journal(settings) as journal:
+        if journal is None:
+            return
+        left = [order for order in journal.orders() if (order.kind, order.target) == ("drain", name)]
+        if any(order.reason == UNJOINING for order in left):
+            journal.remove_order("drain", name)
+
+
+@contextmanager
+def _journal(settings: Federation) -> Iterator[Journal | None]:
+    """The journal where there is one already; None otherwise, and when it cannot be used, which is said."""
+    from fedsched.journal import JournalError, open_journal
+
+    if not Path(settings.journal.partition(":")[2]).exists():
+        yield None
+        return
+    try:
+        journal = open_journal(settings.journal)
+    except JournalError as error:
+        note(f"the journal was not told: {error}")
+        yield None
+        return
+    try:
+        yield journal
+    finally:
+        journal.close()

@@ -20,6 +20,7 @@ from fedsched.cli.member_access import (
     access,
     allowances,
     member_of,
+    order_drain,
     refusals,
 )
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, federation
@@ -65,12 +66,14 @@ def unjoin(
             output.line(leaving.by_hand(request))
             output.line(f"undo: fedsched join {name} …")
             return
-        left = leaving.Left()
+        left, seconds = leaving.Left(), 0.0 if forget else _seconds(deadline)
+        daemon = order_drain(settings, name, seconds)
         if not forget:
-            seconds = _seconds(deadline)
             caller = _leaver(settings, member, kubeconfig, cluster_context, allowances(given))
             left = leaving.unjoin(caller, request, deadline_s=seconds, say=output.note)
         _forget(settings, member)
+        if daemon:
+            output.note(f"{daemon} runs: it places nothing there any more; SIGHUP makes it forget the member")
         _say_left(name, request, left, forgotten=forget, as_json=form_of_output is Format.JSON)
     if left.remains:
         raise typer.Exit(int(Exit.PARTIAL))

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fedsched.config.members import load_member
+from fedsched.journal import open_journal
 from fedsched.kube.join import credentials
 from fedsched.kube.join.caller import as_service_account
 from fedsched.kube.join.leaving import tell_to_leave
@@ -439,3 +440,17 @@ def test_the_member_file_is_plain_toml_for_any_reader(
     read = tomllib.loads(operator.file("m1").read_text())
     assert read["labels"] == {"site/quoted": 'a "b" \\c'}
     assert read["place"] == {"zone": "a#b"}
+
+
+def test_a_daemon_is_told_to_drain_and_joining_again_lifts_that(
+    control_plane: ControlPlane, operator: Operator, place: str
+) -> None:
+    operator.ask(*joining(control_plane, place))
+    url = f"sqlite:{operator.folder / 'fedsched.db'}"
+    open_journal(url).close()
+    operator.ask("unjoin", "m1", "--kubeconfig", str(control_plane.kubeconfig), "--deadline", "0")
+    journal = open_journal(url)
+    assert [(order.kind, order.target, order.reason) for order in journal.orders()] == [("drain", "m1", "unjoin")]
+    operator.ask(*joining(control_plane, place))
+    assert journal.orders() == ()
+    journal.close()
