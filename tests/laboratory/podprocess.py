@@ -140,6 +140,10 @@ class PodProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
 
+    def running(self) -> bool:
+        """Whether a container of it runs and the API server hears of it."""
+        return not self.lost and any("running" in container.state for container in [*self.init, *self.main])
+
     def log(self) -> str:
         """All that its containers wrote."""
         return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log")))

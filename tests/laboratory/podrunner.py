@@ -65,7 +65,7 @@ class PodRunner:
 
     def pods(self) -> list[tuple[str, str]]:
         """(namespace, name) of the pods that have a running process."""
-        return sorted((p.namespace, p.name) for p in self._all() if p.thread.is_alive() and not p.lost)
+        return sorted((p.namespace, p.name) for p in self._all() if p.running())
 
     def log(self, namespace: str, name: str) -> str:
         """What a pod's containers wrote, also after its end; the last pod of that name."""
