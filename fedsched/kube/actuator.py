@@ -64,7 +64,8 @@ class Actuator:
     def raise_fence(self, epoch: int) -> int:
         """Write our epoch into the member's fence if none higher stands there; the epoch that stands there then.
 
-        TransportError when the member does not answer; NoAnchorError when it has no anchor of ours (join first).
+        TransportError when the member does not answer; NoAnchorError when it has no anchor of ours (join first)
+        or a fence that cannot be read.
         """
         try:
             self._standing.guard(epoch)

@@ -26,7 +26,7 @@ Object = dict[str, Any]
 
 
 class NoAnchorError(RefusedError):
-    """The member's anchor is not there: its admin has asked us to leave, or join never ran."""
+    """Nothing to stand on: no anchor (its admin asked us to leave, or join never ran), a foreign one, a broken fence."""
 
 
 class Footing(msgspec.Struct, frozen=True):
@@ -37,10 +37,10 @@ class Footing(msgspec.Struct, frozen=True):
 
     @property
     def epoch(self) -> int:
-        """The highest epoch that has written here; 0 for none. RefusedError when no number stands there."""
+        """The highest epoch that has written here; 0 for none. NoAnchorError when no number stands there."""
         text = str((self.fence or {}).get("data", {}).get("epoch", "0"))
         if not (text.isascii() and text.isdigit() and len(text) <= 15):
-            raise RefusedError(
+            raise NoAnchorError(
                 f"{names.FENCE} holds {text[:40]!r} instead of an epoch; delete it, fedsched makes it anew"
             )
         return int(text)

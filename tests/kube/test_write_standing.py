@@ -84,6 +84,8 @@ def test_a_fence_that_is_gone_is_made_again_and_one_without_a_number_stops_us(si
     site.admin.patch(f"{site.core}/configmaps/{names.FENCE}", {"data": {"epoch": "nine"}})
     outcome = site.act(CreateObject("m1", site.placement(id="p-0003")))
     assert (outcome.result, "delete it" in outcome.what) == ("refused", True)
+    with pytest.raises(NoAnchorError, match="instead of an epoch"):
+        site.actuator.raise_fence(EPOCH)
 
 
 def test_deleting_the_anchor_clears_the_member(site: Site) -> None:
