@@ -26,7 +26,7 @@ Object = dict[str, Any]
 
 
 class NoAnchorError(RefusedError):
-    """Nothing to stand on: no anchor (its admin asked us to leave, or join never ran), a foreign one, a broken fence."""
+    """Nothing to stand on: no anchor (the site asked us to leave, or join never ran), a foreign one, a broken fence."""
 
 
 class Footing(msgspec.Struct, frozen=True):
