@@ -43,9 +43,9 @@ class SimRun:
         """Everything is done and nothing of ours is left, or it takes too long."""
         return self.world.quiet or self.world.monotonic() > LONGEST_S
 
-    def to_the_end(self) -> SpikeReport:
-        """All remaining cycles."""
-        while not self.over:
+    def until(self, seconds: float) -> SpikeReport:
+        """Cycles up to so many seconds of virtual time, or to the end."""
+        while not self.over and self.world.monotonic() < seconds:
             self.cycle()
         return self.watch.report()
 

@@ -24,9 +24,9 @@ def policy() -> Policy:
     )
 
 
-def conference_spike() -> Scenario:
-    """About 300 jobs within half an hour, on members that are partly busy, partly silent, partly wanted back."""
-    return Scenario(members=(_alps(), _campus(), _coast()), batches=_batches())
+def conference_spike(begins: float = 1_800_000_000.0) -> Scenario:
+    """300 jobs within half an hour, on members that are partly busy, partly silent, partly wanted back."""
+    return Scenario(members=(_alps(), _campus(), _coast()), batches=_batches(), begins=begins)
 
 
 def _node(cores: int, gib: int, gpus: int = 0) -> Resources:
@@ -41,14 +41,14 @@ def _alps() -> SimMember:
     """Medium nodes, half busy with its own work; does not answer for a while."""
     busy = Resources(8000, 24 * 1024, 40 * 1024, 0, 12)
     group = SimNodeGroup("medium", 14, _node(16, 64), busy)
-    silent = Faults(silent=(Window(46 * MINUTE, 49 * MINUTE),), lost_answer=0.02)
+    silent = Faults(silent=(Window(27 * MINUTE, 30 * MINUTE),), lost_answer=0.02)
     return SimMember(MemberTerms("alps", mode="on", image=IMAGE), (group,), pull_s=35.0, faults=silent)
 
 
 def _campus() -> SimMember:
     """Small nodes whose owner comes back in the middle."""
     group = SimNodeGroup("small", 10, _node(8, 32), Resources(500, 1024, 0, 0, 6))
-    back = Owner(38 * MINUTE, "small", 4, Resources(6000, 8 * 1024), lasts_s=25 * MINUTE)
+    back = Owner(17 * MINUTE, "small", 4, Resources(6000, 8 * 1024), lasts_s=25 * MINUTE)
     terms = MemberTerms(
         "campus", mode="on", image=IMAGE, ceiling=Resources(64_000), ceiling_names=frozenset({"cpu_milli"})
     )
