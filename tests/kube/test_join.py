@@ -33,9 +33,16 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Operator:
     return Operator(tmp_path, capsys)
 
 
+@pytest.fixture(scope="module")
+def nodes(control_plane: ControlPlane) -> list[str]:
+    """A cluster without nodes has a ✗ in its table."""
+    return control_plane.add_fake_nodes(f"join-{secrets.token_hex(3)}", 2, cpu=8, memory="32Gi")
+
+
 @pytest.fixture
-def place(control_plane: ControlPlane, operator: Operator) -> Iterator[str]:
+def place(control_plane: ControlPlane, operator: Operator, nodes: list[str]) -> Iterator[str]:
     """The name of a namespace that does not exist; what a test leaves of ours is removed afterwards."""
+    assert nodes
     name = f"join-{secrets.token_hex(3)}"
     yield name
     root = "/apis/rbac.authorization.k8s.io/v1"
@@ -82,7 +89,6 @@ def by_account(path: Path) -> Api:
 def test_one_command_joins_and_every_check_has_its_row(
     control_plane: ControlPlane, operator: Operator, place: str
 ) -> None:
-    control_plane.add_fake_nodes(f"n-{place}", 2, cpu=8, memory="32Gi")
     code, found = operator.ask(*joining(control_plane, place, "--region", "eu", "--label", "env=prod", "--lat", "46.2"))
     assert code == 0
     assert states(found) == {
@@ -355,10 +361,10 @@ def running_job(cluster: ControlPlane, operator: Operator, place: str, *, mine: 
     return made
 
 
+@pytest.mark.usefixtures("nodes")
 def test_parting_removes_all_that_join_made_and_nothing_else(
     control_plane: ControlPlane, operator: Operator, namespace: str
 ) -> None:
-    control_plane.add_fake_nodes(f"n-{namespace}", 1, cpu=8, memory="32Gi")
     operator.ask(*joining(control_plane, namespace))
     running_job(control_plane, operator, namespace, mine=True)
     foreign = running_job(control_plane, operator, namespace, mine=False)
@@ -386,7 +392,6 @@ def test_parting_removes_a_namespace_that_join_made(
 def test_running_startds_are_told_to_leave_before_anything_is_deleted(
     control_plane: ControlPlane, operator: Operator, place: str
 ) -> None:
-    control_plane.add_fake_nodes(f"n-{place}", 1, cpu=8, memory="32Gi")
     operator.ask(*joining(control_plane, place))
     running_job(control_plane, operator, place, mine=True)
     pods = f"/api/v1/namespaces/{place}/pods"
@@ -454,3 +459,45 @@ def test_a_daemon_is_told_to_drain_and_joining_again_lifts_that(
     operator.ask(*joining(control_plane, place))
     assert journal.orders() == ()
     journal.close()
+
+
+def rewritten(cluster: ControlPlane, folder: Path, change: dict[str, dict[str, Any]]) -> Path:
+    """The admin's kubeconfig with parts of its cluster and user replaced."""
+    found = yaml.safe_load(cluster.kubeconfig.read_text())
+    for part, name in (("clusters", "cluster"), ("users", "user")):
+        if name in change:
+            found[part][0][name] = change[name]
+    path = folder / "changed.kubeconfig"
+    path.write_text(yaml.safe_dump(found))
+    return path
+
+
+def test_an_exec_plugin_is_exchanged_for_a_token_that_needs_it_no_more(
+    control_plane: ControlPlane, operator: Operator, place: str
+) -> None:
+    program, ran = operator.folder / "login", operator.folder / "ran"
+    program.write_text(
+        f'#!/bin/sh\necho x >> {ran}\necho \'{{"status": {{"token": "{control_plane.admin_token}"}}}}\'\n'
+    )
+    program.chmod(0o755)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program)}}
+    given = str(rewritten(control_plane, operator.folder, {"user": user}))
+    line = ("join", "m1", "--kubeconfig", given, "--namespace", place, "--allow-same-priority", "--image", IMAGE)
+    assert operator.run(*line)[0] == 1
+    assert "--allow-exec" in (operator.failure.hint if operator.failure else "")
+    assert not ran.exists()
+    assert operator.ask(*line, "--allow-exec", str(program))[0] == 0
+    assert operator.ask("rotate", "m1")[0] == 0
+    assert ran.read_text() == "x\n"
+
+
+def test_tls_may_go_unchecked_once_and_is_checked_ever_after(
+    control_plane: ControlPlane, operator: Operator, place: str
+) -> None:
+    blind = {"server": control_plane.server, "insecure-skip-tls-verify": True}
+    given = str(rewritten(control_plane, operator.folder, {"cluster": blind}))
+    line = ("join", "m1", "--kubeconfig", given, "--namespace", place, "--allow-same-priority", "--image", IMAGE)
+    assert operator.run(*line)[0] == 1
+    code, _ = operator.ask(*line, "--allow-insecure-tls", control_plane.server)
+    assert code == 0
+    assert "BEGIN CERTIFICATE" in credentials.load(operator.credential("m1")).ca_pem

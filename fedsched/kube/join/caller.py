@@ -79,6 +79,8 @@ class Connection:
         if access.tls_server_name:
             options |= {"server_hostname": access.tls_server_name, "assert_hostname": access.tls_server_name}
         if not access.verify:
+            # Allowed by name: the warning at each request would only hide what join says.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             options |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
         self._pool: urllib3.PoolManager = (
             urllib3.ProxyManager(access.proxy_url, **options) if access.proxy_url else urllib3.PoolManager(**options)
