@@ -12,7 +12,8 @@ from fedsched.kube.connection import Deadline
 
 LONGEST_LINE = 16 * 2**20
 """Bytes; an object in etcd is at most 1.5 MiB, its JSON not much more."""
-_AT_ONCE = 256 * 1024
+_AT_ONCE = 96 * 1024
+"""Bytes of one read; above 128 KiB the allocator asks the system for fresh pages each time."""
 _LONGEST_CHUNK_HEAD = 64
 
 
@@ -25,7 +26,7 @@ class Lines:
         self._deadline = deadline
         self._failure = failure
         self._closed = False
-        self._data = _chunks(reply)
+        self._parts = _chunks(reply)
 
     def __iter__(self) -> Iterator[bytes]:
         """Lines as they come; ends when the server ends the stream, raises TransportError when it breaks."""
@@ -37,18 +38,18 @@ class Lines:
         rest = b""
         while not self._closed:
             try:
-                data = next(self._data, b"")
+                parts = next(self._parts, None)
             except (HTTPError, OSError, ValueError, AttributeError) as error:
                 if self._ended():
                     return
                 raise self._failure(error) from None
-            if not data:
+            if parts is None:
                 return
-            *lines, rest = (rest + data).split(b"\n")
+            lines, rest = _lines(parts, rest)
             if len(rest) > LONGEST_LINE:
                 raise self._failure(ValueError("line too long"))
             if lines:
-                yield [line for line in lines if line]
+                yield lines
 
     def _ended(self) -> bool:
         return self._closed
@@ -59,8 +60,20 @@ class Lines:
         self._deadline.abort()
 
 
-def _chunks(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body in large pieces.
+def _lines(parts: list[bytes], rest: bytes) -> tuple[list[bytes], bytes]:
+    """Whole lines in `rest` and `parts`, and what remains. Mostly a part is exactly one line: that is not copied."""
+    lines = []
+    for part in parts:
+        if not rest and part.find(b"\n") == len(part) - 1:
+            lines.append(part)
+        else:
+            *whole, rest = (rest + part).split(b"\n")
+            lines += [line for line in whole if line]
+    return lines, rest
+
+
+def _chunks(reply: urllib3.BaseHTTPResponse) -> Iterator[list[bytes]]:
+    """The body in parts, as many at a time as there are.
 
     The HTTP library reads a stream in pieces of 8 KiB and with three Python calls for each; events of a busy member
     come by the thousand, so the socket below it is read directly, and chunks are taken off here.
@@ -69,7 +82,7 @@ def _chunks(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     raw = getattr(buffered, "raw", None)
     if raw is None or not getattr(reply, "chunked", False):
         while data := reply.read1(_AT_ONCE, decode_content=False):
-            yield data
+            yield [data]
         return
     yield from _payload(_pieces(buffered, raw))
 
@@ -84,8 +97,8 @@ def _pieces(buffered: Any, raw: Any) -> Iterator[bytes]:
         yield bytes(space[:count])
 
 
-def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The contents of the chunks (RFC 9112, section 7.1), joined per piece; ValueError when the framing is broken."""
+def _payload(pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """The contents of the chunks (RFC 9112, section 7.1); ValueError when the framing is broken."""
     rest = b""
     for piece in pieces:
         rest += piece
@@ -98,7 +111,7 @@ def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
             if len(rest) < end + size + 4:
                 break
             if size == 0:
-                yield b"".join(found)
+                yield found
                 return
             found.append(rest[end + 2 : end + 2 + size])
             at = end + size + 4
@@ -107,5 +120,5 @@ def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 raise ValueError("no chunk where one should begin")
         rest = rest[at:]
         if found:
-            yield b"".join(found)
+            yield found
     raise ConnectionResetError("the stream ended inside a chunk or without its end")

@@ -179,11 +179,19 @@ class Watched(Generic[T, E]):
                 if failures >= FAILURES_BEFORE_RELIST and error.contact not in {"refused", "timeout"}:
                     raise
                 self._failed(error)
+                if error.contact == "timeout" and self._transport.record.contact == "ok":
+                    self._connected_at = (
+                        None  # the stream was dead while the member lived: its age is that of its last line
+                    )
             finally:
-                self._connected_at = None
-                self.reconnects += 1
+                self._disconnected()
             if failures:
                 self._pause(LONGEST_BACKOFF_S, failures - 1)
+
+    def _disconnected(self) -> None:
+        self._current_at = self.current_at(self._transport.record.ok_at)
+        self._connected_at = None
+        self.reconnects += 1
 
     def _watch_once(self, seconds: float) -> None:
         query = {
@@ -270,5 +278,5 @@ def _uid(item: Any) -> str:
 def _newer(version: str, than: str) -> bool:
     """Within one kind's stream versions only grow; where they are no numbers nothing is assumed."""
     if version.isdigit() and than.isdigit():
-        return int(version) > int(than)
+        return (len(version), version) > (len(than), than)  # as numbers, without making any
     return bool(version)
