@@ -67,11 +67,7 @@ def flock_config(
     if form is Format.JSON:
         output.emit_json("flock-config", config=made)
     elif only is not None:
-        output.line(
-            {Part.TARGET: made.target, Part.GUEST: made.guests, Part.STARTDS: made.startds, Part.HELM: made.helm}[
-                only
-            ].rstrip()
-        )
+        _print(_part(made, only).rstrip())
     else:
         _show(made)
 
@@ -94,19 +90,24 @@ def _pool(config: Path | None, name: str, target: str) -> PoolSettings:
 
 
 def _show(made: FlockConfig) -> None:
-    output.line(f"# ===== the pool {made.pool}, on its central manager {made.collector}\n{made.target}")
-    output.line("# tokens, on the central manager; MEMBER: name of a member cluster")
-    output.line("\n".join(made.target_commands) + "\n")
-    output.line(f"# ===== each guest, on its schedd's host\n{made.guests}")
+    _print(f"# ===== the pool {made.pool}, on its central manager {made.collector}", made.target)
+    _print("# tokens, on the central manager; MEMBER: name of a member cluster", *made.target_commands)
+    _print("", "# ===== each guest, on its schedd's host", made.guests)
     for name, commands in made.guest_commands.items():
-        output.line(f"# guest {name}")
-        output.line("\n".join(commands) + "\n")
-    output.line(made.submit)
-    output.line(f"# ===== fedsched\n{made.startds}")
-    output.note(
-        "as values of a Helm chart: add --only helm; at a guest: fedsched flock-config --check --target "
-        + made.collector
-    )
+        _print(f"# guest {name}", *commands, "")
+    _print(made.submit, "# ===== fedsched", made.startds)
+    output.note(f"for a Helm chart: add --only helm; at a guest: fedsched flock-config --check --target {made.collector}")
+
+
+def _part(made: FlockConfig, only: Part) -> str:
+    return {Part.TARGET: made.target, Part.GUEST: made.guests, Part.STARTDS: made.startds, Part.HELM: made.helm}[only]
+
+
+def _print(*texts: str) -> None:
+    """Texts of several lines, line by line."""
+    for text in texts:
+        for line in text.split("\n"):
+            output.line(line)
 
 
 def _check(pool: PoolSettings, form: Format) -> None:
@@ -121,6 +122,6 @@ def _check(pool: PoolSettings, form: Format) -> None:
         rows = [(yes if finding.ok else no, finding.what, finding.seen) for finding in findings]
         output.table((Column(""), Column("CHECK"), Column("SEEN")), rows)
         for finding in bad:
-            output.line(f"\n{no} {finding.what}\n  fix: {finding.fix}")
+            _print("", f"{no} {finding.what}", f"  fix: {finding.fix}")
     if bad:
         raise SystemExit(int(Exit.REFUSED))

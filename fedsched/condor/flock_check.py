@@ -97,7 +97,7 @@ def _flock_to(target: str, run: Run) -> Finding:
 def _rights(target: str, run: Run) -> tuple[Finding, Finding]:
     """Token and right are told apart by condor_ping: who we were taken for, and whether that one may."""
     said = run(("condor_ping", "-pool", target, "-type", "collector", "-table", "ADVERTISE_SCHEDD"))
-    row = next((line.split() for line in said.out.splitlines() if line.startswith("ADVERTISE_SCHEDD")), [])
+    row = next((line.split() for line in said.out.splitlines() if line.split()[:1] == ["ADVERTISE_SCHEDD"]), [])
     method, identity = (row[1], row[-1]) if len(row) >= 3 else ("", "")
     known = method in {"IDTOKENS", "TOKEN", "SSL", "SCITOKENS"} and not identity.startswith("unauthenticated")
     reason = _reason(said, target)
@@ -123,9 +123,8 @@ def _rights(target: str, run: Run) -> tuple[Finding, Finding]:
 def _reason(said: Said, target: str) -> str:
     if said.code in {124, 127}:
         return said.out
-    if "FAIL" in said.out and ("connect" in said.out.lower() or "CEDAR:6001" in said.out):
-        return f"no connection to {target}"
-    return "none was accepted"
+    refused = "FAIL" in said.out  # a connection that failed has no row at all
+    return "none was accepted" if refused else f"no connection to {target}"
 
 
 def _port(target: str, run: Run, connect: Connect) -> Finding:

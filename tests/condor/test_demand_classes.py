@@ -27,8 +27,10 @@ JOB = {
 }
 
 
-def row(jobs: int = 1, ids: str = "1.0", announced: int = 0, **more: str) -> Row:
-    return Row(jobs, ids, {**JOB, **more}, announced)
+def row(
+    jobs: int = 1, ids: str = "1.0", announced: int = 0, attributes: dict[str, str] | None = None, **more: str
+) -> Row:
+    return Row(jobs, ids, {**JOB, **(attributes or {}), **more}, announced)
 
 
 def classes(*rows: Row, terms: Terms = TERMS) -> tuple[DemandClass, ...]:
@@ -68,7 +70,7 @@ def test_a_request_expression_is_evaluated_in_the_jobs_own_ad_and_said() -> None
     ],
 )
 def test_an_odd_request_gets_a_floor_that_is_told(name: str, text: str, taken: Resources, why: str) -> None:
-    one = only(row(**{name: text}))
+    one = only(row(attributes={name: text}))
     assert one.request == taken
     assert why in one.floors[0]
 
@@ -145,7 +147,7 @@ def test_a_refused_expression_is_a_class_of_its_own_with_the_reason_and_keeps_it
 
 def test_attributes_that_blow_up_are_gated() -> None:
     more = {f"A{i}": f"strcat(A{i - 1}, A{i - 1})" for i in range(1, 60)}
-    one = only(row(3, Requirements="TARGET.X == A59", A0='"aaaaaaaaaa"', **more))
+    one = only(row(3, Requirements="TARGET.X == A59", attributes=more | {"A0": '"aaaaaaaaaa"'}))
     assert "stands for more" in one.gate
     assert one.idle == 3
 

@@ -30,12 +30,22 @@ queue
 @pytest.mark.parametrize("uid", [64_000, 2103, 0])
 def test_it_offers_what_it_was_given_and_no_more_under_any_uid(worker: Start, guest: Guest, uid: int) -> None:
     """64000 is in no passwd."""
-    settings = {"FEDSCHED_CPUS": "3", "FEDSCHED_MEMORY_MIB": "768", "FEDSCHED_DISK_MIB": "2048", "FEDSCHED_OTHER": "Fpga=3,bad/name=1"}
+    settings = {
+        "FEDSCHED_CPUS": "3",
+        "FEDSCHED_MEMORY_MIB": "768",
+        "FEDSCHED_DISK_MIB": "2048",
+        "FEDSCHED_OTHER": "Fpga=3,bad/name=1",
+    }
     pod = worker(settings, uid=uid)
     slot = pod.wait_slot()
     assert (slot["Cpus"], slot["Memory"], slot["Fpga"], slot["PartitionableSlot"]) == (3, 768, 3, True)
     assert slot["Disk"] == pytest.approx(2048 * 1024, rel=0.01)
-    assert (slot["FedschedMember"], slot["FedschedPod"], slot["FedschedNodeGroup"], slot["FedschedNode"]) == ("m1", pod.name, "cpu", "node-1")
+    assert (slot["FedschedMember"], slot["FedschedPod"], slot["FedschedNodeGroup"], slot["FedschedNode"]) == (
+        "m1",
+        pod.name,
+        "cpu",
+        "node-1",
+    )
     guest.wait_done(guest.submit("alice"))
     pod.wait("life", lambda: pod.run("/bin/sh", "/etc/fedsched/alive")[0] == 0)
 
@@ -137,14 +147,24 @@ def test_a_token_that_is_refused_ends_the_pod_with_four_and_no_token_with_64(wor
     assert stranger not in pod.text()
 
 
-@pytest.mark.parametrize("bad", [{"FEDSCHED_USER": 'x" || True || "'}, {"FEDSCHED_CPUS": "two"}, {"FEDSCHED_SHARE": "all"}, {"FEDSCHED_MEMBER": ""}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"FEDSCHED_USER": 'x" || True || "'},
+        {"FEDSCHED_CPUS": "two"},
+        {"FEDSCHED_SHARE": "all"},
+        {"FEDSCHED_MEMBER": ""},
+    ],
+)
 def test_settings_that_are_not_what_they_should_be_end_the_pod_with_64(worker: Start, bad: dict[str, str]) -> None:
     pod = worker(bad)
     assert pod.wait_end(20) == 64
     assert next(iter(bad)) in pod.text()
 
 
-def test_a_renewed_token_keeps_the_slot_although_the_collector_forgot_everybody(worker: Start, fresh_pool: Callable[..., Pool]) -> None:
+def test_a_renewed_token_keeps_the_slot_although_the_collector_forgot_everybody(
+    worker: Start, fresh_pool: Callable[..., Pool]
+) -> None:
     """The first token has expired when the collector is restarted: only a copied new one brings the slot back."""
     pool = fresh_pool("t", daemons=("COLLECTOR",), rights_for="fedsched@pool-t")
     first = pool.token("glidein@pool-t", ["ADVERTISE_STARTD", "ADVERTISE_MASTER", "READ"], lifetime_s=8)

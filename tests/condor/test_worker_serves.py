@@ -31,14 +31,18 @@ def passed_over(pool: Pool, guest: Guest, cluster: int) -> bool:
     return guest.in_state(cluster, 1) == 1
 
 
-def test_the_principal_that_it_was_placed_for_runs_and_another_never_does(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_the_principal_that_it_was_placed_for_runs_and_another_never_does(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     worker({"FEDSCHED_USER": "alice@pool-b"}).wait_slot()
     wrong, right = guest.submit("bob"), guest.submit("alice")
     assert guest.wait_done(right)[0]["ExitCode"] == 0
     assert passed_over(target_pool, guest, wrong)
 
 
-def test_after_first_refusal_the_same_group_is_admitted_if_the_member_allows(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_after_first_refusal_the_same_group_is_admitted_if_the_member_allows(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     settings = {"FEDSCHED_GROUP": "physics", "FEDSCHED_SHARE": "group", "FEDSCHED_FIRST_REFUSAL_S": "15"}
     worker(settings).wait_slot()
     begin = time.time()
@@ -50,7 +54,9 @@ def test_after_first_refusal_the_same_group_is_admitted_if_the_member_allows(wor
     assert passed_over(target_pool, guest, other)
 
 
-def test_a_principal_of_a_group_is_recognised_by_user_and_group_together(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_a_principal_of_a_group_is_recognised_by_user_and_group_together(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     worker({"FEDSCHED_GROUP": "physics"}).wait_slot()
     wrong = guest.submit("alice", more="accounting_group = biology\naccounting_group_user = alice")
     right = guest.submit("alice", more="accounting_group = physics\naccounting_group_user = alice")
@@ -71,7 +77,7 @@ def test_two_principals_are_never_on_one_startd_at_a_time(worker: Start, guest: 
     owners: set[tuple[str, ...]] = set()
 
     def served() -> bool:
-        owners.add(tuple(sorted({slot["RemoteOwner"] for slot in pod.slots("DynamicSlot && State == \"Claimed\"")})))
+        owners.add(tuple(sorted({slot["RemoteOwner"] for slot in pod.slots('DynamicSlot && State == "Claimed"')})))
         return bool(guest.done(second))
 
     pod.wait("bob served", served, 60)
@@ -80,16 +86,23 @@ def test_two_principals_are_never_on_one_startd_at_a_time(worker: Start, guest: 
     assert ("alice@pool-b", "bob@pool-b") not in owners
 
 
-def test_a_job_too_small_for_a_multi_core_startd_waits_until_first_refusal_is_over(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_a_job_too_small_for_a_multi_core_startd_waits_until_first_refusal_is_over(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     worker({"FEDSCHED_CPUS": "4", "FEDSCHED_MIN_CPUS": "2", "FEDSCHED_FIRST_REFUSAL_S": "600"}).wait_slot()
     small, large = guest.submit("alice", cpus=1), guest.submit("alice", cpus=2)
     guest.wait_done(large)
     assert passed_over(target_pool, guest, small)
 
 
-def test_a_job_that_would_outlive_the_pod_is_refused_whichever_attribute_tells(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_a_job_that_would_outlive_the_pod_is_refused_whichever_attribute_tells(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     worker({"FEDSCHED_END_AT": str(int(time.time()) + 600)}).wait_slot()
-    long = [guest.submit("alice", more=more) for more in ("+MaxWallTimeMins = 60", "allowed_job_duration = 3600", "allowed_execute_duration = 3600")]
+    long = [
+        guest.submit("alice", more=more)
+        for more in ("+MaxWallTimeMins = 60", "allowed_job_duration = 3600", "allowed_execute_duration = 3600")
+    ]
     short = guest.submit("alice", more="+MaxWallTimeMins = 2")
     unknown = guest.submit("alice")
     guest.wait_done(short)
@@ -105,7 +118,9 @@ def test_gpus_are_kept_for_jobs_that_ask_for_them(worker: Start, guest: Guest, t
     assert passed_over(target_pool, guest, plain)
 
 
-def test_a_failing_probe_turns_the_startd_off_and_its_lines_become_attributes(worker: Start, guest: Guest, target_pool: Pool) -> None:
+def test_a_failing_probe_turns_the_startd_off_and_its_lines_become_attributes(
+    worker: Start, guest: Guest, target_pool: Pool
+) -> None:
     probe = "echo 'HasCvmfs = true'\necho 'Squid = \"http://squid:3128\"'\necho 'Cpus = 99'\necho 'FedschedMember = \"x\"'\n[ ! -e /tmp/bad ]\n"
     pod = worker({"FEDSCHED_PROBE_S": "2"}, probe=probe)
     slot = pod.wait("probed slot", lambda: (found := pod.slot()) and found.get("FedschedProbe") is True and found)

@@ -123,7 +123,9 @@ class WorkerPod:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Runs something in the pod as `kubectl exec` does; exit code and output."""
-        done = self.sandbox.run(*arguments, env={**self.environment, "CONDOR_CONFIG": "/etc/fedsched/condor_config"}, uid=self.uid)
+        done = self.sandbox.run(
+            *arguments, env={**self.environment, "CONDOR_CONFIG": "/etc/fedsched/condor_config"}, uid=self.uid
+        )
         return done.returncode, done.stdout + done.stderr
 
     def stop(self) -> None:
@@ -181,12 +183,21 @@ class WorkerPod:
         self.code.touch()
         script = f'"$@" >> {self.log} 2>&1 < /dev/null; echo $? > {self.code}'
         inside = self.sandbox.command("/bin/sh", "/etc/fedsched/start", uid=self.uid)
-        self.session.spawn(f"{self.name}-entry", [tool("sh"), "-c", script, "sh", *inside], self.folder / "entry.log", env=self.environment)
+        self.session.spawn(
+            f"{self.name}-entry",
+            [tool("sh"), "-c", script, "sh", *inside],
+            self.folder / "entry.log",
+            env=self.environment,
+        )
 
     def _first(self) -> list[int]:
         """The entry script: a shell whose parent is not in the pod."""
         inside = members(self.sandbox.inside)
-        return [pid for pid, name in inside.items() if name == "sh" and pid != self.sandbox.inside and parent(pid) not in inside]
+        return [
+            pid
+            for pid, name in inside.items()
+            if name == "sh" and pid != self.sandbox.inside and parent(pid) not in inside
+        ]
 
 
 def parent(pid: int) -> int:
