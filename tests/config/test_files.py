@@ -40,6 +40,7 @@ def test_every_part_of_a_members_file_reaches_its_field(tmp_path: Path) -> None:
 mode = "trial(7)"
 max_lifetime = "2h"
 yield = "90s"
+price_per_core_hour = 0.04
 egress = ["10.1.2.3/32:9618"]
 requirements = "TARGET.RequestCpus < 9"
 [place]
@@ -74,6 +75,7 @@ grow = "5m"
     assert terms.leave_free == (("*", Resources(cpu_milli=2000, memory_mib=4096)),)
     assert terms.image == member.overrides.image == "registry.example/startd@sha256:00"
     assert terms.attributes == (("HasCvmfs", "true"),)
+    assert terms.price_per_core_hour == 0.04
     assert terms.budgets.requests_per_s == 3
     assert (member.region, member.latitude, member.longitude) == ("us-west", 32.7, None)
     assert member.groups[0].selector == (("pool", "big"),)
