@@ -16,7 +16,7 @@ from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits, lacking, show
 
-REMEMBER_REFUSAL_S = 3600.0
+REMEMBER_REFUSAL_S = 600.0
 """How long a shape that a member's admission refused is not tried there again, in seconds (S4)."""
 
 

@@ -73,6 +73,9 @@ def _units(stand: Standing, demand: DemandClass, at: float) -> int:
     if at > ends or (demand.length.source != "assumed" and at + demand.length.seconds > ends + held.placement.retire_s):
         return 0
     if stand.slots:
+        if held.placement.class_key == demand.key:
+            # made for this class: a slot's Disk is what is free on a file system now, and never quite what was asked
+            ask = msgspec.structs.replace(ask, disk_mib=0)
         return sum(how_many(ask, slot.free) for slot in stand.slots if not slot.leaving)
     if held.phase == "claimed":
         return 0

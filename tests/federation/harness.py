@@ -152,6 +152,7 @@ class Federation:
     def join(self, plane: ControlPlane, name: str = "", *arguments: str, mode: str = "on") -> str:
         """Join a control plane with a worker image that needs no registry; the member's name."""
         name = name or plane.name
+        self.as_site_admin(plane)
         done = self.run(
             "join",
             name,
@@ -170,11 +171,32 @@ class Federation:
         return name
 
     @staticmethod
+    def as_site_admin(plane: ControlPlane) -> None:
+        """What a site gives beside a namespace: a PriorityClass below its own pods that never preempts (OW1)."""
+        if not plane.api.items(
+            "/apis/scheduling.k8s.io/v1/priorityclasses?fieldSelector=metadata.name%3Dopportunistic"
+        ):
+            plane.api.create(
+                {
+                    "apiVersion": "scheduling.k8s.io/v1",
+                    "kind": "PriorityClass",
+                    "metadata": {"name": "opportunistic"},
+                    "value": -10,
+                    "preemptionPolicy": "Never",
+                }
+            )
+
+    @staticmethod
     def _environment(more: dict[str, str] | None = None) -> dict[str, str]:
         keep = {
             k: v for k, v in os.environ.items() if not k.startswith(("FEDSCHED_", "_CONDOR", "CONDOR", "KUBECONFIG"))
         }
-        return {**keep, "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **(more or {})}
+        return {
+            **keep,
+            "NO_COLOR": "1",
+            "PYTHONPATH": ":".join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]),
+            **(more or {}),
+        }
 
     # -- the daemon ----------------------------------------------------------------------------------------------
 
