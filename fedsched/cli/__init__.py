@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import typer
 
-from fedsched.cli.output import Exit, Failure, fail
+from fedsched.cli.output import Exit, Failure, fail, is_plain
 
 FAMILIES = ("join", "clusters", "queue", "explain", "orders", "flock", "serve", "demo", "version")
 """Modules with `register(app)`, in the order of --help."""
@@ -26,8 +26,8 @@ def make_app() -> typer.Typer:
         help="Lends Kubernetes clusters to HTCondor pools while their queues are long, and says why.",
         epilog=EPILOG,
         no_args_is_help=True,
-        add_completion=True,
-        rich_markup_mode="rich",
+        add_completion=False,
+        rich_markup_mode=None if is_plain() else "rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        make_app()(args=words, standalone_mode=True)
+        make_app()(args=words, prog_name="fedsched")
     except Failure as failure:
         fail(failure, as_json=_wants_json(words))
     except BrokenPipeError:

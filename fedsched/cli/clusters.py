@@ -39,7 +39,7 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(clusters)
+    app.command(rich_help_panel="Seeing")(clusters)
 
 
 @examples(
@@ -60,7 +60,7 @@ def clusters(
     from fedsched.cli.recorded import last
 
     recorded = last(config)
-    terms = _terms(config)
+    terms = _terms(recorded, config)
     if name and name not in terms:
         from fedsched.config.problems import did_you_mean
 
@@ -85,7 +85,8 @@ def show(recorded: Recorded, terms: dict[str, MemberTerms]) -> None:
         return
     rows = [row for name in sorted(terms) for row in _rows(recorded, terms[name])]
     output.table(COLUMNS, rows)
-    output.line(f"\ncycle {recorded.plan.cycle}, {age(recorded.age_s)} ago")
+    output.line()
+    output.line(f"cycle {recorded.plan.cycle}, {age(recorded.age_s)} ago")
     for text in attention(recorded, terms):
         output.wrapped(text)
 
@@ -153,20 +154,17 @@ def _rows(recorded: Recorded, terms: MemberTerms) -> list[tuple[str, ...]]:
 
 
 def _group(group: NodeGroup) -> tuple[str, str, str]:
-    import msgspec
-
-    from fedsched.matchmaker.resources import Resources, describe
-
-    def shown(amount: Resources) -> str:
-        return describe(msgspec.structs.replace(amount, disk_mib=0, pods=0))
+    from fedsched.matchmaker.resources import Resources
 
     nodes = str(group.nodes) if group.ready == group.nodes else f"{group.ready}/{group.nodes}"
     total = Resources()
     for bar in group.rooms:
         total += bar.free.floor_zero().times(bar.nodes)
-    best = max((bar.free for bar in group.rooms), default=Resources(), key=lambda free: (free.gpus, free.cpu_milli))
-    source = "declared, " if group.declared else ""
-    return group.name, nodes, f"{source}{shown(total)}; at best {shown(best)} on one node"
+    best = max((bar.free.cpu_milli for bar in group.rooms), default=0)
+    gpus = f", {total.gpus} GPU" if group.gpu_resource or total.gpus else ""
+    source = "declared: " if group.declared else ""
+    cores, gib = total.cpu_milli / 1000, total.memory_mib / 1024
+    return group.name, nodes, f"{source}{cores:g} cores, {gib:.0f} GiB{gpus}; at most {best / 1000:g} cores on a node"
 
 
 def _startds(recorded: Recorded, member: str) -> Counter[str]:
@@ -215,11 +213,18 @@ def _credential(view: MemberView | None, at: float) -> str:
     return f"{left / 86_400:.1f} d" if left > 0 else "expired"
 
 
-def _terms(config: Path | None) -> dict[str, MemberTerms]:
+def _terms(recorded: Recorded, config: Path | None) -> dict[str, MemberTerms]:
+    """Members of the last cycle, and those whose file came since."""
     from fedsched.cli.options import federation
-    from fedsched.config import load_members
+    from fedsched.config import ConfigError, load_members
 
-    return {member.name: member.terms for member in load_members(federation(config))}
+    known = {terms.name: terms for terms in recorded.terms}
+    try:
+        files = {member.name: member.terms for member in load_members(federation(config))}
+    except ConfigError as error:
+        output.note(f"{error}\n  next: fedsched check (members are shown as of the last cycle)")
+        return known
+    return {**files, **known}
 
 
 def _print_json(recorded: Recorded, terms: dict[str, MemberTerms]) -> None:

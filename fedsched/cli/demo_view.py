@@ -31,12 +31,12 @@ KEPT = 5
 MOST_CLASSES = 8
 
 
-def live(run: SimRun, frame_s: float) -> None:
-    """Run to the end, one frame per cycle, `frame_s` real seconds each."""
+def live(run: SimRun, stop_s: float, frame_s: float) -> None:
+    """Run to the end or to `stop_s`, one frame per cycle, `frame_s` real seconds each."""
     console = output.console()
     happened: deque[str] = deque(maxlen=KEPT)
     with Live(console=console, auto_refresh=False, transient=True, screen=False) as view:
-        while not run.over:
+        while not run.over and run.world.monotonic() < stop_s:
             began = time.monotonic()
             run.cycle()
             if run.plan is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("explain")(explain)
+    app.command("explain", rich_help_panel="Seeing")(explain)
 
 
 @examples(

@@ -40,7 +40,9 @@ def examples(*lines: str) -> Callable[[Verb], Verb]:
     """Put command lines under a verb's help, one to a line as they are."""
 
     def add(verb: Verb) -> Verb:
-        verb.__doc__ = f"{inspect.getdoc(verb)}\n\n\b\n" + "\n".join(lines)
+        paragraphs = (inspect.getdoc(verb) or "").split("\n\n")
+        text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        verb.__doc__ = f"{text}\n\n\b\n" + "\n".join(lines)
         return verb
 
     return add

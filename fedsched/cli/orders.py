@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedsched.cli import output
+from fedsched.cli.durations import seconds
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, ReasonOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 
@@ -34,7 +35,7 @@ COLUMNS = (
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     for verb in (cordon, uncordon, drain, pause, resume, deny, allow, orders):
-        app.command()(verb)
+        app.command(rich_help_panel="Orders" if verb is not orders else "Seeing")(verb)
 
 
 @examples(
@@ -68,7 +69,12 @@ def drain(
 
     Jobs that run when the deadline comes are evicted properly: they are idle again at their schedd at once.
     """
-    _give(config, ("drain", _known(config, name), reason, _seconds(deadline)), dry_run, form)
+    _give(
+        config,
+        ("drain", _known(config, name), reason, seconds("--deadline", deadline, "6h") if deadline else None),
+        dry_run,
+        form,
+    )
 
 
 @examples(
@@ -220,12 +226,15 @@ def _journal(config: Path | None) -> Any:
 
 
 def _known(config: Path | None, name: str) -> str:
-    """The name, if a member has it. Failure with the known names otherwise."""
+    """The name, if a member's file or the last cycle has it. Failure with a near one otherwise."""
     from fedsched.cli.options import federation
     from fedsched.config import load_members
     from fedsched.config.problems import did_you_mean
 
     names = [member.name for member in load_members(federation(config))]
+    with _journal(config) as journal:
+        cycle = journal.last_cycle()
+    names += [terms.name for terms in cycle.terms] if cycle else []
     if name not in names:
         raise Failure(Exit.REFUSED, f"no member {name!r}{did_you_mean(name, names)}", "see all: fedsched clusters")
     return name
@@ -246,18 +255,6 @@ def _affected(journal: Any, order: Order) -> dict[str, int]:
     return dict(
         Counter(h.phase for h in held if order.target in {EVERYTHING, h.placement.member} and h.phase != "gone")
     )
-
-
-def _seconds(text: str) -> float | None:
-    from fedsched.config.kinds import Duration
-    from fedsched.config.problems import WrongError
-
-    if not text:
-        return None
-    try:
-        return Duration(least=1).read(text)
-    except WrongError as wrong:
-        raise Failure(Exit.USAGE, f"--deadline: {wrong}", "for example --deadline 6h") from None
 
 
 def _undo(order: Order) -> str:

@@ -74,43 +74,56 @@ def symbol(unicode: str, plain: str) -> str:
 
 def table(columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under their titles; columns of high rank are left out, and named, where the width does not do."""
-    from rich.table import Table
-    from rich.text import Text
-
-    out = console()
-    shown, left_out = _fitting(columns, rows, out.width)
-    grid = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="" if is_plain() else "bold")
-    for index in shown:
-        title, right = columns[index].title, columns[index].right
-        grid.add_column(title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        grid.add_row(*(Text(row[index]) for index in shown))
-    out.print(grid, crop=False)
+    on_terminal = sys.stdout.isatty()
+    rows = [tuple(printable(cell) for cell in row) for row in rows]
+    widths = [max(len(text) for text in (column.title, *(row[i] for row in rows))) for i, column in enumerate(columns)]
+    shown, left_out = _fitting(columns, widths, terminal_width() if on_terminal else None)
+    for number, cells in enumerate([tuple(column.title for column in columns), *rows]):
+        parts = [cells[i].rjust(widths[i]) if columns[i].right else cells[i].ljust(widths[i]) for i in shown]
+        text = "  ".join(parts).rstrip()
+        if on_terminal and len(text) > terminal_width():
+            text = text[: terminal_width() - 1] + symbol("…", "~")
+        if number == 0 and not is_plain():
+            print(f"\033[1m{text}\033[0m")
+        else:
+            line(text)
     if left_out:
-        names = ", ".join(columns[index].title for index in left_out)
+        names = ", ".join(columns[i].title for i in left_out)
         note(f"(narrow terminal: {names} left out; -o json has everything)")
 
 
+def printable(text: str) -> str:
+    """The text with control characters shown as "?": jobs, servers and people wrote it, and a terminal obeys them."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def line(text: str = "") -> None:
-    """One line of text on standard output, words not interpreted."""
+    """One line of text on standard output, without anything that a terminal would obey."""
+    text = printable(text)
     print(text if "utf" in (sys.stdout.encoding or "").lower() else text.encode("ascii", "replace").decode())
 
 
 def wrapped(text: str, indent: int = 0) -> None:
     """A sentence, wrapped to the terminal; one line when there is none."""
-    import textwrap
-
-    pad = " " * indent
-    if not sys.stdout.isatty():
-        line(pad + text)
-        return
-    for part in textwrap.wrap(text, max(40, terminal_width()), initial_indent=pad, subsequent_indent=pad):
+    for part in _parts(text, " " * indent, on_terminal=sys.stdout.isatty()):
         line(part)
 
 
 def note(text: str) -> None:
     """A remark for the person at the terminal, on standard error, so that pipes stay clean."""
-    print(text, file=sys.stderr)
+    for row in text.splitlines():
+        for part in _parts(row, "", on_terminal=sys.stderr.isatty()):
+            print(printable(part), file=sys.stderr)
+
+
+def _parts(text: str, pad: str, *, on_terminal: bool) -> list[str]:
+    if not on_terminal:
+        return [pad + text]
+    import textwrap
+
+    lead = pad + " " * (len(text) - len(text.lstrip()))
+    width = max(40, terminal_width())
+    return textwrap.wrap(text, width, initial_indent=pad, subsequent_indent=lead, break_on_hyphens=False)
 
 
 def emit_json(kind: str, **fields: Any) -> None:
@@ -137,12 +150,9 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def _fitting(columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], list[int]]:
+def _fitting(columns: tuple[Column, ...], widths: list[int], width: int | None) -> tuple[list[int], list[int]]:
+    """Indexes of the columns that fit into `width` characters (None for no limit), and of those that do not."""
     shown = list(range(len(columns)))
-    widths = [max([len(c.title), *(len(row[i]) for row in rows)]) + 2 for i, c in enumerate(columns)]
-    left_out: list[int] = []
-    while sum(widths[i] for i in shown) > width and any(columns[i].rank for i in shown):
-        worst = max(shown, key=lambda i: columns[i].rank)
-        shown.remove(worst)
-        left_out.append(worst)
-    return shown, sorted(left_out)
+    while width is not None and sum(widths[i] + 2 for i in shown) - 2 > width and any(columns[i].rank for i in shown):
+        shown.remove(max(shown, key=lambda i: columns[i].rank))
+    return shown, [i for i in range(len(columns)) if i not in shown]

@@ -35,7 +35,7 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("q")(queue)
+    app.command("q", rich_help_panel="Seeing")(queue)
 
 
 @examples(
@@ -74,8 +74,9 @@ def show(recorded: Recorded, pairs: list[Pair]) -> None:
         output.table(COLUMNS, [_row(recorded, *pair) for pair in pairs])
         idle = sum(demand.idle for demand, _ in pairs)
         unmet = sum(report.unmet for _, report in pairs if report)
+        output.line()
         output.line(
-            f"\n{len(pairs)} classes, {idle} idle jobs, {unmet} without a startd; cycle {recorded.plan.cycle}, "
+            f"{len(pairs)} classes, {idle} idle jobs, {unmet} without a startd; cycle {recorded.plan.cycle}, "
             f"{age(recorded.age_s)} ago"
         )
     else:

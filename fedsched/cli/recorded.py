@@ -11,7 +11,7 @@ from fedsched.cli import output
 from fedsched.cli.options import federation
 from fedsched.cli.output import Exit, Failure
 from fedsched.config.settings import Federation
-from fedsched.matchmaker.model import ClassReport, DemandClass, Observation, Order, Plan
+from fedsched.matchmaker.model import ClassReport, DemandClass, MemberTerms, Observation, Order, Plan
 
 STALE_CYCLES = 3
 LEAST_STALE_S = 60.0
@@ -23,6 +23,7 @@ class Recorded(msgspec.Struct, frozen=True):
     plan: Plan
     observation: Observation
     orders: tuple[Order, ...]
+    terms: tuple[MemberTerms, ...]
     at: float
     fresh_s: float
 
@@ -71,4 +72,4 @@ def _read(settings: Federation) -> Recorded:
         journal.close()
     if cycle is None:
         raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
-    return Recorded(cycle.plan, cycle.observation, orders, time.time(), settings.cadence.cycle_s)
+    return Recorded(cycle.plan, cycle.observation, orders, cycle.terms, time.time(), settings.cadence.cycle_s)

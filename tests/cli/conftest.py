@@ -1,0 +1,76 @@
+"""A federation in the middle of its spike, as the real loop recorded it, for verbs to look at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fedsched.cli import main
+from fedsched.journal import open_journal
+
+MEMBER = """name = "{name}"
+namespace = "fedsched"
+credential = "{name}.json"
+mode = "on"
+"""
+
+
+class Said(NamedTuple):
+    """What one command line answered."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+Fedsched = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `demo --keep` leaves it, 19 simulated minutes in: everything is full, many wait."""
+    folder = tmp_path_factory.mktemp("recorded") / "demo"
+    command = [sys.executable, "-m", "fedsched", "demo", "--fast", "--until", "19m", "--keep", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (folder / "clusters").mkdir()
+    for name in ("alps", "campus", "coast"):
+        (folder / "clusters" / f"{name}.toml").write_text(MEMBER.format(name=name), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def federation(recorded: Path, tmp_path: Path) -> Path:
+    """A copy of it, to give orders to."""
+    return Path(shutil.copytree(recorded, tmp_path / "federation"))
+
+
+@pytest.fixture
+def fedsched(federation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Fedsched:
+    """Runs one command line in this process, with FEDSCHED_CONFIG set; the last cycle looks a few seconds old."""
+    monkeypatch.setenv("FEDSCHED_CONFIG", str(federation / "fedsched.toml"))
+    journal = open_journal(f"sqlite:{federation / 'fedsched.db'}")
+    last = journal.last_cycle()
+    journal.close()
+    assert last is not None
+    now = last.plan.at + 5.0
+    monkeypatch.setattr("time.time", lambda: now)
+
+    def run(*words: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run

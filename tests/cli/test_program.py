@@ -1,0 +1,96 @@
+"""The program as a whole: help that teaches, configuration that is found or missed with words, the demo to its end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from fedsched.cli import main, make_app
+from tests.cli.conftest import Fedsched
+
+
+def test_every_verb_explains_itself(fedsched: Fedsched) -> None:
+    command = get_command(make_app())
+    names = list(command.commands)  # type: ignore[attr-defined]  # the root is a group
+    assert {"clusters", "q", "explain", "cordon", "drain", "pause", "deny", "demo", "serve", "join"} <= set(names)
+    for name in names:
+        said = fedsched(name, "--help")
+        assert said.code == 0
+        assert len(said.out.splitlines()) > 5, name
+
+
+@pytest.mark.parametrize("verb", ["clusters", "q", "explain", "cordon", "drain", "uncordon", "pause", "deny", "demo"])
+def test_help_has_command_lines_to_copy_each_on_its_own_line(fedsched: Fedsched, verb: str) -> None:
+    lines = [line.strip() for line in fedsched(verb, "--help").out.splitlines()]
+    assert any(line.startswith(f"fedsched {verb}") for line in lines)
+
+
+def test_without_any_configuration_the_next_step_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FEDSCHED_CONFIG", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["q"])
+    assert ended.value.code == 2
+    assert "fedsched demo" in capsys.readouterr().err
+
+
+def test_a_failure_is_json_when_json_was_asked_for(fedsched: Fedsched) -> None:
+    said = fedsched("explain", "99999.0", "-o", "json")
+    assert said.code == 1
+    assert said.json()["kind"] == "error"
+    assert said.json()["hint"]
+
+
+def test_a_federation_without_a_cycle_says_how_to_get_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "fedsched.toml"
+    file.write_text('id = "x"\n[[pool]]\nname = "p"\ncollector = "127.0.0.1:9618"\n', encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["q", "--config", str(file)])
+    assert ended.value.code == 4
+    assert "serve --once" in capsys.readouterr().err
+
+
+def test_a_broken_configuration_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "fedsched.toml"
+    file.write_text('id = "x"\nnonsense = 1\n', encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["q", "--config", str(file)])
+    assert ended.value.code == 2
+    assert f"{file}:2: nonsense" in capsys.readouterr().err
+
+
+def test_help_is_quick_because_heavy_libraries_wait_for_their_verb() -> None:
+    code = "import sys; from fedsched.cli import make_app; make_app(); print(sorted(sys.modules))"
+    text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    for heavy in ("'kubernetes'", "'htcondor2'", "'numpy'", "'apscheduler'", "'sqlite3'"):
+        assert heavy not in text
+
+
+def test_the_demo_ends_with_every_job_done_or_removed_and_nothing_left_behind() -> None:
+    command = [sys.executable, "-m", "fedsched", "demo", "--seed", "3", "-o", "json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    answer = json.loads(done.stdout)
+    report = answer["report"]
+    assert answer["over"] is True
+    assert report["left"] == []
+    assert report["done"] + report["removed"] == report["jobs"] == 300
+    assert report["removed"] == 2  # nobody has a node of 1 TiB
+    assert report["returned"] > 0  # the owner came back
+    assert report["peak_idle"] > 50  # it was contended
+    assert report["first_claim_s"] < 120
+    assert report["to_zero_s"] < 600
+
+
+def test_the_demo_keeps_nothing_over_what_is_there(fedsched: Fedsched, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "precious").write_text("x", encoding="utf-8")
+    said = fedsched("demo", "--fast", "--until", "1m", "--keep", str(tmp_path / "kept"))
+    assert said.code == 1
+    assert "not empty" in said.err

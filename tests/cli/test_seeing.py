@@ -1,0 +1,162 @@
+"""What q, explain and clusters say of a cycle that the real loop recorded."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fedsched.cli import output
+from tests.cli.conftest import Fedsched
+
+
+def test_every_idle_job_is_in_a_row_and_every_row_ends_with_one_word(fedsched: Fedsched) -> None:
+    said = fedsched("q")
+    assert said.code == 0
+    rows = said.out.splitlines()[1 : said.out.splitlines().index("")]
+    assert all(re.fullmatch(r"[a-z-]+", row.split()[-1]) for row in rows)
+    assert any(row.endswith("node-too-small") for row in rows)
+    answer = fedsched("q", "-o", "json").json()
+    assert answer["version"] == 1
+    for one in answer["classes"]:
+        report = one["report"]
+        assert report["served"] + report["placed"] + report["unmet"] == report["idle"] == one["demand"]["idle"]
+        assert not report["unmet"] or one["word"] == report["why"]["cause"]
+
+
+def test_filters_keep_a_user_or_a_group_with_its_subgroups(fedsched: Fedsched) -> None:
+    def users(*words: str) -> set[str]:
+        return {one["demand"]["principal"]["user"] for one in fedsched("q", *words, "-o", "json").json()["classes"]}
+
+    assert users("-u", "eve") == {"eve@biology.example"}
+    assert users("-g", "physics") == {"ann@physics.example", "ben@physics.example"}
+    assert users("-u", "nobody") == set()
+    assert "No job is idle" in fedsched("q", "-u", "nobody").out
+
+
+def test_the_first_line_of_explain_is_one_sentence_with_one_action(fedsched: Fedsched) -> None:
+    key = next(
+        one["demand"]["key"] for one in fedsched("q", "-o", "json").json()["classes"] if one["word"] == "node-too-small"
+    )
+    said = fedsched("explain", key)
+    first = said.out.splitlines()[0]
+    assert first.startswith("2 of 2 idle jobs like ")
+    assert "can never run" in first
+    assert first.count(";") == 1
+    assert first.endswith(".")
+    for name in ("alps", "campus", "coast"):
+        assert re.search(rf"^  {name} +never$", said.out, re.MULTILINE)
+    assert "1024 GiB of memory" in said.out
+
+
+def test_a_job_is_found_by_any_of_its_spellings(fedsched: Fedsched) -> None:
+    one = fedsched("q", "-o", "json").json()["classes"][0]["demand"]
+    job, schedd = one["examples"][0], one["schedd"]
+    for spelling in (f"{job}@{schedd}", f"{schedd}#{job}", one["key"], one["key"][:6], job):
+        answer = fedsched("explain", spelling, "-o", "json")
+        assert answer.code == 0, answer.err
+        assert answer.json()["explanation"]["key"] == one["key"]
+
+
+def test_a_job_that_is_not_there_and_a_schedd_that_is_not_known_are_told_apart(fedsched: Fedsched) -> None:
+    missing, unknown = fedsched("explain", "99999.0"), fedsched("explain", "1.0@nowhere")
+    assert missing.code == unknown.code == 1
+    assert "not among the five" in missing.err
+    assert "no schedd nowhere" in unknown.err
+    assert "next:" in missing.err
+    assert "next:" in unknown.err
+
+
+def test_clusters_show_state_room_and_startds_of_each_member(fedsched: Fedsched) -> None:
+    said = fedsched("clusters")
+    assert said.code == 0
+    assert re.search(r"^alps +ready +\d+ s ago +on ", said.out, re.MULTILINE)
+    answer = fedsched("clusters", "-o", "json").json()
+    assert [member["name"] for member in answer["members"]] == ["alps", "campus", "coast"]
+    assert sum(member["startds"]["claimed"] for member in answer["members"]) > 100
+    assert all(member["node_groups"] for member in answer["members"])
+    assert "no member 'alp'; did you mean \"alps\"?" in fedsched("clusters", "alp").err
+
+
+def test_an_order_shows_with_its_reason_where_people_look(fedsched: Fedsched) -> None:
+    fedsched("cordon", "coast", "--reason", "new storage")
+    text = fedsched("clusters", "coast").out
+    assert "ready,cordoned" in text
+    assert "! coast: cordon for 0 s by " in text
+    assert "new storage" in text
+
+
+def test_old_data_is_shown_with_its_age_and_exit_code_four(fedsched: Fedsched, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time() + 3600
+    monkeypatch.setattr("time.time", lambda: later)
+    for verb in ("q", "clusters"):
+        said = fedsched(verb)
+        assert said.code == 4
+        assert "60 min" in said.out
+        assert "fedsched serve" in said.err
+    assert fedsched("q", "-o", "json").json()["stale"] is True
+
+
+def test_hostile_names_never_reach_the_terminal_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table((output.Column("WHO"),), [("\x1b]0;owned\x07\x1b[2J",)])
+    output.line("a\rb\x1b[31m")
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("columns", "gone"), [(200, False), (80, True)])
+def test_a_narrow_terminal_loses_the_least_important_columns_and_says_so(
+    recorded: Path,
+    columns: int,
+    gone: bool,  # noqa: FBT001 - a table of cases
+) -> None:
+    text = on_terminal(["q", "--config", str(recorded / "fedsched.toml")], columns)
+    assert ("left out" in text) is gone
+    assert "IDLE" in text
+    assert "WHY" in text
+    longest = max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in text.splitlines())
+    assert longest <= columns
+
+
+def test_without_a_terminal_there_is_neither_colour_nor_a_cut_line(recorded: Path) -> None:
+    command = [sys.executable, "-m", "fedsched", "q", "--config", str(recorded / "fedsched.toml")]
+    text = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "40"}
+    ).stdout
+    assert "\x1b" not in text
+    assert text.isascii() or "·" in text
+    assert "node-too-small" in text
+    assert "PRINCIPAL" in text
+
+
+def test_no_color_is_obeyed_on_a_terminal(recorded: Path) -> None:
+    words = ["q", "--config", str(recorded / "fedsched.toml")]
+    assert "\x1b[1m" in on_terminal(words, 200)
+    assert "\x1b" not in on_terminal(words, 200, NO_COLOR="1")
+
+
+def on_terminal(words: list[str], columns: int, **more: str) -> str:
+    """What a person sees: standard output and error of the program on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    environment |= {"COLUMNS": str(columns), "LINES": "50", "TERM": "xterm", **more}
+    command = [sys.executable, "-m", "fedsched", *words]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+        process.wait(timeout=60)
+    os.close(ours)
+    return seen.decode().replace("\r\n", "\n")
