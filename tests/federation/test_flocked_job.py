@@ -70,7 +70,7 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
         return bool(chain.note("gone", not left))
 
     eventually("nothing of ours but the standing objects is left", gone, 20 + 60)
-    assert not target_pool.slots("FedschedMember =!= undefined")
+    eventually("no ad of ours is left", lambda: not target_pool.slots("FedschedMember =!= undefined"), 20)
     print(f"chain: {chain}")
     assert list(chain.seen) == [
         "submitted",
