@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.laboratory import parts, places, pool_config
 from tests.laboratory.part_condor import CHROOT_PART, PATH, USERS
 from tests.laboratory.places import LaboratoryError, tail
-from tests.laboratory.sandbox import Sandbox, common_mounts, mount_point, tool
+from tests.laboratory.sandbox import Sandbox, common_mounts, same_path, tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -257,13 +257,9 @@ class Pool:
         }
 
     def _open(self) -> Sandbox:
-        shared = places.sessions()
-        mount = tool("mount")
-        binds = [
-            f"{mount} --bind {shared} {mount_point(self.root, shared)}",
-            f"{mount} --bind {self.folder / 'tmp'} {self.root}/tmp",  # FS authentication must not reach across pools
-        ]
-        setup = [*common_mounts(self.root), *binds]
+        # A /tmp of its own, so that FS authentication does not reach across pools; first, for the sessions may lie below it.
+        own_tmp = f"{tool('mount')} --bind {self.folder / 'tmp'} {self.root}/tmp"
+        setup = [*common_mounts(self.root), own_tmp, *same_path(self.root, places.sessions())]
         return Sandbox(self.session, f"pool-{self.name}", self.root, setup, self.folder / "sandbox.log")
 
     def _make_folders(self) -> None:

@@ -175,14 +175,7 @@ def common_mounts(root: Path) -> list[str]:
     ]
 
 
-def mount_point(root: Path, path: Path) -> Path:
-    """Makes the place inside `root` where `path` of the outside will be mounted at the same path.
-
-    Everybody may walk through.
-    """
-    here = root
-    for part in path.parts[1:]:
-        here /= part
-        here.mkdir(exist_ok=True)
-        here.chmod(here.stat().st_mode | 0o111)
-    return here
+def same_path(root: Path, path: Path) -> list[str]:
+    """Shell lines that make `path` of the outside the same path inside `root`; everybody may walk through to it."""
+    steps = [f"{root}{step}" for step in reversed((path, *path.parents)) if step != Path("/")]
+    return [f"mkdir -p {root}{path}", f"chmod a+x {' '.join(steps)}", f"{tool('mount')} --bind {path} {root}{path}"]
