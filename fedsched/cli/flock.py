@@ -1,4 +1,4 @@
-"""The verb flock-config: prints what pools and guests need, or checks a guest; the texts and the questions live in condor/."""
+"""The verb flock-config: prints what pools and guests need, or checks a guest; texts and questions live in condor/."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def _show(made: FlockConfig) -> None:
     for name, commands in made.guest_commands.items():
         _print(f"# guest {name}", *commands, "")
     _print(made.submit, "# ===== fedsched", made.startds)
-    output.note(f"for a Helm chart: add --only helm; at a guest: fedsched flock-config --check --target {made.collector}")
+    output.note(
+        f"for a Helm chart: add --only helm; at a guest: fedsched flock-config --check --target {made.collector}"
+    )
 
 
 def _part(made: FlockConfig, only: Part) -> str:

@@ -1,4 +1,4 @@
-"""What a target pool, its guests and the startds need so that jobs flock: configuration texts and commands; nothing runs here."""
+"""What a target pool, its guests and the startds need for flocking: configuration and commands; nothing runs here."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ LEASE_MINUTES = 10
 """A job whose startd vanished hangs as long as its lease; HTCondor's own default is 40 minutes."""
 GUEST_DAYS = 365
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+STARTD_RIGHTS = ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER")
 FILE = "50-fedsched.conf"
 
 
@@ -46,9 +47,7 @@ def flock_config(pool: PoolSettings, guests: Sequence[str], lease_minutes: int =
         if not NAME.fullmatch(name):
             raise ValueError(f"guest {name!r}: letters, digits, '.', '_' and '-' only, as it becomes schedd-NAME@…")
     if not 2 <= lease_minutes <= 24 * 60:
-        raise ValueError(
-            f"lease of {lease_minutes} minutes: between 2 and 1440 (short enough to rerun soon, longer than a reconnect)"
-        )
+        raise ValueError(f"lease of {lease_minutes} minutes: between 2 and 1440")
     target, guest = _target(guests), _guest(pool, lease_minutes)
     return FlockConfig(
         pool=pool.name,
@@ -91,7 +90,8 @@ SUBMIT_DEFAULT_SHOULD_TRANSFER_FILES = YES
 def _create(identity: str, rights: Sequence[str], lifetime_s: int, more: str = "") -> str:
     """One command line; the trust domain is asked of the pool itself, which knows best."""
     authz = " ".join(f"-authz {right}" for right in rights)
-    return f'condor_token_create -identity "{identity}@$(condor_config_val TRUST_DOMAIN)" {authz} -lifetime {lifetime_s}{more}'
+    who = f"{identity}@$(condor_config_val TRUST_DOMAIN)"
+    return f'condor_token_create -identity "{who}" {authz} -lifetime {lifetime_s}{more}'
 
 
 def _target_commands(pool: PoolSettings, guests: Sequence[str]) -> tuple[str, ...]:
@@ -119,16 +119,12 @@ def _guest_commands(pool: PoolSettings, name: str) -> tuple[str, ...]:
 
 
 def _startds(pool: PoolSettings) -> str:
-    command = ", ".join(
-        f'"{word}"'
-        for word in (
-            "condor_token_create", "-identity", "startd-{member}@TRUST_DOMAIN", "-authz", "READ", "-authz", "ADVERTISE_STARTD",
-            "-authz", "ADVERTISE_MASTER", "-lifetime", "{lifetime_s}",
-        )
-    )  # fmt: skip
+    rights = " ".join(f"-authz {right}" for right in STARTD_RIGHTS)
+    words = f"condor_token_create -identity startd-{{member}}@TRUST_DOMAIN {rights} -lifetime {{lifetime_s}}".split()
+    command = ", ".join(f'"{word}"' for word in words)
     return f"""\
 # fedsched.toml: how fedsched gets a token for the startds of a member, here where it may run on the central manager;
-# anywhere else name a command that asks whoever keeps the key (ssh, a vault); TRUST_DOMAIN: condor_config_val TRUST_DOMAIN
+# elsewhere name a command that asks whoever keeps the key (ssh, a vault). TRUST_DOMAIN: see condor_config_val
 [[pool]]
 name = "{pool.name}"
 collector = "{pool.collector}"
@@ -146,7 +142,7 @@ def _helm(pool: PoolSettings, target: str, guest: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
 
     return f"""\
-# For a chart that mounts one ConfigMap at /etc/condor/config.d of its central manager and one of its schedd. Charts that
+# For a chart that mounts a ConfigMap at /etc/condor/config.d of its central manager and of its schedd. Charts that
 # authenticate by CLAIMTOBE (everybody is who he says) must not: the lines of `security` come first.
 condorHost: {host}
 collectorPort: {port}

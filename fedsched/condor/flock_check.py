@@ -1,4 +1,4 @@
-"""Whether a guest is ready to flock: asks HTCondor's own tools on the guest's schedd host and opens one connection; changes nothing."""
+"""Whether a guest is ready to flock: asks HTCondor's tools on its schedd's host, opens one connection, changes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ CONNECT_S = 5.0
 OUTPUT_BYTES = 200_000
 LEASE_MOST_S = 1200
 SINFUL = re.compile(r"<(\[[0-9a-fA-F:.]+\]|[^:>?]+):(\d{1,5})")
+DENIED = re.compile(r'"DENIED" from server for user (\S+) using method (\w+)')
+GET_ONE = (
+    "ask the pool's admin for a token of schedd-NAME, store it in /etc/condor/tokens.d (root, 0600), condor_reconfig"
+)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -95,36 +99,34 @@ def _flock_to(target: str, run: Run) -> Finding:
 
 
 def _rights(target: str, run: Run) -> tuple[Finding, Finding]:
-    """Token and right are told apart by condor_ping: who we were taken for, and whether that one may."""
-    said = run(("condor_ping", "-pool", target, "-type", "collector", "-table", "ADVERTISE_SCHEDD"))
-    row = next((line.split() for line in said.out.splitlines() if line.split()[:1] == ["ADVERTISE_SCHEDD"]), [])
-    method, identity = (row[1], row[-1]) if len(row) >= 3 else ("", "")
-    known = method in {"IDTOKENS", "TOKEN", "SSL", "SCITOKENS"} and not identity.startswith("unauthenticated")
-    reason = _reason(said, target)
+    """Token and right are told apart by condor_ping: whom the pool took us for, and whether that one may."""
+    said = run(("condor_ping", "-pool", target, "-type", "collector", "-verbose", "ADVERTISE_SCHEDD"))
+    denied = DENIED.search(said.out)
+    fields = dict(re.findall(r"^([A-Za-z ]+):\s+(\S.*?)\s*$", said.out, re.MULTILINE))
+    identity = denied[1] if denied else fields.get("Remote Mapping", "")
+    method = denied[2] if denied else fields.get("Authenticated using", "")
+    known = bool(identity) and not identity.startswith("unauthenticated")
+    allowed = known and denied is None and fields.get("Authorized") == "TRUE"
     token = Finding(
         "a token that the pool accepts",
         ok=known,
-        seen=f"{identity} by {method}" if known else reason,
-        fix=""
-        if known
-        else "ask the pool's admin for a token of schedd-NAME, store it in /etc/condor/tokens.d (root, 0600), condor_reconfig",
+        seen=f"{identity} by {method}" if known else _unknown(said, target),
+        fix="" if known else GET_ONE,
     )
-    allowed = known and "ALLOW" in row
-    denied = f"on the pool's central manager: ALLOW_ADVERTISE_SCHEDD = $(ALLOW_ADVERTISE_SCHEDD) {identity or 'schedd-NAME@…'}"
+    mend = f"on the central manager: ALLOW_ADVERTISE_SCHEDD = $(ALLOW_ADVERTISE_SCHEDD:$(ALLOW_DAEMON)) {identity}"
     right = Finding(
         "the right to advertise (ADVERTISE_SCHEDD)",
         ok=allowed,
         seen="allowed" if allowed else ("denied" if known else "not known without a token"),
-        fix="" if allowed else (denied if known else "first the token"),
+        fix="" if allowed else (mend if known else "first the token"),
     )
     return token, right
 
 
-def _reason(said: Said, target: str) -> str:
+def _unknown(said: Said, target: str) -> str:
     if said.code in {124, 127}:
         return said.out
-    refused = "FAIL" in said.out  # a connection that failed has no row at all
-    return "none was accepted" if refused else f"no connection to {target}"
+    return "none was accepted" if "Failed to authenticate" in said.out else f"no connection to {target}"
 
 
 def _port(target: str, run: Run, connect: Connect) -> Finding:
@@ -149,7 +151,7 @@ def _port(target: str, run: Run, connect: Connect) -> Finding:
         )
     host, port = match[1], int(match[2])
     if why := _inside_only(host, target):
-        fix = "set TCP_FORWARDING_HOST to the address that the world sees, and open the port: startds call the schedd, CCB does not help it"
+        fix = "set TCP_FORWARDING_HOST to the address that the world sees and open the port: startds call the schedd"
         return Finding(what, ok=False, seen=f"{host}:{port} {why}", fix=fix)
     if why := connect(host, port):
         return Finding(
@@ -191,9 +193,6 @@ def _lease(run: Run) -> Finding:
     value = _value(run, "JOB_DEFAULT_LEASE_DURATION")
     lease = int(value) if value.isdigit() else 2400
     ok = 60 <= lease <= LEASE_MOST_S
-    fix = (
-        ""
-        if ok
-        else f"set JOB_DEFAULT_LEASE_DURATION = {LEASE_MINUTES * 60}: a job of a pod that vanished hangs for its whole lease"
-    )
+    mend = f"set JOB_DEFAULT_LEASE_DURATION = {LEASE_MINUTES * 60}: the job of a pod that vanished hangs that long"
+    fix = "" if ok else mend
     return Finding(what, ok=ok, seen=f"lease of {lease / 60:g} min", fix=fix)

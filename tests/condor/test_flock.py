@@ -1,4 +1,4 @@
-"""flock-config: its texts make a guest flock and a startd join, for real; its check finds what is missing at a guest."""
+"""flock-config: its texts make a guest flock and a startd join, for real; its check finds what a guest lacks."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     FreshPool = Callable[..., Pool]
 
+JOB = """\
+executable = /bin/sleep
+arguments = 1
+transfer_executable = false
+request_memory = 64
+request_disk = 1
+queue
+"""
 CENTRAL = ("COLLECTOR", "NEGOTIATOR")
 IDTOKENS_ONLY = "SEC_DEFAULT_AUTHENTICATION_METHODS = IDTOKENS\n"
 
@@ -57,9 +65,7 @@ def test_a_guest_set_up_by_the_printed_texts_and_commands_flocks_and_its_job_run
     startd = token_by(texts.target_commands[2].replace("MEMBER", "m1"), target)
     pod = worker({"FEDSCHED_USER": "alice@pool-g"}, pool=target, token=startd)
     assert pod.wait_slot()["AuthenticatedIdentity"] == "startd-m1@pool-f"
-    job = guest.submit(
-        "alice", "executable = /bin/sleep\narguments = 1\ntransfer_executable = false\nrequest_memory = 64\nrequest_disk = 1\nqueue\n"
-    )
+    job = guest.submit("alice", JOB)
     done = guest.wait("the job", lambda: guest.history(f"ClusterId == {job}"), 60)
     assert (done[0]["ExitCode"], done[0]["JobLeaseDuration"]) == (0, 300)
 

@@ -1,4 +1,4 @@
-"""How a placed startd begins and ends: orders, deletion, idleness, expiry, tokens; real daemons, any uid, a read-only root."""
+"""How a placed startd begins and ends: orders, deletion, idleness, expiry, tokens; real daemons, any uid."""
 
 from __future__ import annotations
 

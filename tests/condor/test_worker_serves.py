@@ -1,8 +1,9 @@
-"""Whom a placed startd serves: the START of the worker's configuration before a real negotiator and a real flocking schedd."""
+"""Whom a placed startd serves: the worker's START before a real negotiator and a real flocking schedd."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
     Start = Callable[..., WorkerPod]
 
+PROBE = """\
+echo 'HasCvmfs = true'
+echo 'Squid = "http://squid:3128"'
+echo 'Cpus = 99'
+echo 'FedschedMember = "x"'
+[ ! -e /tmp/bad ]
+"""
 SETTLED_CYCLES = 2
 """A job that was passed over in so many negotiation cycles in which its startd was free is refused, not late."""
 
@@ -25,9 +33,11 @@ def passed_over(pool: Pool, guest: Guest, cluster: int) -> bool:
         ads = pool.ads("Negotiator")
         return float(ads[0].get("LastNegotiationCycleEnd0", 0)) if ads else 0.0
 
+    def passed(before: float) -> bool:
+        return cycles() > before
+
     for _ in range(SETTLED_CYCLES + 1):
-        before = cycles()
-        pool.wait("negotiation cycle", lambda before=before: cycles() > before, 30)
+        pool.wait("negotiation cycle", partial(passed, cycles()), 30)
     return guest.in_state(cluster, 1) == 1
 
 
@@ -121,8 +131,7 @@ def test_gpus_are_kept_for_jobs_that_ask_for_them(worker: Start, guest: Guest, t
 def test_a_failing_probe_turns_the_startd_off_and_its_lines_become_attributes(
     worker: Start, guest: Guest, target_pool: Pool
 ) -> None:
-    probe = "echo 'HasCvmfs = true'\necho 'Squid = \"http://squid:3128\"'\necho 'Cpus = 99'\necho 'FedschedMember = \"x\"'\n[ ! -e /tmp/bad ]\n"
-    pod = worker({"FEDSCHED_PROBE_S": "2"}, probe=probe)
+    pod = worker({"FEDSCHED_PROBE_S": "2"}, probe=PROBE)
     slot = pod.wait("probed slot", lambda: (found := pod.slot()) and found.get("FedschedProbe") is True and found)
     assert (slot["HasCvmfs"], slot["Squid"]) == (True, "http://squid:3128")
     assert (slot["Cpus"], slot["FedschedMember"]) == (2, "m1")

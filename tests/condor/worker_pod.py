@@ -1,4 +1,4 @@
-"""A startd's pod without Kubernetes: the worker's real files at their real places in the startd image's folder, read-only, as any uid."""
+"""A startd's pod without Kubernetes: the real files at their real places in the image, read-only, as any uid."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class WorkerPod:
         return done.returncode, done.stdout + done.stderr
 
     def stop(self) -> None:
-        """Ends it in order where that is possible: a pod that is killed leaves ghosts that the negotiator goes on matching."""
+        """Ends it in order if possible: a pod that is killed leaves ghosts that the negotiator goes on matching."""
         if self.exit_code() is None:
             self.end()
             with contextlib.suppress(LaboratoryError):

@@ -1,4 +1,4 @@
-"""The texts that run in a startd's pod, as values: entry script, configuration, probe wrapper; nothing here runs them."""
+"""The texts that run in a startd's pod, as values: entry script, configuration, probe; nothing here runs them."""
 
 from __future__ import annotations
 
