@@ -81,6 +81,7 @@ class Shelf:
         self.folder = folder
         self.members = tuple(members)
         self.answer: Callable[[Change], str] = lambda _change: ""
+        self.retry_after_s = 0.0
         self.fences: dict[str, int] = {}
         self.views: dict[str, MemberView] = {}
         self.acts: list[Change] = []
@@ -117,7 +118,8 @@ class Shelf:
         fate = self.answer(change)
         if fate and fate != "lost":
             assert fate in {"retry", "refused", "conflict", "gone", "done", "fenced"}
-            return msgspec.convert({"change": change, "result": fate, "at": START}, Outcome, from_attributes=True)
+            told = {"change": change, "result": fate, "at": START, "retry_after_s": self.retry_after_s}
+            return msgspec.convert(told, Outcome, from_attributes=True)
         outcome = self._do(change)
         return msgspec.structs.replace(outcome, result="retry") if fate == "lost" else outcome
 

@@ -76,7 +76,7 @@ def test_orders_that_others_write_are_in_the_next_snapshot(
     assert last.orders == (order,)
 
 
-def test_after_a_retry_the_lane_pauses_longer_each_time_and_obeys_retry_after(tmp_path: Path, inline: Inline) -> None:
+def test_after_a_retry_the_lane_pauses_longer_each_time(tmp_path: Path, inline: Inline) -> None:
     shelf, wishes = Shelf(tmp_path / "w"), Wishes({"a": "m1", "b": "m1"})
     shelf.answer = lambda _change: "retry"
     loop, clock = inline(shelf, wishes.mind())
@@ -92,6 +92,18 @@ def test_after_a_retry_the_lane_pauses_longer_each_time_and_obeys_retry_after(tm
     assert gaps[0] == pytest.approx(FIRST_PAUSE_S, abs=0.5)
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(LONGEST_PAUSE_S, abs=0.5)
+
+
+def test_a_lane_stays_closed_as_long_as_retry_after_says(tmp_path: Path, inline: Inline) -> None:
+    shelf, wishes = Shelf(tmp_path / "w"), Wishes({"a": "m1"})
+    shelf.answer, shelf.retry_after_s = (lambda _change: "retry"), 45.0
+    loop, clock = inline(shelf, wishes.mind())
+    loop.cycle()
+    shelf.answer = lambda _change: ""
+    clock.sleep(44)
+    assert loop.cycle().issued == {}
+    clock.sleep(1)
+    assert loop.cycle().issued == {"create": 1}
 
 
 def test_a_fence_above_ours_in_an_observation_stops_us_before_anything_is_decided(
