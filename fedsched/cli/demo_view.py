@@ -16,8 +16,6 @@ from fedsched.matchmaker.explain import headline, word
 from fedsched.matchmaker.resources import describe
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fedsched.matchmaker.model import DemandClass, Plan
     from fedsched.sim.run import SimRun
 
@@ -35,6 +33,8 @@ def live(run: SimRun, stop_s: float, frame_s: float) -> None:
     """Run to the end or to `stop_s`, one frame per cycle, `frame_s` real seconds each."""
     console = output.console()
     happened: deque[str] = deque(maxlen=KEPT)
+    # Asked before Live takes standard output over and hides what it can show.
+    blocks = {phase: output.symbol("█", plain) for phase, _, plain in PHASES}
     with Live(console=console, auto_refresh=False, transient=True, screen=False) as view:
         while not run.over and run.world.monotonic() < stop_s:
             began = time.monotonic()
@@ -42,20 +42,20 @@ def live(run: SimRun, stop_s: float, frame_s: float) -> None:
             if run.plan is None:
                 continue
             happened.extend(f"{_clock(run)}  {notice.text}" for notice in run.plan.notices)
-            view.update(_frame(run, run.plan, happened, console), refresh=True)
+            view.update(_frame(run, run.plan, happened, (console.width, blocks)), refresh=True)
             time.sleep(max(0.0, frame_s - (time.monotonic() - began)))
 
 
-def _frame(run: SimRun, plan: Plan, happened: deque[str], console: Console) -> Group:
+def _frame(run: SimRun, plan: Plan, happened: deque[str], shape: tuple[int, dict[str, str]]) -> Group:
     idle = sum(report.idle for report in plan.classes)
     title = Text(f"fedsched demo   {_clock(run)} h simulated   cycle {plan.cycle}   ", style="bold")
     title.append(f"{idle} jobs wait", style="bold red" if idle else "")
     told = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in happened]
     told += [Text("")] * (KEPT - len(told))
-    return Group(title, Text(""), _members(run, plan, console.width), Text(""), _classes(run, plan), Text(""), *told)
+    return Group(title, Text(""), _members(run, plan, *shape), Text(""), *told, Text(""), _classes(run, plan))
 
 
-def _members(run: SimRun, plan: Plan, width: int) -> Table:
+def _members(run: SimRun, plan: Plan, width: int, blocks: dict[str, str]) -> Table:
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("MEMBER", "STATE", "STARTDS"):
         grid.add_column(title, no_wrap=True)
@@ -66,14 +66,13 @@ def _members(run: SimRun, plan: Plan, width: int) -> Table:
         memory = plan.memory.members.get(name)
         state = str(memory.state) if memory else "new"
         bar = Text()
-        for phase, colour, plain in PHASES:
-            block = output.symbol("█", plain) * round(phases.get(phase, 0) / scale)
-            bar.append(block, style=colour)
+        for phase, colour, _ in PHASES:
+            bar.append(blocks[phase] * round(phases.get(phase, 0) / scale), style=colour)
         bar.append(f" {sum(phases.values())}" if phases else "")
         grid.add_row(name, Text(state, style="" if state == "ready" else "bold red"), bar)
     legend = Text("")
-    for phase, colour, plain in PHASES:
-        legend.append(output.symbol("█ ", f"{plain} ") + f"{phase}  ", style=colour)
+    for phase, colour, _ in PHASES:
+        legend.append(f"{blocks[phase]} {phase}  ", style=colour)
     grid.add_row("", "", legend)
     return grid
 
@@ -100,9 +99,8 @@ def _classes(run: SimRun, plan: Plan) -> Group:
         grid.add_row(str(demand.principal), describe(demand.request), str(report.idle), str(report.unmet), word(report))
     for _ in range(MOST_CLASSES - len(shown)):
         grid.add_row("", "", "", "", "")
-    worst = Text(headline(demands[shown[0].key], shown[0]) if shown and shown[0].unmet else "", overflow="ellipsis")
-    worst.no_wrap = True
-    return Group(grid, Text(""), worst)
+    worst = headline(demands[shown[0].key], shown[0]) if shown and shown[0].unmet else ""
+    return Group(grid, Text(""), Text(worst))
 
 
 def _clock(run: SimRun) -> str:

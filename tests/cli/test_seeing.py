@@ -116,7 +116,7 @@ def test_a_narrow_terminal_loses_the_least_important_columns_and_says_so(
     gone: bool,  # noqa: FBT001 - a table of cases
 ) -> None:
     text = on_terminal(["q", "--config", str(recorded / "fedsched.toml")], columns)
-    assert ("left out" in text) is gone
+    assert ("-o json has" in text) is gone
     assert "IDLE" in text
     assert "WHY" in text
     longest = max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in text.splitlines())
