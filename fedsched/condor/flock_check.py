@@ -1,4 +1,4 @@
-"""Whether a guest is ready to flock: asks HTCondor's tools on its schedd's host, opens one connection, changes nothing."""
+"""Whether a guest is ready to flock: asks HTCondor's tools on its host, opens one connection, changes nothing."""
 
 from __future__ import annotations
 
