@@ -263,6 +263,12 @@ class Federation:
         return plane.api.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector=fedsched.io%2Fplacement")
 
 
+def claimed(pool: Pool) -> list[dict[str, Any]]:
+    """Startds of ours with a claim, dynamic slots and their partitionable parents counted as they come."""
+    found = pool.slots("FedschedMember =!= undefined")
+    return [ad for ad in found if ad.get("State") == "Claimed" or "Claimed" in str(ad.get("ChildState", ""))]
+
+
 def sleep_job(seconds: float, cpus: int = 1, memory_mib: int = 64, more: str = "", count: int = 1) -> str:
     """A submit file of sleeping jobs."""
     return (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.laboratory.realnode import RealNode
 
-from tests.federation.harness import Federation, eventually, sleep_job
+from tests.federation.harness import Federation, claimed, eventually, sleep_job
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
+from tests.laboratory.realnode import RealNode
 
 
 class Chain:
@@ -56,7 +56,7 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
         pods = hub.pods(control_plane)
         chain.note("pod running", [p for p in pods if p["status"].get("phase") == "Running"])
         chain.note("slot in collector", target_pool.slots("FedschedMember =!= undefined"))
-        chain.note("claimed", target_pool.slots('FedschedMember =!= undefined && State == "Claimed"'))
+        chain.note("claimed", claimed(target_pool))
         done = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
         return bool(chain.note("done", len(done) == 20))
 

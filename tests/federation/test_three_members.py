@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import POLICY, Federation, eventually, sleep_job
+from tests.federation.harness import POLICY, Federation, claimed, eventually, sleep_job
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.podrunner import PodRunner
 from tests.laboratory.pool import Pool
@@ -52,20 +52,22 @@ def test_five_hundred_jobs_of_forty_shapes_go_where_they_fit_and_a_stopped_sched
         guest = (first, second)[index % 2]
         guest.submit("alice", sleep_job(3, cpus, memory, f"requirements = {requirements}", jobs))
     gpu = first.submit("bob", sleep_job(3, 1, 128, 'request_gpus = 1\nrequirements = TARGET.FedschedMember == "m3"', 1))
-    hub.start()
+    hub.start("--dispatch=none")
 
     def rows() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = hub.json("q")["classes"]
         return found
 
     def whole() -> bool:
-        counted = [row for row in rows() if "bob" not in row["principal"]]
-        return len(counted) == SHAPES and sum(row["idle"] for row in counted) >= JOBS - 30
+        counted = [row["demand"] for row in rows() if "bob" not in row["demand"]["principal"]["user"]]
+        return len(counted) == SHAPES and sum(demand["idle"] for demand in counted) == JOBS
 
-    eventually("both schedds' queues are seen, class by class", whole, 60)
+    eventually("both schedds' queues are seen, class by class, with exact counts", whole, 60)
+    hub.stop()
+    hub.start()
     eventually(
         "a slot of ours is claimed",
-        lambda: target_pool.slots('FedschedMember =!= undefined && State == "Claimed"'),
+        lambda: claimed(target_pool),
         120,
     )
     second.stop_daemon("SCHEDD")
@@ -89,10 +91,10 @@ def test_five_hundred_jobs_of_forty_shapes_go_where_they_fit_and_a_stopped_sched
             assert cpus != 12 or plane.name == "m2", f"a 12-core startd on {plane.name}"
     assert all(count == 1 for count in seen.values()), "the same placement twice"
     eventually("a 12-core startd on m2", lambda: _twelve(hub, members["m2"]) or first.history("RequestCpus == 12"), 200)
-    explained = hub.json("explain", next(row["key"] for row in rows() if row["cpus"] == 12))
-    verdicts = {row["member"]: row for row in explained["members"]}
+    twelve = next(row["demand"]["key"] for row in rows() if row["demand"]["request"]["cpu_milli"] == 12_000)
+    verdicts = {line["member"]: line for line in hub.json("explain", twelve)["explanation"]["members"]}
     assert verdicts["m1"]["verdict"] == "never"
-    assert verdicts["m1"]["cause"] == "node-too-small"
+    assert verdicts["m1"]["reason"]["cause"] == "node-too-small"
 
 
 def _twelve(hub: Federation, plane: ControlPlane) -> bool:
