@@ -183,9 +183,18 @@ def slots(question: AskSlots) -> Slots:
     """Our startds there, with claims charged to principals; the identities of schedds come from the same collector."""
     ours = f"{ATTR_PLACEMENT} isnt undefined"
     ads = [texts(ad) for ad in _collector_query(question.collector, "Startd", ours, [])]
-    identities = {schedd.name: schedd.identity for schedd in find(FindSchedds(question.collector)).found}
-    views = slot_ads.slot_views(ads, question, identities)
+    views = slot_ads.slot_views(ads, question, _senders(question.collector))
     return Slots(views, _started_at(question.collector))
+
+
+def _senders(collector: str) -> slot_ads.Senders:
+    """Schedds by name, and by the accounting names that they advertise: a fresh claim does not tell its schedd yet."""
+    identities = {schedd.name: schedd.identity for schedd in find(FindSchedds(collector)).found}
+    accounts: dict[str, str] = {}
+    for ad in map(texts, _collector_query(collector, "Submitter", "", ["Name", "ScheddName"])):
+        account, schedd = classad.unquote(ad.get("Name", "")), classad.unquote(ad.get("ScheddName", ""))
+        accounts[account] = min(schedd, accounts.get(account, schedd))
+    return slot_ads.Senders(identities, accounts)
 
 
 def _started_at(collector: str) -> float | None:
@@ -200,16 +209,19 @@ def invalidate(question: Invalidate) -> Removed:
     where = f"{ATTR_PLACEMENT} == {classad.quote(question.placement_id)}"
     if question.pod:
         where += f" && {ATTR_POD} == {classad.quote(question.pod)}"
-    before = len(_collector_query(question.collector, "Startd", where, ["Name"]))
+    # A startd has its slots' ads and, since HTCondor 23.9, one of its own; each kind is removed by its own name.
+    both = f'({where}) && (MyType == "Machine" || MyType == "StartD")'
+    before = len(_collector_query(question.collector, "Any", both, ["Name"]))
     if not before:
         return Removed(0, 0)
-    ad = classad2.ClassAd({"MyType": "Query", "TargetType": "Machine"})
-    ad["Requirements"] = classad2.ExprTree(where)
     try:
-        htcondor2.Collector(question.collector).advertise([ad], "INVALIDATE_STARTD_ADS")
+        for kind in ("Machine", "StartD"):
+            ad = classad2.ClassAd({"MyType": "Query", "TargetType": kind})
+            ad["Requirements"] = classad2.ExprTree(where)
+            htcondor2.Collector(question.collector).advertise([ad], "INVALIDATE_STARTD_ADS")
     except htcondor2.HTCondorException as error:
         raise NoAnswerError(f"{error}; the token of this pool needs ADVERTISE_STARTD there") from error
-    return Removed(before, len(_collector_query(question.collector, "Startd", where, ["Name"])))
+    return Removed(before, len(_collector_query(question.collector, "Any", both, ["Name"])))
 
 
 def texts(ad: Any) -> dict[str, str]:

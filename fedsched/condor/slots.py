@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from fedsched.condor.learnt import static_attributes
 from fedsched.condor.principals import Origin, principal
@@ -26,8 +27,15 @@ _STRING_LIST = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _WORD_LIST = re.compile(r'"[^"]*"|[^{},"\s]+')
 
 
-def slot_views(ads: Iterable[Ad], question: AskSlots, identities: Mapping[str, str]) -> tuple[SlotView, ...]:
-    """One view per startd, sorted by name. identities: schedd's name -> AuthenticatedIdentity in this collector.
+class Senders(NamedTuple):
+    """Whose claims they can be. identities: schedd's name -> AuthenticatedIdentity. accounts: submitter -> schedd."""
+
+    identities: Mapping[str, str]
+    accounts: Mapping[str, str]
+
+
+def slot_views(ads: Iterable[Ad], question: AskSlots, senders: Senders) -> tuple[SlotView, ...]:
+    """One view per startd, sorted by name.
 
     The partitionable slot speaks for the startd. Its dynamic slots count as claims only while it lists them: ads of
     slots that are gone stay in a collector for a while.
@@ -40,7 +48,7 @@ def slot_views(ads: Iterable[Ad], question: AskSlots, identities: Mapping[str, s
         else:
             whole.append(ad)
     teachers = _teachers(whole)
-    views = (_view(ad, _claims(ad, parts, question, identities), question, teachers) for ad in whole)
+    views = (_view(ad, _claims(ad, parts, question, senders), question, teachers) for ad in whole)
     return tuple(sorted(views, key=lambda view: view.name))
 
 
@@ -83,14 +91,14 @@ def _view(ad: Ad, claims: tuple[Claim, ...], question: AskSlots, teachers: set[s
     )
 
 
-def _claims(ad: Ad, parts: Mapping[str, Ad], question: AskSlots, identities: Mapping[str, str]) -> tuple[Claim, ...]:
+def _claims(ad: Ad, parts: Mapping[str, Ad], question: AskSlots, senders: Senders) -> tuple[Claim, ...]:
     if string(ad, "SlotType") != "Partitionable":
-        return (_claim(ad, question, identities),) if string(ad, "State") in CLAIMED else ()
+        return (_claim(ad, question, senders),) if string(ad, "State") in CLAIMED else ()
     claims = []
     for index, child in enumerate(strings(ad, "ChildName")):
         part = parts.get(child) or _rolled_up(ad, index)
         if string(part, "State") in CLAIMED:
-            claims.append(_claim(part, question, identities))
+            claims.append(_claim(part, question, senders))
     return tuple(claims)
 
 
@@ -104,12 +112,14 @@ def _rolled_up(ad: Ad, index: int) -> Ad:
     return out
 
 
-def _claim(ad: Ad, question: AskSlots, identities: Mapping[str, str]) -> Claim:
+def _claim(ad: Ad, question: AskSlots, senders: Senders) -> Claim:
+    account = string(ad, "AccountingGroup")
     schedd = string(ad, "RemoteScheddName") or string(ad, "GlobalJobId").partition("#")[0]
-    origin = Origin(schedd, identities.get(schedd, ""), question.pool)
+    schedd = schedd or senders.accounts.get(account) or "unknown"
+    origin = Origin(schedd, senders.identities.get(schedd, ""), question.pool)
     owner = string(ad, "RemoteOwner") or string(ad, "RemoteUser")
     return Claim(
-        principal=principal(string(ad, "AccountingGroup") or "", owner, origin, question.terms.principals),
+        principal=principal(account, owner, origin, question.terms.principals),
         cpu_milli=int((number(ad, "Cpus") or 0.0) * 1000),
         since=number(ad, "EnteredCurrentState") or 0.0,
         job=string(ad, "JobId"),

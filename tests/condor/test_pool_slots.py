@@ -7,7 +7,7 @@ import pytest
 from fedsched.condor.learnt import static_attributes
 from fedsched.condor.pool import COLLECTOR_YOUNG_S, carried_over
 from fedsched.condor.questions import AskSlots, Terms
-from fedsched.condor.slots import Ad, slot_views
+from fedsched.condor.slots import Ad, Senders, slot_views
 from fedsched.config.settings import PrincipalRule
 from fedsched.matchmaker.model import Claim, Principal, SlotView
 from fedsched.matchmaker.resources import Resources
@@ -17,7 +17,7 @@ TERMS = Terms(
     machine_resources={"Fpga": "xilinx.com/fpga"},
 )
 QUESTION = AskSlots("a.lab:9618", "a", TERMS, 2000.0)
-IDENTITIES = {"b.lab": "schedd-b@pool-a"}
+SENDERS = Senders({"b.lab": "schedd-b@pool-a"}, {"group_atlas.ml.alice@pool-b": "b.lab"})
 OURS = {
     "FedschedPlacement": '"p1"',
     "FedschedMember": '"m1"',
@@ -68,7 +68,7 @@ LISTS = {
 
 
 def only(*ads: Ad) -> SlotView:
-    (view,) = slot_views(ads, QUESTION, IDENTITIES)
+    (view,) = slot_views(ads, QUESTION, SENDERS)
     return view
 
 
@@ -87,6 +87,8 @@ def test_a_claim_counts_from_the_parents_list_before_its_own_ad_has_come() -> No
     view = only(PARENT | LISTS)
     assert [claim.cpu_milli for claim in view.claims] == [6000]
     assert view.claims[0].since == 1200
+    assert view.claims[0].principal == Principal("group_atlas.ml", "alice@pool-b")
+    assert view.claims[0].schedd == "b.lab"
 
 
 def test_an_ad_of_a_dynamic_slot_that_is_gone_is_no_claim() -> None:
@@ -165,12 +167,12 @@ def test_what_predicts_is_learnt_and_what_changes_is_not() -> None:
 
 def test_only_the_youngest_slots_of_a_group_teach() -> None:
     ads = [PARENT | {"Name": f'"s{n}"', "DaemonStartTime": str(n), "Arch": '"X86_64"'} for n in range(10)]
-    views = slot_views(ads, QUESTION, IDENTITIES)
+    views = slot_views(ads, QUESTION, SENDERS)
     assert [view.name for view in views if view.attributes] == ["s7", "s8", "s9"]
 
 
 def test_an_empty_collector_that_has_just_started_is_no_sign_that_startds_are_gone() -> None:
-    before = slot_views([PARENT], QUESTION, IDENTITIES)
+    before = slot_views([PARENT], QUESTION, SENDERS)
     assert carried_over(before, (), 1995.0, 2000.0) == before
     assert carried_over(before, (), 1995.0, 1995.0 + COLLECTOR_YOUNG_S) == ()
     assert carried_over(before, (), 1000.0, 1100.0) == ()
