@@ -75,6 +75,7 @@ def slot_ad(place: Place, size: Resources) -> tuple[tuple[str, str], ...]:
     ad |= {"Cpus": cores, "TotalCpus": cores, "TotalSlotCpus": cores}
     ad |= {"Memory": str(size.memory_mib), "Disk": str(size.disk_mib * 1024), "GPUs": str(size.gpus)}
     ad |= {"TotalSlotMemory": ad["Memory"], "TotalSlotDisk": ad["Disk"], "TotalSlotGPUs": ad["GPUs"]}
+    ad["FedschedPricePerCoreHour"] = repr(float(place.terms.price_per_core_hour))
     ad |= {"FedschedMember": _quoted(place.terms.name), "FedschedNodeGroup": _quoted(place.group.name)}
     if size.gpus:
         device = "".join(f"{name} = {value}; " for name, value in sorted(_gpu(ad).items()))

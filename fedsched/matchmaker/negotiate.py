@@ -54,7 +54,8 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     )
     if health.frozen_since is not None:
         return _frozen(snapshot, health, facts, base)
-    asked = surge.demanded(snapshot.observation.schedds, (s.held for s in facts.standing), memory.drops)
+    served = surge.supply(_classes(snapshot), facts.standing, _lost(base), at)
+    asked = surge.demanded(snapshot.observation.schedds, (s.held for s in facts.standing), memory.drops, served)
     base = msgspec.structs.replace(base, drops=asked.drops)
     standing, base = _who_goes(snapshot, policy, facts, base, asked)
     places = _places(snapshot, base)
@@ -156,8 +157,7 @@ def _fill(
 ) -> tuple[fill.Filled, dict[str, Ramping]]:
     """Steps 5 and 6."""
     at, classes = snapshot.at, _classes(snapshot)
-    lost = frozenset(name for name, memory in base.members.items() if memory.state == "lost")
-    served = surge.supply(classes, standing, lost, at)
+    served = surge.supply(classes, standing, _lost(base), at)
     out = _out(standing)
     ramps, asks = {}, []
     for demand in classes:
@@ -176,6 +176,11 @@ def _fill(
         ramps[key] = msgspec.structs.replace(ramps[key], used=ramps[key].used + started)
     kept = {k: r for k, r in base.ramps.items() if k not in ramps and at < r.until + 10 * policy.ramp.ramp_interval_s}
     return filled, dict(sorted({**kept, **ramps}.items()))
+
+
+def _lost(base: Memory) -> frozenset[str]:
+    """Members whose placements may be supplied elsewhere (FA1)."""
+    return frozenset(name for name, memory in base.members.items() if memory.state == "lost")
 
 
 def _out(standing: Iterable[Standing]) -> dict[str, int]:

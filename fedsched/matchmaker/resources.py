@@ -126,7 +126,7 @@ def lacking(request: Resources, room: Resources) -> tuple[str, int, int] | None:
 def show(name: str, amount: int) -> str:
     """One amount for a person: '12 cores', '96.0 GiB', '1 GPU', '2 xilinx.com/fpga'."""
     if name == "cpu_milli":
-        return f"{amount / 1000:g} cores"
+        return f"{amount / 1000:g} core{'' if amount == 1000 else 's'}"
     if name in {"memory_mib", "disk_mib"}:
         return f"{amount / 1024:.4g} GiB" if abs(amount) >= 1024 else f"{amount} MiB"
     if name == "gpus":

@@ -132,14 +132,18 @@ class Demanded(msgspec.Struct, frozen=True):
     """Where more startds are open than jobs ask for, with drops confirmed (SU7: a drop counts after two reads).
 
     over: class keys whose demand is surely gone. surplus: class key -> startds too many, sure. drops: for memory.
+    crowded: other jobs wait for more than there is.
     """
 
     over: frozenset[str]
     surplus: dict[str, int]
     drops: dict[str, int]
+    crowded: bool = False
 
 
-def demanded(schedds: tuple[ScheddView, ...], held: Iterable[Held], drops: Mapping[str, int]) -> Demanded:
+def demanded(
+    schedds: tuple[ScheddView, ...], held: Iterable[Held], drops: Mapping[str, int], served: Mapping[str, int]
+) -> Demanded:
     """Compare what is open with what is asked; a schedd that was not read again says nothing new.
 
     A class that still asks for something needs one read more: a job that was just claimed is neither idle any more
@@ -157,7 +161,8 @@ def demanded(schedds: tuple[ScheddView, ...], held: Iterable[Held], drops: Mappi
             over.add(key)
         elif reads[schedd] > noted[key] + 1:
             surplus[key] = short // units
-    return Demanded(frozenset(over), surplus, dict(sorted(noted.items())))
+    crowded = any(jobs > served.get(key, 0) for key, jobs in idle.items())
+    return Demanded(frozenset(over), surplus, dict(sorted(noted.items())), crowded)
 
 
 def _open(held: Iterable[Held]) -> list[tuple[str, str, int, int]]:
@@ -185,6 +190,8 @@ def leave_or_stay(stand: Standing, asked: Demanded, surplus: dict[str, int], pol
         return held
     gpu = held.placement.size.gpus > 0
     idle_s = policy.startds.gpu_idle_s if gpu else policy.startds.idle_s
+    if key in asked.over and asked.crowded:
+        idle_s = min(idle_s, policy.startds.crowded_idle_s)
     waited = at - held.unclaimed_since if held.unclaimed_since is not None else 0.0
     if held.phase == "unclaimed" and waited > idle_s:
         return want(held, "leave", Reason(Cause.IDLE, need=f"{idle_s} s", have=f"{waited:.0f} s", at=at))

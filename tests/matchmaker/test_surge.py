@@ -188,3 +188,14 @@ def test_somebody_elses_startd_is_not_supply() -> None:
         slots=(slot(mine.placement),),
     )
     assert negotiate(snap, Policy()).classes[0].placed == 1
+
+
+def test_an_idle_startd_without_demand_makes_way_sooner_when_others_wait_for_room() -> None:
+    mine = held(placement(class_key="over"), phase="unclaimed", slot_seen_at=T0 - 60)
+    waited = slot(mine.placement, unclaimed_since=T0 - 40, size=res(1, 1), free=res(1, 1, pods=0))
+    others = demand("wait", idle=3, request=res(12, 4), principal=Principal("chem", "carol@b"))
+    memory = Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}, drops={"over": 3})
+    snap = snapshot(memory=memory, objects=(thing(mine.placement, pod()),), slots=(waited,), schedds=(schedd(others),))
+    assert [h.wanted for h in negotiate(snap, Policy()).held] == ["leave"]
+    alone = snapshot(memory=memory, objects=(thing(mine.placement, pod()),), slots=(waited,), schedds=(schedd(),))
+    assert [h.wanted for h in negotiate(alone, Policy()).held] == ["run"]

@@ -82,13 +82,15 @@ class Startds(msgspec.Struct, frozen=True, omit_defaults=True):
 
     pack_cpu_milli: a startd may hold several jobs of its class up to this many cores; 0 for exactly one job.
     pending_s: a placement that is not running after this long is withdrawn. join_s: a running pod whose slot was not
-    seen after this long has failed. gone_s: an object that we wrote and that is in no later observation is gone.
+    seen after this long has failed. crowded_idle_s: like idle_s, for a startd whose class asks for nothing any more
+    while others wait for room.
     """
 
     lifetime_s: int = 43_200
     retire_s: int = 1_800
     idle_s: int = 300
     gpu_idle_s: int = 120
+    crowded_idle_s: int = 30
     first_refusal_s: int = 300
     pack_cpu_milli: int = 0
     pending_s: float = 600.0
