@@ -96,8 +96,10 @@ def reason_of(report: Any) -> str:
     return str(text).removeprefix("Skipped: ").splitlines()[0]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line for each reason for which tests were left out."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, Any, None]:
+    """One line for each reason for which tests were left out, after everything else."""
+    yield
     reports = terminalreporter.stats.get("skipped", [])
     counted = Counter(reason_of(report) for report in reports)
     terminalreporter.section("left out")

@@ -69,6 +69,8 @@ class Pool:
 
     def start(self) -> None:
         """Starts condor_master and waits until every daemon's ad is in the collector."""
+        if not self.sandbox.process.running():
+            self.sandbox = self._open()
         out = self.folder / "master.out"
         self.sandbox.detach(f"setsid /usr/sbin/condor_master -f > {out} 2>&1 < /dev/null", self._environment("root"))
         wanted = {AD_TYPES[daemon] for daemon in self.daemons if daemon in AD_TYPES}
@@ -257,7 +259,8 @@ class Pool:
         }
 
     def _open(self) -> Sandbox:
-        # A /tmp of its own, so that FS authentication does not reach across pools; first, for the sessions may lie below it.
+        # A /tmp of its own, so that FS authentication does not reach across pools; mounted first, for the sessions may
+        # lie below it.
         own_tmp = f"{tool('mount')} --bind {self.folder / 'tmp'} {self.root}/tmp"
         setup = [*common_mounts(self.root), own_tmp, *same_path(self.root, places.sessions())]
         return Sandbox(self.session, f"pool-{self.name}", self.root, setup, self.folder / "sandbox.log")

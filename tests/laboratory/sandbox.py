@@ -56,10 +56,12 @@ def first_inside(outside: int, limit_s: float = 5) -> int:
 
 
 def members(inside: int) -> dict[int, str]:
-    """PIDs (as seen from outside) and names of all processes in the PID namespace of process `inside`."""
+    """PIDs (as seen from outside) and names of all processes in the PID namespace of `inside`; none once it is gone."""
     try:
         wanted = Path(f"/proc/{inside}/ns/pid").readlink()
     except OSError:
+        return {}
+    if wanted == Path("/proc/self/ns/pid").readlink():  # a later process has the number: these are the machine's own
         return {}
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -147,9 +149,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Ends everything inside; the mounts go with it."""
-        for pid in members(self.inside):
-            if pid == self.inside:
-                os.kill(pid, signal.SIGKILL)
+        if self.inside in members(self.inside):
+            os.kill(self.inside, signal.SIGKILL)
         self.process.end()
 
     def _wait_open(self, limit_s: float = 10) -> None:

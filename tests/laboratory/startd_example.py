@@ -64,6 +64,7 @@ cp /etc/fedsched-token/* $D/tokens/
 chmod 600 $D/tokens/*
 : >> $D/log/MasterLog
 : >> $D/log/StartLog
+[ "$(id -u)" != 0 ] || chown -R condor:condor $D/log $D/spool $D/execute $D/lock $D/run
 tail -F $D/log/MasterLog $D/log/StartLog 2>/dev/null &
 exec /usr/sbin/condor_master -f
 """

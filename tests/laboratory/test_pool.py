@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +59,27 @@ def test_a_guest_is_known_to_the_target_and_waits_there(guest_pool: Pool, target
     name = guest_pool.wait("own schedd", lambda: guest_pool.ads("Scheduler"))[0]["Name"]
 
     target_pool.wait("the guest's schedd", lambda: name in {ad["Name"] for ad in target_pool.ads("Scheduler")}, 30)
+
+
+def test_the_bindings_read_from_a_child_process_with_a_token(target_pool: Pool) -> None:
+    token = target_pool.token("fedsched@pool-a", authz=["READ"])
+    script = "import htcondor2; print(htcondor2.Collector().query(htcondor2.AdType.Negotiator)[0]['MyType'])"
+    env = {**os.environ, **target_pool.client_environment(token)}
+
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "Negotiator\n"
+
+
+def test_a_pool_that_lost_power_has_its_queue_again(fresh_pool: Callable[..., Pool]) -> None:
+    pool = fresh_pool("power", daemons=("COLLECTOR", "SCHEDD"))
+    cluster = pool.submit("alice", SLEEP.format(seconds=600, count=1))
+
+    pool.kill()
+    assert pool.pids("SCHEDD") == []
+    pool.start()
+
+    pool.wait("queue", lambda: queue(pool) == [cluster], 30)
 
 
 def test_a_schedd_can_be_stopped_paused_and_killed_and_keeps_its_queue(fresh_pool: Callable[..., Pool]) -> None:
