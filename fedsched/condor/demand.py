@@ -41,6 +41,7 @@ class DemandPoller:
         self._asking = 0
         self._asking_silent = 0
         self._find_at = {pool.name: 0.0 for pool in federation.pools}
+        self._unasked = frozenset(self._find_at)
         self._loop = threading.Thread(target=self._run, name="demand", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +67,10 @@ class DemandPoller:
         """Why a collector did not answer, by pool's name; empty when all did."""
         with self._lock:
             return self._roster.errors()
+
+    def unasked(self) -> frozenset[str]:
+        """Names of pools whose collector has neither answered nor failed to answer yet who its schedds are."""
+        return self._unasked
 
     def poll_once(self) -> tuple[ScheddView, ...]:
         """Asks every collector and every schedd once and waits for all; for a caller that has not called `start`."""
@@ -124,6 +129,8 @@ class DemandPoller:
         try:
             self._find(pool)
         finally:
+            with self._lock:
+                self._unasked -= {pool.name}
             self._find_at[pool.name] = time.monotonic() + self._federation.cadence.poll_s
             self._wake.set()
 

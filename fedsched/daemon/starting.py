@@ -30,6 +30,7 @@ def new_epoch(journal: Journal, seen: Observation, at: float) -> int:
 
 
 def _all_asked(seen: Observation) -> bool:
-    members = all(member.contact != "never" for member in seen.members)
-    pools = all(pool.seen_at is not None or pool.error for pool in seen.pools)
+    # Who answers must have been read whole: what stands there and is not known yet would be placed again elsewhere.
+    members = all(m.seen_at is not None if m.contact == "ok" else m.contact != "never" for m in seen.members)
+    pools = all((pool.seen_at is not None or pool.error) and not pool.schedds_unasked for pool in seen.pools)
     return members and pools and all(schedd.seen_at is not None or schedd.error for schedd in seen.schedds)

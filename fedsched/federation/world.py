@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import msgspec
+
 from fedsched.condor.demand import DemandPoller
 from fedsched.config.policies import load_policy
 from fedsched.config.settings import Federation, MemberFile
@@ -57,11 +59,15 @@ class LiveWorld:
     def observe(self, at: float) -> Observation:
         """What each poller last stored, with its age; never waits."""
         seen = [self._members[name].latest(at) for name in sorted(self._members)]
+        unasked = self._demand.unasked()  # read before the schedds: what is asked by now is among them
         return Observation(
             at,
             schedds=self._demand.latest(),
             members=tuple(view for view, _ in seen),
-            pools=tuple(self._pools[name].latest() for name in sorted(self._pools)),
+            pools=tuple(
+                msgspec.structs.replace(self._pools[name].latest(), schedds_unasked=name in unasked)
+                for name in sorted(self._pools)
+            ),
             objects=tuple(thing for _, objects in seen for thing in objects),
         )
 

@@ -153,9 +153,13 @@ class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A pool's collector as last seen: our startds there. seen_at: last complete answer, None before the first."""
+    """A pool's collector as last seen: our startds there. seen_at: last complete answer, None before the first.
+
+    schedds_unasked: its list of schedds was not asked for yet, so that no schedd does not mean that there is none.
+    """
 
     name: str
     seen_at: float | None = None
     error: str = ""
     slots: tuple[SlotView, ...] = ()
+    schedds_unasked: bool = False
