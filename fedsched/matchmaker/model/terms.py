@@ -48,7 +48,7 @@ class MemberTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     images: tuple[str, ...] = ()
     share: Share = "user"
     max_lifetime_s: int = 86_400
-    pod_overhead: Resources = Resources(memory_mib=128)
+    pod_overhead: Resources = Resources(memory_mib=128, disk_mib=256)
     budgets: Budgets = Budgets()
     allow_same_priority: bool = False
     daemonset_groups: tuple[str, ...] = ()
