@@ -41,6 +41,7 @@ class WorkerPod:
         probe: str = "",
         token: str | None = None,
         annotations: str = "",
+        hosts: str = "",
     ) -> None:
         self.name = f"fs-w{next(NUMBERS)}-{session.id}"
         self.pool, self.uid, self.session = pool, uid, session
@@ -51,6 +52,8 @@ class WorkerPod:
             (self.folder / place).mkdir(parents=True)
         for place in PLACES:
             (self.folder / "upper" / place).mkdir(parents=True, exist_ok=True)
+        if hosts:
+            (self.folder / "upper/etc/hosts").write_text(hosts)
         (self.folder / "pilot").chmod(0o777)
         (self.folder / "tmp").chmod(0o1777)
         for name, text in worker_files(probe=probe).items():
