@@ -1,7 +1,8 @@
-"""Federations whose startd pods stay as they are: simulated nodes hold them, no startd runs; for tests of the hub itself."""
+"""Federations whose startd pods simulated nodes hold: no startd runs, no slot appears; for tests of the hub itself."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,8 +52,6 @@ def states(hub: Federation) -> dict[str, str]:
 
 def events(hub: Federation, event: str) -> list[dict[str, Any]]:
     """Structured events of that name in the daemon's log, oldest first."""
-    import json
-
     found = []
     for line in hub.log().splitlines():
         if f'"{event}"' in line and line.startswith("{"):
