@@ -148,6 +148,7 @@ class DemandPoller:
     def _ask(self, entry: Entry) -> None:
         with self._lock:
             question = AskDemand(entry.schedd, entry.view.pool, self._terms, entry.reads, entry.submitted)
+        began = time.monotonic()
         try:
             answer = self._guarded(question)
         except QueryFailed as failed:
@@ -155,7 +156,7 @@ class DemandPoller:
                 self._roster.failed(entry, f"schedd {question.schedd.name}: {failed}", _now())
             return
         with self._lock:
-            changed = self._roster.answered(entry, answer, _now())
+            changed = self._roster.answered(entry, answer, _now(), time.monotonic() - began)
         if changed:
             self._changed()
 

@@ -15,6 +15,8 @@ from fedsched.matchmaker.model import DemandClass, ScheddView
 BUSY = 0.95
 """Recent duty cycle above which a schedd is asked less often; HTCondor itself curbs matchmaking at 0.98."""
 BUSY_FACTOR = 6
+SHARE = 4.0
+"""The pause after an answer is at least so many times as long as the answer took: huge queues are read less often."""
 LONGEST_PAUSE_S = 60.0
 """A schedd that does not answer is asked again after twice as long each time, up to this."""
 ASK_VANISHED_S = 900.0
@@ -90,13 +92,13 @@ class Roster:
         later = (entry.next_at for entry in self._entries.values() if not entry.asking)
         return min((at for at in later if at > now.steady), default=None)
 
-    def answered(self, entry: Entry, answer: Demand, now: Moment) -> bool:
-        """A good answer; whether it says something else than the last one."""
+    def answered(self, entry: Entry, answer: Demand, now: Moment, took_s: float = 0.0) -> bool:
+        """A good answer, which took so long; whether it says something else than the last one."""
         before = entry.view.classes
         entry.asking, entry.failures = False, 0
         entry.reads, entry.submitted = answer.reads, answer.submitted
         pause = self._poll_s * (BUSY_FACTOR if entry.view.busy > BUSY else 1)
-        entry.next_at = now.steady + pause
+        entry.next_at = now.steady + max(pause, SHARE * took_s)
         reads = entry.view.reads + 1
         entry.view = msgspec.structs.replace(
             entry.view, classes=answer.classes, seen_at=now.epoch, reads=reads, error=answer.note

@@ -68,6 +68,14 @@ def test_a_schedd_is_asked_once_per_poll_and_less_when_busy_or_silent() -> None:
     assert "b" in [entry.view.name for entry in roster.due(at(now + 5))]
 
 
+def test_a_queue_that_takes_long_to_read_is_read_less_often() -> None:
+    roster = Roster([A], 5.0)
+    roster.listed("a", [found("b")], at(0))
+    roster.answered(ask(roster, "b", at(0)), answer(1), at(3), 3.0)
+    assert not roster.due(at(3 + 11.9))
+    assert roster.due(at(3 + 12))
+
+
 def test_those_that_answer_are_asked_before_those_that_do_not() -> None:
     roster = Roster([A], 5.0)
     roster.listed("a", [found("a1"), found("b1")], at(0))
