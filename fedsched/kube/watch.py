@@ -238,21 +238,23 @@ class Watched(Generic[T, E]):
         raise TransportError("error", f"watch {self.kind.path}: {words}", status=refusal.object.code)
 
     def _apply(self, event: Event[T]) -> None:
-        version = event.object.metadata.resource_version  # type: ignore[attr-defined]  # every item has metadata
+        item: Any = event.object
+        version = item.metadata.resource_version
         if not _newer(version, self._version):
             return  # a replay of what is known: it must not bring back what is gone
         self._version = version
         if event.type == "BOOKMARK":
             return
-        uid = _uid(event.object)
+        uid = item.metadata.uid
         before = self.entries.get(uid)
-        after = None if event.type == "DELETED" else self.kind.keep(event.object)
+        after = None if event.type == "DELETED" else self.kind.keep(item)
+        if before == after:
+            return
         if after is None:
-            self.entries.pop(uid, None)
+            del self.entries[uid]
         else:
             self.entries[uid] = after
-        if before != after:
-            self._moved(before, after)
+        self._moved(before, after)
 
     def _failed(self, error: TransportError) -> float:
         """Remember why; the seconds to pause at most."""

@@ -40,7 +40,9 @@ Answer = tuple[int, bytes] | list[bytes | float]
 
 
 @contextmanager
-def server(answer: Callable[[dict[str, str]], Answer]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def server(  # noqa: C901 - a handler class needs the function's values
+    answer: Callable[[dict[str, str]], Answer],
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Answers each request by its query; a list is a stream: bytes are sent, numbers are seconds of silence."""
     asked: list[dict[str, str]] = []
 
@@ -54,15 +56,17 @@ def server(answer: Callable[[dict[str, str]], Answer]) -> Iterator[tuple[str, li
             query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             asked.append(query)
             said = answer(query)
-            if isinstance(said, list):
-                self._stream(said)
-                return
+            (self._stream if isinstance(said, list) else self._whole)(said)
+
+        def _whole(self, said: Any) -> None:
             self.send_response(said[0])
             self.send_header("Content-Length", str(len(said[1])))
+            if said[0] == 307:
+                self.send_header("Location", "/elsewhere")
             self.end_headers()
             self.wfile.write(said[1])
 
-        def _stream(self, parts: list[bytes | float]) -> None:
+        def _stream(self, parts: Any) -> None:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -159,9 +163,10 @@ def test_history_that_is_gone_inside_a_200_leads_to_a_new_list() -> None:
             return 200, lists.pop(0)
         return [line("ERROR", gone)] if query["resourceVersion"] == "5" else [30.0]
 
-    with server(answer) as (url, _), watching(url) as (cache, moves):
+    with server(answer) as (url, asked), watching(url) as (cache, moves):
         eventually(lambda: list(cache.entries.values()) == ["b"])
         assert moves == [(None, "a"), ("a", None), (None, "b")]
+        assert [q["resourceVersion"] for q in asked if "watch" in q][:2] in (["5"], ["5", "9"])
         assert cache.lists == 2
 
 
@@ -225,3 +230,45 @@ def test_drops_of_bytes_do_not_pass_the_time_limit() -> None:
             transport.request("GET", PATH, timeout_s=0.5)
         assert caught.value.contact == "timeout"
         assert time.monotonic() - began < 2
+
+
+def test_a_token_swapped_while_a_call_is_under_way_does_not_fail_it() -> None:
+    answers: list[Answer] = [(401, b"{}"), (200, b"fine")]
+
+    def answer(_: dict[str, str]) -> Answer:
+        if len(answers) == 2:
+            transport.swap(Credential(url, "ns", "new"))
+        return answers.pop(0)
+
+    with server(answer) as (url, _):
+        transport = Transport(Credential(url, "ns", "old"))
+        assert transport.get(PATH) == b"fine"
+        assert transport.record.contact == "ok"
+
+
+def test_a_server_that_asks_for_a_pause_gets_it_and_the_probe_goes_on() -> None:
+    answers: list[Answer] = [(429, b'{"message": "slow down"}'), (200, b"ok"), (200, b"ok")]
+    with server(lambda _: answers.pop(0)) as (url, asked):
+        transport = Transport(Credential(url, "ns", "t"))
+        transport.pace.pause(30)
+        with pytest.raises(TransportError, match="budget") as caught:
+            transport.request("GET", PATH, timeout_s=1)
+        assert caught.value.retry_after_s is not None
+        assert asked == []
+        assert transport.probe().contact == "error"
+        assert transport.probe().contact == "ok"
+
+
+@pytest.mark.parametrize(
+    ("status", "contact"), [(200, "ok"), (403, "ok"), (404, "ok"), (401, "unauthorized"), (500, "error")]
+)
+def test_what_a_probe_makes_of_an_answer(status: int, contact: str) -> None:
+    with server(lambda _: (status, b"{}")) as (url, _):
+        assert Transport(Credential(url, "ns", "t")).probe().contact == contact
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with server(lambda _: (307, b"")) as (url, asked):
+        with pytest.raises(TransportError):
+            Transport(Credential(url, "ns", "t")).get(PATH)
+        assert len(asked) == 1

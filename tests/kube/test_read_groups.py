@@ -106,6 +106,14 @@ def constrained(**spec: Any) -> Any:
     return found.stuck
 
 
+@pytest.mark.parametrize(
+    ("phase", "counts"), [("Succeeded", False), ("Failed", False), ("Running", True), ("Pending", True)]
+)
+def test_only_pods_that_are_not_over_take_room(phase: str, counts: bool) -> None:  # noqa: FBT001 - a table
+    item = {"metadata": {"name": "p"}, "spec": {"nodeName": "n"}, "status": {"phase": phase}}
+    assert (seat(msgspec.json.decode(msgspec.json.encode(item), type=PodItem), "ours") is not None) is counts
+
+
 def rule(key: str, operator: str, *values: str) -> dict[str, Any]:
     """A required node affinity of one rule."""
     terms = [{"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}]
