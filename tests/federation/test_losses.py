@@ -1,0 +1,136 @@
+"""What goes wrong at members: pods killed hard, startds that cannot join, namesakes; each with its reason (FA8, X8, L5)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.federation.harness import POLICY, STARTD_RIGHTS, Federation, claimed, eventually, sleep_job
+from tests.federation.kept import events
+from tests.laboratory import Laboratory
+from tests.laboratory.controlplane import ControlPlane
+from tests.laboratory.podrunner import PodRunner
+from tests.laboratory.pool import Pool
+from tests.laboratory.realnode import RealNode
+
+STRICT = (
+    POLICY.replace("idle_s = 20", "idle_s = 15")
+    .replace("pending_s = 60", "pending_s = 150")
+    .replace("join_s = 40", "join_s = 90")
+) + "\n"
+"""A startd that nobody sees ends by itself after idle_s; one failure closes its kind on its group."""
+
+BROKEN = {
+    "wrong-token": ("never-joined", "refused the token"),
+    "closed-path": ("never-joined", "no way to the collector"),
+    "no-image": ("image-pull", "ErrImagePull"),
+    "says-never": ("probe-failed", "exit code 3"),
+    "says-not-now": ("probe-failed", "said no"),
+}
+"""Member -> the failure of its placements, and words of its reason."""
+
+LEASE_S = 30
+
+
+class Lost(NamedTuple):
+    """One federation with a member that works and members that are broken, each in its own way."""
+
+    hub: Federation
+    plane: ControlPlane
+    runner: PodRunner
+    jobs: dict[str, int]
+
+
+def job_for(member: str, seconds: float = 2, more: str = "") -> str:
+    """A job that only slots of one member can run."""
+    wants = f'requirements = TARGET.FedschedMember == "{member}"\njob_lease_duration = {LEASE_S}\n'
+    return sleep_job(seconds, 1, 128, wants + more)
+
+
+def tokens_by_member(hub: Federation) -> None:
+    """Startd tokens come from a command: a good one for every member but "wrong-token"."""
+    pool = hub.pool
+    hub.write_token("good", pool.token(f"fedsched@{pool.trust_domain}", STARTD_RIGHTS, 86_400))
+    head, payload, signature = pool.token(f"fedsched@{pool.trust_domain}", STARTD_RIGHTS, 86_400).split(".")
+    hub.write_token("bad", ".".join([head, payload, signature[::-1]]))
+    script = hub.folder / "tokens" / "print"
+    script.write_text('case $1 in wrong-token) cat "$2/bad" ;; *) cat "$2/good" ;; esac\n')
+    command = json.dumps(["/bin/sh", str(script), "{member}", str(script.parent)])
+    text = (hub.folder / "fedsched.toml").read_text()
+    wanted = text.replace('startd_token_file = "tokens/startd"\n', f"startd_token_command = {command}\n")
+    assert wanted != text
+    (hub.folder / "fedsched.toml").write_text(wanted)
+
+
+@pytest.fixture(scope="module")
+def lost(
+    lab: Laboratory,
+    control_plane: ControlPlane,
+    real_node: RealNode,
+    target_pool: Pool,
+    guest_pool: Pool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lost]:
+    """Everything at once, because each failure takes its time to show."""
+    hub = Federation(tmp_path_factory.mktemp("losses") / "hub", target_pool, policy="backoff_failures = 1\n" + STRICT)
+    tokens_by_member(hub)
+    with lab.part() as part:
+        plane, far = part.control_plane("loss"), part.control_plane("far")
+        for one in (plane, far):
+            one.add_fake_nodes("n", 2, cpu=16, memory="64Gi")
+        runner, beyond = part.pod_runner(plane), part.pod_runner(far)
+        beyond.cut(target_pool.host, target_pool.port)
+        for name in ("fine", "wrong-token", "says-never", "says-not-now"):
+            hub.join(plane, name, "--namespace", name)
+        hub.join(far, "closed-path", "--namespace", "closed-path")
+        hub.join(control_plane, "no-image", "--namespace", "no-image")
+        hub.add_to_member("says-never", "overrides", 'probe = "exit 3"')
+        hub.add_to_member("says-not-now", "overrides", 'probe = "exit 1"')
+        images = ('image_pull_policy = "Never"', 'image_pull_policy = "IfNotPresent"')
+        hub.edit_member("no-image", images, ("docker.io/fedsched/startd:lab", "127.0.0.1:9/nobody/nothing:1"))
+        jobs = {name: guest_pool.submit("alice", job_for(name)) for name in BROKEN}
+        hub.start()
+        try:
+            yield Lost(hub, plane, runner, jobs)
+        finally:
+            print(f"--- daemon, last lines\n{hub.log()[-3000:]}")
+            hub.stop()
+            guest_pool.run("condor_rm", *[str(cluster) for cluster in jobs.values()], user="alice")
+    assert real_node.name
+
+
+def rows(hub: Federation) -> dict[str, dict[str, Any]]:
+    """Rows of `fedsched q` by class."""
+    return {row["demand"]["key"]: row for row in hub.json("q")["classes"]}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("member", BROKEN)
+def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member: str) -> None:
+    cause, words = BROKEN[member]
+    hub = lost.hub
+
+    def told() -> dict[str, Any] | None:
+        done = hub.run("explain", str(lost.jobs[member]) + ".0", "-o", "json", check=False)
+        if done.returncode:
+            return None
+        lines = json.loads(done.stdout)["explanation"].get("members", [])
+        mine = next((line for line in lines if line["member"] == member), None)
+        return mine if mine and (mine.get("reason") or {}).get("cause") == "backing-off" else None
+
+    line = eventually(f"explain names the failure at {member}", told, 150)
+    print(f"{member}: {line['text']}")
+    assert cause in line["reason"]["have"]
+    assert words in line["reason"]["have"]
+    row = next(row for row in rows(hub).values() if str(lost.jobs[member]) + ".0" in row["demand"]["examples"])
+    assert row["word"] == "backing-off"
+    said = [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == member]
+    assert len(said) == 1, "said once, and not tried again while it rests"
+    assert cause in said[0]
+    plane = lost.plane if member not in {"closed-path", "no-image"} else None
+    if plane:
+        eventually("its object is cleared", lambda: not hub.jobs(plane, member), 40)
