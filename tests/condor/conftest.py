@@ -26,6 +26,9 @@ queue {count}
 """
 
 
+DONE = ("ExitCode", "NumJobStarts", "ProcId", "LastRemoteHost", "JobStartDate", "CompletionDate")
+
+
 class Guest:
     """A user's view of the guest pool: submits sleeping jobs and looks at them."""
 
@@ -48,7 +51,7 @@ class Guest:
 
     def done(self, cluster: int) -> list[dict[str, Any]]:
         """The jobs of the cluster that have left the queue."""
-        return self.pool.history(f"ClusterId == {cluster}", ["ExitCode", "NumJobStarts", "ProcId", "LastRemoteHost"])
+        return self.pool.history(f"ClusterId == {cluster}", list(DONE))
 
     def wait_running(self, cluster: int, count: int = 1) -> None:
         """Waits until so many run."""

@@ -179,9 +179,7 @@ def test_a_renewed_token_keeps_the_slot_although_the_collector_forgot_everybody(
     assert first not in pod.text()
 
 
-def test_the_collector_may_be_a_name_and_a_job_runs_through_it(
-    worker: Start, guest: Guest, target_pool: Pool
-) -> None:
+def test_the_collector_may_be_a_name_and_a_job_runs_through_it(worker: Start, guest: Guest, target_pool: Pool) -> None:
     named = {"FEDSCHED_COLLECTOR": "cm.test:9618", "FEDSCHED_CCB": "cm.test:9618"}
     pod = worker(named, hosts=f"127.0.0.1 localhost\n{target_pool.host} cm.test\n")
     pod.wait_slot()
