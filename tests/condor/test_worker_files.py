@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from fedsched.condor.worker import MAX_BYTES, length_expression, worker_files
+from fedsched.config import load_member
+from fedsched.kube import overrides
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
 SCRIPTS = ("start", "settings", "watch", "probe-run", "alive")
@@ -55,3 +57,14 @@ def test_every_posix_shell_reads_the_scripts(shell: str, script: str, tmp_path: 
     file.write_text(worker_files()[script])
     words = [shell, "sh"] if shell == "busybox" else [shell]
     subprocess.run([*words, "-n", str(file)], check=True)
+
+
+def test_the_documented_worker_with_cvmfs_is_a_member_file_that_pods_can_be_made_from(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/worker.md").read_text()
+    block = page.partition("```toml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
+    head = 'name = "site-a"\nnamespace = "lend"\ncredential = "site-a.json"\nforms = ["startd-job"]\n'
+    (tmp_path / "site-a.toml").write_text(head + block)
+    member = load_member(tmp_path / "site-a.toml")
+    volumes, mounts = overrides.volumes(member.overrides)
+    assert (volumes[0]["name"], mounts[0]["mountPath"]) == ("cvmfs", "/cvmfs")
+    assert "HasCvmfs" in member.overrides.probe
