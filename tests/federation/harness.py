@@ -147,12 +147,23 @@ class Federation:
 
     def json(self, *arguments: str) -> Any:
         """The JSON that a command prints with -o json."""
-        return json.loads(self.run(*arguments, "-o", "json").stdout)
+        end = time.monotonic() + 20
+        while True:
+            done = self.run(*arguments, "-o", "json", check=False)
+            if done.returncode == 0 or "no cycle is recorded" not in done.stdout or time.monotonic() > end:
+                break
+        assert done.returncode in {0, 4}, f"fedsched {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout)
 
-    def join(self, plane: ControlPlane, name: str = "", *arguments: str, mode: str = "on") -> str:
-        """Join a control plane with a worker image that needs no registry; the member's name."""
+    def join(
+        self, plane: ControlPlane, name: str = "", *arguments: str, mode: str = "on", lower_priority: bool = True
+    ) -> str:
+        """Join a control plane with a worker image that needs no registry; the member's name.
+
+        lower_priority: whether the site has a PriorityClass for us.
+        """
         name = name or plane.name
-        self.as_site_admin(plane)
+        self.as_site_admin(plane, lower_priority=lower_priority)
         done = self.run(
             "join",
             name,
@@ -171,11 +182,13 @@ class Federation:
         return name
 
     @staticmethod
-    def as_site_admin(plane: ControlPlane) -> None:
+    def as_site_admin(plane: ControlPlane, *, lower_priority: bool = True) -> None:
         """What a site gives beside a namespace: a PriorityClass below its own pods that never preempts (OW1)."""
-        if not plane.api.items(
-            "/apis/scheduling.k8s.io/v1/priorityclasses?fieldSelector=metadata.name%3Dopportunistic"
-        ):
+        path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+        there = plane.api.items(f"{path}?fieldSelector=metadata.name%3Dopportunistic")
+        if there and not lower_priority:
+            plane.api.delete(f"{path}/opportunistic")
+        if lower_priority and not there:
             plane.api.create(
                 {
                     "apiVersion": "scheduling.k8s.io/v1",
@@ -263,10 +276,14 @@ class Federation:
         return plane.api.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector=fedsched.io%2Fplacement")
 
 
+def slots(pool: Pool) -> list[dict[str, Any]]:
+    """Slot ads of startds of ours in the pool's collector, partitionable and dynamic."""
+    return pool.ads("Any", 'MyType == "Machine" && FedschedMember =!= undefined')
+
+
 def claimed(pool: Pool) -> list[dict[str, Any]]:
-    """Startds of ours with a claim, dynamic slots and their partitionable parents counted as they come."""
-    found = pool.slots("FedschedMember =!= undefined")
-    return [ad for ad in found if ad.get("State") == "Claimed" or "Claimed" in str(ad.get("ChildState", ""))]
+    """Those of them that hold a claim."""
+    return [ad for ad in slots(pool) if ad.get("State") == "Claimed"]
 
 
 def sleep_job(seconds: float, cpus: int = 1, memory_mib: int = 64, more: str = "", count: int = 1) -> str:

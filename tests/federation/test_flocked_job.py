@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import Federation, claimed, eventually, sleep_job
+from tests.federation.harness import Federation, claimed, eventually, sleep_job, slots
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 from tests.laboratory.realnode import RealNode
@@ -55,7 +55,7 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
         chain.note("object written", hub.jobs(control_plane))
         pods = hub.pods(control_plane)
         chain.note("pod running", [p for p in pods if p["status"].get("phase") == "Running"])
-        chain.note("slot in collector", target_pool.slots("FedschedMember =!= undefined"))
+        chain.note("slot in collector", slots(target_pool))
         chain.note("claimed", claimed(target_pool))
         done = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
         return bool(chain.note("done", len(done) == 20))
@@ -70,7 +70,7 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
         return bool(chain.note("gone", not left))
 
     eventually("nothing of ours but the standing objects is left", gone, 20 + 60)
-    eventually("no ad of ours is left", lambda: not target_pool.slots("FedschedMember =!= undefined"), 20)
+    eventually("no ad of ours is left", lambda: not slots(target_pool), 20)
     print(f"chain: {chain}")
     assert list(chain.seen) == [
         "submitted",
