@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ import msgspec
 
 import fedsched
 from fedsched.condor import frames
+from fedsched.condor.private import PrivateFolder
 from fedsched.condor.questions import Answer, Failed, Question
 from fedsched.config.settings import PoolSettings
 
@@ -42,9 +41,7 @@ class Children:
     def __init__(self, pool: PoolSettings, limit_s: float) -> None:
         self._pool = pool
         self._limit_s = limit_s
-        self._folder = Path(
-            tempfile.mkdtemp(prefix="fedsched-pool-")
-        )  # 0700, the one place where children find a token
+        self._folder = PrivateFolder()  # the one place where children find a token
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
@@ -71,7 +68,7 @@ class Children:
             self._idle.clear()
         for child in children:
             child.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def _take(self) -> _Child:
         with self._lock:
@@ -80,7 +77,7 @@ class Children:
             self._store_token()
             if self._idle:
                 return self._idle.pop()
-        child = _Child(_environment(self._pool, self._folder, self._limit_s), self._limit_s)
+        child = _Child(_environment(self._pool, self._folder.path, self._limit_s), self._limit_s)
         with self._lock:
             if self._closed.is_set():
                 child.kill()
@@ -102,20 +99,13 @@ class Children:
 
     def _store_token(self) -> None:
         """A copy of the pool's token, and only of that, again when the file changed."""
-        copy = self._folder / "tokens" / "pool"
-        copy.parent.mkdir(mode=0o700, exist_ok=True)
         if self._pool.token_file is None:
             return
         try:
-            text = self._pool.token_file.read_bytes()
-            if copy.exists() and copy.read_bytes() == text:
+            if not self._folder.store("tokens/pool", self._pool.token_file.read_bytes()):
                 return
         except OSError as error:
             raise QueryFailed(f"token of pool {self._pool.name}: {self._pool.token_file}: {error.strerror}") from error
-        fresh = copy.with_name(".pool")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text)
-        fresh.replace(copy)
         # Children keep sessions made with the old token.
         idle, self._idle = self._idle, []
         for child in idle:

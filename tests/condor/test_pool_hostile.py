@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -121,7 +123,7 @@ def test_children_see_one_token_in_a_private_folder_and_nothing_of_our_environme
         environment = Path(f"/proc/{child._process.pid}/environ").read_bytes()
         assert b"hunter2" not in environment
         assert b"_CONDOR_SEC_CLIENT_AUTHENTICATION=OPTIONAL" in environment
-        folder = made._folder
+        folder = made._folder.path
         assert (folder.stat().st_mode & 0o777, (folder / "tokens").stat().st_mode & 0o777) == (0o700, 0o700)
         assert [(file.name, file.stat().st_mode & 0o777) for file in (folder / "tokens").iterdir()] == [("pool", 0o600)]
         token.write_text("second")
@@ -133,6 +135,36 @@ def test_children_see_one_token_in_a_private_folder_and_nothing_of_our_environme
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(other._process.pid, 0)
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from fedsched.condor.processes import Children, QueryFailed
+from fedsched.condor.questions import FindSchedds
+from fedsched.config.settings import PoolSettings
+made = Children(PoolSettings("a", "127.0.0.1:1", token_file=Path(sys.argv[1])), 5)
+try:
+    made.ask(FindSchedds("127.0.0.1:1"))
+except QueryFailed:
+    print(made._folder.path, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_daemon_leaves_no_token_behind_once_another_starts(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    command = [sys.executable, "-c", KILLED, str(token)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        folder = Path(daemon.stdout.readline().strip())
+        assert (folder / "tokens/pool").read_text() == "secret"
+        with children("127.0.0.1:1"):
+            assert folder.exists()
+        daemon.kill()
+    with children("127.0.0.1:1"):
+        assert not folder.exists()
 
 
 def test_a_token_file_that_is_gone_is_named(tmp_path: Path) -> None:
