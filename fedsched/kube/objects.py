@@ -18,6 +18,7 @@ from fedsched.matchmaker.model.names import (
     LABEL_MEMBER,
     LABEL_PLACEMENT,
     LABEL_ROLE,
+    MOST_EPOCH,
     NOTE_DIGEST,
     NOTE_PLACEMENT,
     PARKED_SELECTOR,
@@ -125,8 +126,12 @@ def _with_facts(pod: OwnPod, own: OwnObject) -> PodView:
 
 
 def epoch(text: str) -> int:
-    """A fencing epoch; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    """A fencing epoch; 0 for what is none, or larger than any that we could have used.
+
+    Epochs are seconds and a little: a larger one would drive ours beyond what any member's fence can hold.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_EPOCH)) else 0
+    return number if number <= MOST_EPOCH else 0
 
 
 def _record(text: str, name: str, placement_id: str) -> Placement | None:

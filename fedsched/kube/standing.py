@@ -39,11 +39,13 @@ class Footing(msgspec.Struct, frozen=True):
     def epoch(self) -> int:
         """The highest epoch that has written here; 0 for none. NoAnchorError when no number stands there."""
         text = str((self.fence or {}).get("data", {}).get("epoch", "0"))
-        if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else -1
+        # Twice what is believed elsewhere: ours may stand a little above the highest that was believed.
+        if not 0 <= number <= 2 * names.MOST_EPOCH:
             raise NoAnchorError(
                 f"{names.FENCE} holds {text[:40]!r} instead of an epoch; delete it, fedsched makes it anew"
             )
-        return int(text)
+        return number
 
 
 class Standing:

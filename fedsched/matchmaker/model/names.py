@@ -24,6 +24,8 @@ NOTE_LEAVE = PREFIX + "leave"
 ANCHOR = "fedsched-anchor"
 FENCE = "fedsched-fence"
 """ConfigMap of each member: data.epoch is the highest epoch that has written there (FA5)."""
+MOST_EPOCH = 10**12
+"""A larger number at a member is no epoch: ours are seconds, and none that we believe may use the numbers up."""
 PARKED_SELECTOR = {PREFIX + "parked": "true"}
 """Node selector that no node has: a DaemonSet leaves by being pointed here."""
 
