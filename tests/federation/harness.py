@@ -152,7 +152,7 @@ class Federation:
             done = self.run(*arguments, "-o", "json", check=False)
             if done.returncode == 0 or "no cycle is recorded" not in done.stdout or time.monotonic() > end:
                 break
-        assert done.returncode in {0, 4}, f"fedsched {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode in {0, 4}, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
     def join(
