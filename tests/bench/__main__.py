@@ -10,6 +10,7 @@ import os
 import pkgutil
 import platform
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,8 +24,17 @@ HEAD = "# Performance\n\nMeasured by `make bench`; each section is rewritten by 
 def section(name: str, title: str, text: str) -> str:
     """One section with the marks by which it is found again."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {day}"
-    return f"<!-- bench: {name} -->\n## {title}\n\n_{where}_\n\n{text.strip()}\n<!-- end: {name} -->\n"
+    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {day}, {commit()}"
+    command = f"`python -m tests.bench {name}`"
+    return f"<!-- bench: {name} -->\n## {title}\n\n_{where}; {command}_\n\n{text.strip()}\n<!-- end: {name} -->\n"
+
+
+def commit() -> str:
+    """Which sources were measured."""
+    here = Path(__file__).parents[2]
+    said = ["describe", "--always", "--dirty=, with changes", "--exclude=*"]
+    done = subprocess.run(["git", "-C", str(here), *said], capture_output=True, text=True, check=False)
+    return f"commit {done.stdout.strip()}" if done.returncode == 0 else "no commit"
 
 
 def put(page: str, name: str, made: str) -> str:
