@@ -21,16 +21,16 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 HEAD = "# Performance\n\nMeasured by `make bench`; each section is rewritten by its benchmark in `tests/bench/`.\n"
 
 
-def section(name: str, title: str, text: str) -> str:
-    """One section with the marks by which it is found again."""
+def section(name: str, title: str, text: str, source: str) -> str:
+    """One section with the marks by which it is found again. source: which sources were measured."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {day}, {commit()}"
+    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {day}, {source}"
     command = f"`python -m tests.bench {name}`"
     return f"<!-- bench: {name} -->\n## {title}\n\n_{where}; {command}_\n\n{text.strip()}\n<!-- end: {name} -->\n"
 
 
 def commit() -> str:
-    """Which sources were measured."""
+    """Which sources stand here now."""
     here = Path(__file__).parents[2]
     said = ["describe", "--always", "--dirty=, with changes", "--exclude=*"]
     done = subprocess.run(["git", "-C", str(here), *said], capture_output=True, text=True, check=False)
@@ -52,7 +52,8 @@ def main(arguments: list[str]) -> None:
         module = importlib.import_module(f"tests.bench.{name}")
         if not hasattr(module, "run"):
             continue
-        made = section(name, module.TITLE, module.run(quick=quick))
+        source = commit()
+        made = section(name, module.TITLE, module.run(quick=quick), source)
         print(made, flush=True)
         if not quick:
             page = PAGE.read_text() if PAGE.exists() else HEAD

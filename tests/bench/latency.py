@@ -127,6 +127,6 @@ def table(found: list[Arrival], minutes: float) -> str:
         f"when a watch at the API server told of the object. One real startd ran there first, as MA6's probe; the "
         f"pods of the arrivals then stay on simulated nodes and never join the pool, so the policy has "
         f"`first = 400`, `join_s = 36000` and the member `objects_in_flight = 400`. "
-        f"Load average {percentile(loads, 0.0):.1f} to {percentile(loads, 1.0):.1f}, median {percentile(loads, 0.5):.1f}: "
-        f"the machine was shared with other work."
+        f"The machine was shared with other work: load average {percentile(loads, 0.0):.1f} to "
+        f"{percentile(loads, 1.0):.1f}, median {percentile(loads, 0.5):.1f}."
     )
