@@ -28,8 +28,12 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import Cause, Reason
 
-PROBE_EXIT = 3
-"""Exit code of the worker's entry script when the member's probe said no for good."""
+SAID_BY_EXIT = {
+    3: (Cause.PROBE_FAILED, "exit code 3: the probe says never"),
+    4: (Cause.NEVER_JOINED, "exit code 4: no way to the collector"),
+    5: (Cause.NEVER_JOINED, "exit code 5: the collector refused the token"),
+}
+"""What the worker's entry script says by its exit code (docs/worker.md)."""
 
 SETTLE_S = 5.0
 """How much newer than an event a view must be before absence in it means anything, in seconds."""
@@ -304,22 +308,32 @@ def _lost(held: Held) -> Reason | None:
 def _ended(stand: Standing, where: Reason) -> Reason | None:
     """A Job that is over: complete proves nothing unless its ad was seen (FA8)."""
     held, thing = stand.held, stand.object
-    told_to_go = held.wanted in {"vacate", "withdraw", "leave"}
-    if thing is None or (told_to_go and held.slot_seen_at is not None):
+    if thing is None or held.wanted in {"vacate", "withdraw", "leave"}:
         return None
     codes = [p.exit_code for p in thing.pods if p.exit_code is not None]
-    why = [p.end_reason for p in thing.pods if p.end_reason and p.end_reason != "Completed"]
-    if PROBE_EXIT in codes:
-        return _here(where, Reason(Cause.PROBE_FAILED, what=thing.name, have=f"exit code {PROBE_EXIT}"))
-    if thing.finished == "failed" and (held.slot_seen_at is None or why or any(codes)):
-        cause = Cause.POD_LOST if set(why) & {"Evicted", "NodeLost", "Error"} and 137 in codes else Cause.CRASHED
-        have = ", ".join([*why, *(f"exit code {c}" for c in codes if c)]) or thing.finished_reason
-        return _here(where, Reason(cause, what=thing.name, have=have or "failed"))
+    said = next((SAID_BY_EXIT[code] for code in codes if code in SAID_BY_EXIT), None)
+    if said is not None and not (said[0] is Cause.NEVER_JOINED and held.slot_seen_at is not None):
+        return _here(where, Reason(said[0], what=thing.name, have=said[1]))
+    if thing.finished == "failed" and said is None:
+        return _died(stand, codes, where)
     if held.slot_seen_at is None and not stand.slots:
         return _here(
             where, Reason(Cause.NEVER_JOINED, what=thing.name, have="its slot was never seen in the collector")
         )
     return None
+
+
+def _died(stand: Standing, codes: list[int], where: Reason) -> Reason | None:
+    """A failed Job: killed from outside, its pod's object included, or ended with an error; its deadline is neither."""
+    thing, seen = stand.object, stand.held.slot_seen_at is not None
+    if thing is None or (seen and thing.finished_reason == "DeadlineExceeded" and not any(codes)):
+        return None
+    why = [p.end_reason for p in thing.pods if p.end_reason and p.end_reason != "Completed"]
+    killed = bool(set(why) & {"Evicted", "NodeLost", "Error"} and 137 in codes)
+    removed = seen and not thing.pods
+    have = ", ".join([*why, *(f"exit code {c}" for c in codes if c)]) or ("the pod is gone" if removed else "")
+    cause = Cause.POD_LOST if killed or removed else Cause.CRASHED
+    return _here(where, Reason(cause, what=thing.name, have=have or thing.finished_reason or "failed"))
 
 
 def _pod_failure(pod: PodView, held: Held, views: _Views, where: Reason) -> Reason | None:
@@ -336,7 +350,7 @@ def _pod_failure(pod: PodView, held: Held, views: _Views, where: Reason) -> Reas
     if pod.phase == "running" and heard and held.slot_seen_at is None and pod.started_at:
         waited = views.at - pod.started_at
         if waited > rules.join_s and not pod.deleting:
-            numbers = (f"{rules.join_s:.0f} s", f"{waited:.0f} s")
+            numbers = (f"{rules.join_s:.0f} s", f"waited {waited:.0f} s")
             return _here(where, Reason(Cause.NEVER_JOINED, pod.name, *numbers))
     return None
 

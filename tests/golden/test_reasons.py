@@ -25,7 +25,8 @@ NUMBERS = {
     Cause.CORDONED: ("cordon", "", "broken fan"),
     Cause.DENIED: ("*@evil", "", "mining"),
     Cause.IMAGE_PULL: ("fs-m1-7-x2b4c", "", "ErrImagePull: not found"),
-    Cause.CRASHED: ("fs-m1-7", "", "exit code 4"),
+    Cause.CRASHED: ("fs-m1-7", "", "exit code 70"),
+    Cause.NEVER_JOINED: ("fs-m1-7", "", "exit code 5: the collector refused the token"),
     Cause.SUPERSEDED: ("", "17", "18"),
 }
 

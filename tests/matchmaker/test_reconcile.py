@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import (
@@ -76,6 +77,55 @@ def test_a_complete_job_whose_ad_was_never_seen_has_failed() -> None:
     failure = plan.held[0].failure
     assert failure is not None
     assert failure.cause is Cause.NEVER_JOINED
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "words"),
+    [
+        (3, Cause.PROBE_FAILED, "the probe says never"),
+        (4, Cause.NEVER_JOINED, "no way to the collector"),
+        (5, Cause.NEVER_JOINED, "refused the token"),
+        (70, Cause.CRASHED, "exit code 70"),
+    ],
+)
+def test_what_the_entry_script_says_by_its_exit_code_is_the_reason(code: int, cause: Cause, words: str) -> None:
+    mine = held(phase="starting")
+    ended = thing(mine.placement, pod(phase="failed", exit_code=code, end_reason="Error"), finished="failed")
+    plan, _ = decide(snapshot(memory=remembering(mine), objects=(ended,)))
+    failure = plan.held[0].failure
+    assert failure is not None
+    assert failure.cause is cause
+    assert words in failure.have
+
+
+def test_a_startd_that_we_saw_and_that_could_not_see_itself_has_not_failed() -> None:
+    mine = held(phase="unclaimed", slot_seen_at=T0 - 100)
+    ended = thing(mine.placement, pod(phase="failed", exit_code=4, end_reason="Error"), finished="failed")
+    plan, _ = decide(snapshot(memory=remembering(mine), objects=(ended,)))
+    assert plan.held[0].failure is None
+
+
+def test_a_job_that_failed_with_its_pod_removed_behind_our_back_is_a_lost_pod() -> None:
+    mine = held(phase="claimed", slot_seen_at=T0 - 100)
+    failed = thing(mine.placement, finished="failed", finished_reason="BackoffLimitExceeded")
+    plan, _ = decide(snapshot(memory=remembering(mine), objects=(failed,)))
+    failure = plan.held[0].failure
+    assert failure is not None
+    assert failure.cause is Cause.POD_LOST
+
+
+def test_a_startd_that_reached_its_deadline_has_not_failed() -> None:
+    mine = held(phase="claimed", slot_seen_at=T0 - 100)
+    failed = thing(mine.placement, finished="failed", finished_reason="DeadlineExceeded")
+    plan, _ = decide(snapshot(memory=remembering(mine), objects=(failed,)))
+    assert plan.held[0].failure is None
+
+
+def test_a_pod_that_was_withdrawn_before_it_ran_has_not_failed() -> None:
+    mine = held(phase="starting", wanted="withdraw")
+    withdrawn = thing(mine.placement, finished="failed", finished_reason="BackoffLimitExceeded")
+    plan, _ = decide(snapshot(memory=remembering(mine), objects=(withdrawn,)))
+    assert plan.held[0].failure is None
 
 
 def test_a_running_pod_whose_slot_never_came_is_vacated_after_the_join_limit() -> None:

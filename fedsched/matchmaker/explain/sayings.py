@@ -187,7 +187,7 @@ SAYINGS: dict[Cause, Saying] = {
         "look at the pods in our namespace at {member}: `kubectl describe pod`",
     ),
     Cause.NEVER_JOINED: Saying(
-        "its pod ran on {where} but its slot never reached the collector | waited {have} | {need} allowed | {what}",
+        "its pod ran on {where} but its slot never reached the collector | {have} | {need} allowed | {what}",
         "check token and way out: `kubectl logs` of the pod, then `fedsched flock-config --check`",
     ),
     Cause.PROBE_FAILED: Saying(
