@@ -129,7 +129,14 @@ def _options(demand: DemandClass, places: tuple[Place, ...], rules: Rules) -> li
         if reason is not None and not may_probe(reason, demand, place, size):
             continue
         found.append(Option(place, form, size, units, _rank(demand, place, size, rules)))
-    return sorted(found, key=lambda o: (-o.rank[0], -o.rank[1], o.place.terms.name, o.place.group.name))
+    return sorted(found, key=_preference)
+
+
+def _preference(option: Option) -> tuple[float, float, bool, str, str]:
+    """Rank first (MA5); where it ties, no GPU node for what needs none; then names, never the order of observation."""
+    place = option.place
+    wasted = place.group.allocatable.gpus > 0 and option.size.gpus == 0
+    return -option.rank[0], -option.rank[1], wasted, place.terms.name, place.group.name
 
 
 def _size(demand: DemandClass, place: Place, form: Form, policy: Policy) -> tuple[Resources, int]:

@@ -213,8 +213,8 @@ class Pool:
         return decode(self.try_run("condor_status", *where, "-json", "-constraint", constraint))
 
     def slots(self, constraint: str = "true") -> list[Ad]:
-        """Slot ads, partitionable and dynamic."""
-        return self.ads("Machine", constraint)
+        """Slot ads, partitionable and dynamic; `-startd` alone gives the daemons' own ads as well, or only those."""
+        return self.ads("Any", f'MyType == "Machine" && ({constraint})')
 
     def jobs(self, constraint: str = "true", projection: Sequence[str] = ()) -> list[Ad]:
         """Jobs in this pool's queue."""
