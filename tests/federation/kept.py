@@ -100,7 +100,7 @@ def cycles_after(hub: Federation, at: float, count: int) -> list[dict[str, Any]]
 
 def typical_s(cycles: Iterable[Mapping[str, Any]]) -> float:
     """Median length of cycles, in seconds."""
-    return median(cycle["total_s"] for cycle in cycles)
+    return float(median(cycle["total_s"] for cycle in cycles))
 
 
 def told(hub: Federation, kind: str, after: float, member: str = "") -> list[tuple[float, str]]:
