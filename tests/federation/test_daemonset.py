@@ -1,4 +1,4 @@
-"""A DaemonSet over a labelled node group: new nodes join, nothing privileged unasked, and it leaves by selector (L2)."""
+"""A DaemonSet over a labelled node group: new nodes join, nothing is privileged unasked, it leaves by selector (L2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.federation.harness import POLICY, Federation, eventually, sleep_job
 from tests.federation.kept import events
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
-from tests.laboratory.podrunner import PodRunner
 from tests.laboratory.pool import Pool
 
 SETS = "/apis/apps/v1/namespaces/fedsched/daemonsets?labelSelector=fedsched.io%2Fplacement"
