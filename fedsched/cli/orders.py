@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedsched.cli import output
+from fedsched.cli import drained, output
 from fedsched.cli.durations import seconds
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, ReasonOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
@@ -182,14 +182,16 @@ def _give(config: Path | None, order: tuple[Any, str, str, float | None], dry_ru
         if not dry_run:
             journal.add_order(given)
         affected = _affected(journal, given)
+        startds = _drained(journal, given)
     undo = _undo(given)
     if form is Format.JSON:
-        output.emit_json("order", dry_run=dry_run, order=given, affected=affected, undo=undo)
+        output.emit_json("order", dry_run=dry_run, order=given, affected=affected, startds=startds, undo=undo)
         return
     said = "would be ordered" if dry_run else "ordered"
     output.line(f"{said}: {kind} {'all members' if target == EVERYTHING else target} ({reason})")
     if affected:
         output.line("  startds there now: " + ", ".join(f"{count} {phase}" for phase, count in affected.items()))
+        drained.show(startds)
     output.line(f"  undo: {undo}")
 
 
@@ -255,6 +257,12 @@ def _affected(journal: Any, order: Order) -> dict[str, int]:
     return dict(
         Counter(h.phase for h in held if order.target in {EVERYTHING, h.placement.member} and h.phase != "gone")
     )
+
+
+def _drained(journal: Any, order: Order) -> list[dict[str, Any]]:
+    """What becomes of each startd, for a drain; as of the last cycle."""
+    cycle = journal.last_cycle()
+    return drained.listing(cycle.plan.held, order) if order.kind == "drain" and cycle is not None else []
 
 
 def _undo(order: Order) -> str:
