@@ -139,12 +139,19 @@ def test_a_probe_that_says_never_ends_the_pod_with_three(worker: Start) -> None:
     assert worker(probe="exit 3\n").wait_end() == 3
 
 
-def test_a_token_that_is_refused_ends_the_pod_with_four_and_no_token_with_64(worker: Start, target_pool: Pool) -> None:
+def test_a_token_that_is_refused_ends_the_pod_with_five_and_no_token_with_64(worker: Start, target_pool: Pool) -> None:
     stranger = target_pool.token("nobody@elsewhere", ["READ"])
     pod = worker({"FEDSCHED_IDLE_S": "5"}, token=stranger)
     assert worker(token="").wait_end() == 64
-    assert pod.wait_end(60) == 4
+    assert pod.wait_end(60) == 5
     assert stranger not in pod.text()
+
+
+def test_no_way_to_the_collector_ends_the_pod_with_four(worker: Start, target_pool: Pool) -> None:
+    closed = f"{target_pool.host}:9"
+    pod = worker({"FEDSCHED_IDLE_S": "5", "FEDSCHED_COLLECTOR": closed, "FEDSCHED_CCB": ""})
+    assert pod.wait_end(90) == 4
+    assert closed in pod.text()
 
 
 @pytest.mark.parametrize(
