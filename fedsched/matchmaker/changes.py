@@ -47,14 +47,26 @@ def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change
         return
     if thing.deleting:
         return
-    if held.wanted == "leave":
+    if held.wanted == "run":
+        yield from _single_nodes(held, thing, at)
+    elif held.wanted == "leave":
         yield from _leave(held, thing, at)
-    elif held.wanted == "vacate":
-        yield from _delete_pods(held, thing, VACATE_GRACE_S)
-    elif held.wanted == "withdraw":
-        yield from _withdraw(held, thing)
-    elif held.wanted == "clear":
-        yield from _clear(held, thing)
+    else:
+        steps = {"vacate": _vacate, "withdraw": _withdraw, "clear": _clear}
+        yield from steps[held.wanted](held, thing)
+
+
+def _single_nodes(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:
+    """Nodes that a DaemonSet gives up while the rest of it stays: cordoned ones leave, the owner's are vacated."""
+    wanted = dict(held.nodes_wanted)
+    for pod in thing.pods:
+        wish = wanted.get(pod.node)
+        if pod.deleting or wish is None:
+            continue
+        if wish == "vacate":
+            yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, grace_s=VACATE_GRACE_S)
+        elif pod.phase == "running" and pod.leave_ordered_at is None:
+            yield OrderLeave(thing.member, held.placement.id, pod.name, pod.uid, at)
 
 
 def _leave(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:
@@ -68,10 +80,10 @@ def _leave(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:
             yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, pod.resource_version)
 
 
-def _delete_pods(held: Held, thing: ObjectView, grace_s: int) -> Iterable[Change]:
+def _vacate(held: Held, thing: ObjectView) -> Iterable[Change]:
     for pod in thing.pods:
         if not pod.deleting and pod.phase in {"pending", "running", "unknown"}:
-            yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, grace_s=grace_s)
+            yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, grace_s=VACATE_GRACE_S)
     if not thing.pods:
         yield from _clear(held, thing)
 

@@ -54,7 +54,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     )
     if health.frozen_since is not None:
         return _frozen(snapshot, health, facts, base)
-    served = surge.supply(_classes(snapshot), facts.standing, _lost(base), at)
+    served = surge.supply(surge.asked(snapshot.observation.schedds, at), facts.standing, _lost(base))
     asked = surge.demanded(snapshot.observation.schedds, (s.held for s in facts.standing), memory.drops, served)
     base = msgspec.structs.replace(base, drops=asked.drops)
     standing, base = _who_goes(snapshot, policy, facts, base, asked)
@@ -106,7 +106,7 @@ def _who_goes(
         held = preempt.obey_orders(held, snapshot.orders, at)
         held = preempt.follow_life(with_held(stand, held), policy, at)
         standing.append(with_held(stand, held))
-    victims: dict[str, Reason] = {}
+    victims: dict[str, dict[str, Reason]] = {}
     members = dict(base.members)
     for terms in sorted(snapshot.terms, key=lambda t: t.name):
         view, memory = views.get(terms.name), members.get(terms.name)
@@ -117,9 +117,7 @@ def _who_goes(
         victims |= chosen
         members[terms.name] = msgspec.structs.replace(memory, evictions=evictions)
     out = tuple(
-        with_held(s, preempt.urge(s.held, "vacate", victims[s.held.placement.id]))
-        if s.held.placement.id in victims
-        else s
+        with_held(s, preempt.give_up(s.held, victims[s.held.placement.id])) if s.held.placement.id in victims else s
         for s in sorted(standing, key=lambda s: (s.held.placement.created_at, s.held.placement.id))
     )
     return out, msgspec.structs.replace(base, members=members)
@@ -157,7 +155,7 @@ def _fill(
 ) -> tuple[fill.Filled, dict[str, Ramping]]:
     """Steps 5 and 6."""
     at, classes = snapshot.at, _classes(snapshot)
-    served = surge.supply(classes, standing, _lost(base), at)
+    served = surge.supply(surge.asked(snapshot.observation.schedds, at), standing, _lost(base))
     out = _out(standing)
     ramps, asks = {}, []
     for demand in classes:

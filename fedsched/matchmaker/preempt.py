@@ -78,19 +78,29 @@ def obey_orders(held: Held, orders: tuple[Order, ...], at: float) -> Held:
 def leave_cordoned(stand: Standing, view: MemberView | None, at: float) -> Held:
     """The startd of a cordoned node leaves: its admin wants the node empty."""
     held = stand.held
-    if view is None or held.placement.form != "startd-job" or held.wanted != "run":
+    if view is None or held.wanted != "run":
         return held
     cordoned = {room.node for room in view.node_rooms if room.cordoned}
     nodes = sorted({p.node for p in stand.pods if p.node in cordoned})
+    if held.placement.form == "startd-daemonset":
+        return msgspec.structs.replace(held, nodes_wanted=tuple((node, "leave") for node in nodes))
     if not nodes:
         return held
     return urge(held, "leave", Reason(Cause.NODES_CORDONED, what=nodes[0], member=view.name, at=at))
 
 
+def give_up(held: Held, nodes: dict[str, Reason]) -> Held:
+    """Vacate for the owner: a startd Job goes as a whole, a DaemonSet gives up the nodes that are needed."""
+    if held.placement.form != "startd-daemonset":
+        return urge(held, "vacate", next(iter(nodes.values())))
+    kept = tuple((node, wish) for node, wish in held.nodes_wanted if node not in nodes)
+    return msgspec.structs.replace(held, nodes_wanted=(*kept, *((node, "vacate") for node in sorted(nodes))))
+
+
 def yield_to_owner(
     view: MemberView, standing: Iterable[Standing], terms: MemberTerms, memory: MemberMemory, at: float
-) -> tuple[dict[str, Reason], tuple[float, ...]]:
-    """Placements to vacate for pods of the member's own that would fit if ours left (OW2): id -> reason.
+) -> tuple[dict[str, dict[str, Reason]], tuple[float, ...]]:
+    """Placements to vacate for pods of the member's own that would fit if ours left (OW2): id -> node -> reason.
 
     Unclaimed first, then youngest, as few as do. Also the times of the last evictions, at most so many per minute.
     """
@@ -102,7 +112,7 @@ def yield_to_owner(
             if pod.node and pod.phase in {"pending", "running", "unknown"}:
                 ours.setdefault(pod.node, []).append((stand, pod))
     free = {room.node: room.free for room in view.node_rooms}
-    victims: dict[str, Reason] = {}
+    victims: dict[tuple[str, str], Reason] = {}
     for waiting in sorted(view.site_pods, key=lambda p: (-p.priority, p.since, p.name)):
         if at - waiting.since < SETTLED_S:
             continue
@@ -112,7 +122,10 @@ def yield_to_owner(
         budget -= len([c for c in chosen if c not in victims])
         have = f"waiting {at - waiting.since:.0f} s"
         victims |= {c: Reason(Cause.OWNER, waiting.name, have=have, member=view.name, at=view.seen_at) for c in chosen}
-    return victims, (*recent, *([at] * len(victims)))
+    by_id: dict[str, dict[str, Reason]] = {}
+    for (placement_id, node), reason in victims.items():
+        by_id.setdefault(placement_id, {})[node] = reason
+    return by_id, (*recent, *([at] * len(victims)))
 
 
 def _cheapest_node(
@@ -120,27 +133,29 @@ def _cheapest_node(
     ours: dict[str, list[tuple[Standing, PodView]]],
     free: dict[str, Resources],
     terms: MemberTerms,
-    doomed: set[str],
-) -> list[str] | None:
+    doomed: set[tuple[str, str]],
+) -> list[tuple[str, str]] | None:
     """The fewest claims, then the fewest placements, that make room on one node; None where nothing helps.
 
     What already leaves makes room too; a pod that will fit without new victims costs nothing.
     """
-    best: tuple[tuple[int, int, str], list[str]] | None = None
+    best: tuple[tuple[int, int, str], list[tuple[str, str]]] | None = None
     for node in pod.nodes:
-        room, claims, victims = free.get(node, Resources()), 0, []
+        victims: list[tuple[str, str]] = []
+        room, claims = free.get(node, Resources()), 0
         for stand, mine in sorted(ours.get(node, []), key=lambda pair: _cost(pair[0])):
-            going = mine.deleting or stand.held.placement.id in doomed or stand.held.wanted == "vacate"
+            key = (stand.held.placement.id, node)
+            going = mine.deleting or key in doomed or stand.held.wanted == "vacate"
             if not going and fits(pod.request, room):
                 continue
             room += stand.held.placement.size + terms.pod_overhead
             if not going:
                 claims += stand.held.claims
-                victims.append(stand.held.placement.id)
+                victims.append(key)
         if fits(pod.request, room):
-            key = (claims, len(victims), node)
-            if best is None or key < best[0]:
-                best = (key, victims)
+            cost = (claims, len(victims), node)
+            if best is None or cost < best[0]:
+                best = (cost, victims)
     return best[1] if best else None
 
 

@@ -169,7 +169,7 @@ def _stand(held: Held, views: _Views) -> Standing:
     held = msgspec.structs.replace(
         held,
         pod_started_at=held.pod_started_at or (min(started) if started else None),
-        leave_ordered_at=held.leave_ordered_at or (min(ordered) if ordered else None),
+        leave_ordered_at=held.leave_ordered_at or (min(ordered) if ordered and len(ordered) == len(live) else None),
         nodes=max(1, len(live)) if placement.form == "startd-daemonset" else 1,
     )
     stand = Standing(held, thing, slots)
@@ -207,10 +207,12 @@ def _with_slots(held: Held, slots: tuple[SlotView, ...]) -> Held:
     claims = [c for s in slots for c in s.claims]
     idle = [s.unclaimed_since for s in slots if s.unclaimed_since is not None]
     heard = max(s.seen_at for s in slots)
+    # A short job may come and go between two looks; the startd has counted it.
+    first = min((c.since for c in claims), default=heard if any(s.jobs_started for s in slots) else None)
     return msgspec.structs.replace(
         held,
         slot_seen_at=held.slot_seen_at or heard,
-        claimed_at=held.claimed_at or (min(c.since for c in claims) if claims else None),
+        claimed_at=held.claimed_at or first,
         last_claimed_at=heard if claims else held.last_claimed_at,
         unclaimed_since=None if claims else (max(idle) if idle else held.unclaimed_since),
         claimed_cpu_milli=sum(c.cpu_milli for c in claims),
@@ -226,9 +228,15 @@ def _phase(stand: Standing, live: tuple[PodView, ...], views: _Views, *, failed:
         return held.phase if held.written_at is not None else "intended"
     if thing.finished or thing.deleting:
         return "gone"
-    if any(p.deleting for p in live) or any(s.leaving for s in stand.slots) or held.leave_ordered_at:
+    if held.leave_ordered_at or _going(stand, live):
         return "leaving"
     return _serving(stand, views)
+
+
+def _going(stand: Standing, live: tuple[PodView, ...]) -> bool:
+    """Whether it takes no new work: a startd Job with any sign of it, a DaemonSet only when all its startds go."""
+    signs = [*(p.deleting for p in live), *(s.leaving for s in stand.slots)]
+    return all(signs) and bool(signs) if stand.held.placement.form == "startd-daemonset" else any(signs)
 
 
 def _serving(stand: Standing, views: _Views) -> Phase:

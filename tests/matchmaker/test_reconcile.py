@@ -114,6 +114,17 @@ def test_a_job_that_failed_with_its_pod_removed_behind_our_back_is_a_lost_pod() 
     assert failure.cause is Cause.POD_LOST
 
 
+def test_a_killed_startd_that_had_joined_does_not_close_its_group() -> None:
+    joined, never = held(phase="claimed", slot_seen_at=T0 - 100), held(phase="starting")
+    for mine, failures in ((joined, 0), (never, 1)):
+        dead = thing(mine.placement, pod(phase="failed", exit_code=137, end_reason="Error"), finished="failed")
+        plan, _ = decide(snapshot(memory=remembering(mine), objects=(dead,)))
+        failure = plan.held[0].failure
+        assert failure is not None
+        assert failure.cause is Cause.POD_LOST
+        assert [pair.failures for pair in plan.memory.pairs.values()] == [failures]
+
+
 def test_a_startd_that_reached_its_deadline_has_not_failed() -> None:
     mine = held(phase="claimed", slot_seen_at=T0 - 100)
     failed = thing(mine.placement, finished="failed", finished_reason="DeadlineExceeded")
@@ -289,3 +300,39 @@ def test_a_daemonset_leaves_by_order_then_by_selector_then_its_object_goes() -> 
         )
     )
     assert todo == (DeleteObject("m1", "1-1", "fs-1-1", "DaemonSet", "uid-1"),)
+
+
+def test_a_cordoned_nodes_startd_of_a_daemonset_leaves_and_the_others_stay() -> None:
+    place = placement(form="startd-daemonset")
+    mine = held(place)
+    both = thing(place, pod("fs-1-1-a", node="n1"), pod("fs-1-1-b", node="n2"))
+    rooms = (NodeRoom("n1", "g", Resources(), cordoned=True), NodeRoom("n2", "g", Resources()))
+    slots = (slot(place, "fs-1-1-a"), slot(place, "fs-1-1-b"))
+    snap = snapshot(
+        members=(member("m1", node_rooms=rooms),),
+        memory=remembering(mine),
+        objects=(both,),
+        slots=slots,
+        schedds=nobody(),
+    )
+    plan, todo = decide(snap)
+    assert [getattr(c, "pod", "") for c in todo] == ["fs-1-1-a"]
+    assert (plan.held[0].wanted, plan.held[0].phase) == ("run", "unclaimed")
+
+
+def test_a_daemonset_gives_the_owner_one_node_and_keeps_the_rest() -> None:
+    place = placement(form="startd-daemonset")
+    both = thing(place, pod("fs-1-1-a", node="n1"), pod("fs-1-1-b", node="n2"))
+    rooms = (NodeRoom("n1", "g", Resources()), NodeRoom("n2", "g", Resources()))
+    site = SitePod("site/web", Resources(500, 512), T0 - 10, ("n2",))
+    view = member("m1", node_rooms=rooms, site_pods=(site,))
+    snap = snapshot(
+        members=(view,),
+        memory=remembering(held(place)),
+        objects=(both,),
+        slots=(slot(place, "fs-1-1-b"),),
+        schedds=nobody(),
+    )
+    plan, todo = decide(snap)
+    assert [(c.pod, c.grace_s) for c in todo if isinstance(c, DeletePod)] == [("fs-1-1-b", 30)]
+    assert plan.held[0].wanted == "run"

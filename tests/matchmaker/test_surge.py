@@ -70,7 +70,7 @@ class Ideal:
                 f"{p.object_name}-x",
                 seen_at=at,
                 started_at=p.created_at,
-                claims=(Claim(ALICE, 1000, at),),
+                claims=(Claim(ALICE, 1000, p.created_at),),
                 unclaimed_since=None,
                 free=res(0, 0, 0, pods=0),
             )
@@ -154,6 +154,22 @@ def test_a_startd_that_ended_unclaimed_costs_trust_and_a_claim_restores_it() -> 
     assert negotiate(after, Policy()).memory.trust["schedd-b/physics.alice@b"].unclaimed == 0
 
 
+def test_a_startd_that_ran_a_job_between_two_looks_costs_no_trust() -> None:
+    mine = held(phase="unclaimed", slot_seen_at=T0 - 30)
+    pairs = {"m1/g/": SEEN}
+    seen = snapshot(
+        memory=Memory(at=T0 - 5, held=(mine,), pairs=pairs),
+        objects=(thing(mine.placement, pod()),),
+        slots=(slot(mine.placement, jobs_started=1),),
+        schedds=(schedd(),),
+    )
+    plan = negotiate(seen, Policy())
+    assert plan.memory.trust["schedd-b/physics.alice@b"] == Trust(1, 0, T0)
+    over = thing(mine.placement, pod(phase="succeeded", exit_code=0), finished="complete")
+    after = negotiate(snapshot(memory=plan.memory, objects=(over,), at=T0 + 5), Policy())
+    assert after.memory.trust["schedd-b/physics.alice@b"].unclaimed == 0
+
+
 def test_a_startd_that_ends_before_the_job_would_is_not_supply_for_it() -> None:
     old = held(placement(created_at=T0 - 39_600), phase="unclaimed", slot_seen_at=T0 - 30)
     six_hours = demand(idle=1, length=JobLength(21_600, "MaxWallTimeMins"))
@@ -176,6 +192,22 @@ def test_an_unclaimed_startd_of_another_class_of_the_same_user_is_supply_where_i
     )
     report = negotiate(snap, Policy()).classes[0]
     assert (report.served, report.placed) == (1, 0)
+
+
+def test_a_job_that_was_claimed_after_its_schedd_was_asked_gets_no_second_startd() -> None:
+    mine = held(phase="unclaimed", slot_seen_at=T0 - 30)
+    for since, asked_at, placed in ((T0 - 1, T0 - 5, 0), (T0 - 6, T0 - 5, 0), (T0 - 60, T0 - 5, 1)):
+        busy = slot(
+            mine.placement, claims=(Claim(ALICE, 1000, since),), unclaimed_since=None, free=res(0, 0, 0, pods=0)
+        )
+        snap = snapshot(
+            memory=Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}),
+            objects=(thing(mine.placement, pod()),),
+            slots=(busy,),
+            schedds=(schedd(demand(), seen_at=asked_at),),
+        )
+        report = negotiate(snap, Policy()).classes[0]
+        assert (report.placed, report.served) == (placed, 1 - placed)
 
 
 def test_somebody_elses_startd_is_not_supply() -> None:

@@ -21,7 +21,8 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     now; withdraw: it is pending and no longer wanted; clear: it is over, remove the object). since: epoch seconds in
     this phase. written_at: when the member confirmed the object, None before. slot_seen_at: when its first ad was
     seen. claimed_at: first claim. last_claimed_at: when a claim was last seen. unclaimed_since: see SlotView.
-    nodes: pods of a DaemonSet; 1 otherwise. why: of `wanted`. failure: why it failed; None when it did not.
+    nodes: pods of a DaemonSet; 1 otherwise. nodes_wanted: single nodes that a DaemonSet must give up: (node, leave or
+    vacate). why: of `wanted`. failure: why it failed; None when it did not.
     """
 
     placement: Placement
@@ -38,6 +39,7 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     unclaimed_since: float | None = None
     leave_ordered_at: float | None = None
     nodes: int = 1
+    nodes_wanted: tuple[tuple[str, Literal["leave", "vacate"]], ...] = ()
     claimed_cpu_milli: int = 0
     claims: int = 0
     adopted: bool = False
