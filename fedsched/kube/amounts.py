@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from fedsched.kube.quantities import value
-from fedsched.kube.wire import Needs, OwnPodSpec, PodSpec
+from fedsched.kube.wire import Needs, PodSpec
+from fedsched.kube.wire_own import OwnPodSpec
 from fedsched.matchmaker.resources import UNBOUNDED, Resources
 
 LONGEST_QUANTITY = 64

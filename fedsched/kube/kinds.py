@@ -9,16 +9,8 @@ from fedsched.kube.nodes import node
 from fedsched.kube.objects import own_object, own_pod, refused
 from fedsched.kube.pods import seat
 from fedsched.kube.watch import Kind
-from fedsched.kube.wire import (
-    ConfigItem,
-    EventItem,
-    LimitRangeItem,
-    NodeItem,
-    OwnItem,
-    OwnPodItem,
-    PodItem,
-    QuotaItem,
-)
+from fedsched.kube.wire import LimitRangeItem, NodeItem, PodItem, QuotaItem
+from fedsched.kube.wire_own import ConfigItem, EventItem, OwnItem, OwnPodItem
 from fedsched.matchmaker.model.names import MANAGED_BY, MANAGER, PART_OF
 
 FEATURES = {

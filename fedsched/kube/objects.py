@@ -11,7 +11,7 @@ from fedsched.kube.amounts import NOTHING, Amounts, pod_needs
 from fedsched.kube.moments import epoch_s
 from fedsched.kube.pod_state import admission_facts, pod_view
 from fedsched.kube.transport import one_line
-from fedsched.kube.wire import EventItem, OwnItem, OwnPodItem
+from fedsched.kube.wire_own import EventItem, OwnItem, OwnPodItem
 from fedsched.matchmaker.model import ObjectView, Placement, PodView
 from fedsched.matchmaker.model.names import (
     LABEL_EPOCH,

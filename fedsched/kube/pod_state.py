@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fedsched.kube.moments import epoch_s
 from fedsched.kube.quantities import same
 from fedsched.kube.transport import one_line
-from fedsched.kube.wire import ContainerStatus, OwnPodItem, OwnPodSpec, Terminated
+from fedsched.kube.wire_own import ContainerStatus, OwnPodItem, OwnPodSpec, Terminated
 from fedsched.matchmaker.model import PodPhase, PodView
 from fedsched.matchmaker.model.names import NOTE_LEAVE
 

@@ -20,7 +20,8 @@ from fedsched.kube.objects import OwnPod, epoch, views
 from fedsched.kube.pods import Seat, Stuck
 from fedsched.kube.quota import limits, quota
 from fedsched.kube.rooms import Rooms, histogram
-from fedsched.kube.wire import ConfigItem, LimitRangeItem, QuotaItem
+from fedsched.kube.wire import LimitRangeItem, QuotaItem
+from fedsched.kube.wire_own import ConfigItem
 from fedsched.matchmaker.model import MemberView, NodeGroup, NodeRoom, ObjectView, Quota, SitePod
 from fedsched.matchmaker.model.names import ANCHOR, FENCE, LABEL_EPOCH
 from fedsched.matchmaker.resources import Resources
