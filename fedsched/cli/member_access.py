@@ -84,28 +84,33 @@ def member_of(settings: Federation, name: str) -> MemberFile:
 UNJOINING = "unjoin"
 
 
-def order_drain(settings: Federation, name: str, deadline_s: float) -> str:
-    """Tell the daemon to drain a member that is being left, so that it puts nothing there; who runs it, "" for none."""
+def order_leaving(settings: Federation, name: str, deadline_s: float | None) -> str:
+    """Tell the daemon that a member is being left, so that it puts nothing there; who runs it, "" for none.
+
+    Drained by `deadline_s`; None: only forgotten, so what stands there is left as it is.
+    """
     from fedsched.matchmaker.model import Order
 
     with _journal(settings) as journal:
         if journal is None:
             return ""
         now = time.time()
-        order = Order(kind="drain", target=name, reason=UNJOINING, by=getuser(), at=now, deadline_at=now + deadline_s)
-        journal.add_order(order)
+        if deadline_s is None:
+            journal.add_order(Order("cordon", name, UNJOINING, getuser(), now))
+        else:
+            journal.add_order(Order("drain", name, UNJOINING, getuser(), now, now + deadline_s))
         lease = journal.lease()
         return str(lease.holder) if lease is not None and lease.expires_at > now else ""
 
 
 def lift_drain(settings: Federation, name: str) -> None:
-    """A member that joins again is no longer drained because it was left before; other orders stay."""
+    """A member that joins again is no longer drained or cordoned because it was left before; other orders stay."""
     with _journal(settings) as journal:
         if journal is None:
             return
-        left = [order for order in journal.orders() if (order.kind, order.target) == ("drain", name)]
-        if any(order.reason == UNJOINING for order in left):
-            journal.remove_order("drain", name)
+        for order in journal.orders():
+            if order.target == name and order.reason == UNJOINING:
+                journal.remove_order(order.kind, name)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from fedsched.cli.member_access import (
     access,
     allowances,
     member_of,
-    order_drain,
+    order_leaving,
     refusals,
 )
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, federation
@@ -63,11 +63,11 @@ def unjoin(
         request = _request_of(settings, member)
         if dry_run:
             output.line(f"would tell the startds of {name} to leave, then remove what join made there:")
-            output.line(leaving.by_hand(request))
+            _say_by_hand(request)
             output.line(f"undo: fedsched join {name} …")
             return
-        left, seconds = leaving.Left(), 0.0 if forget else _seconds(deadline)
-        daemon = order_drain(settings, name, seconds)
+        left, seconds = leaving.Left(), _seconds(deadline)
+        daemon = order_leaving(settings, name, None if forget else seconds)
         if not forget:
             caller = _leaver(settings, member, kubeconfig, cluster_context, allowances(given))
             left = leaving.unjoin(caller, request, deadline_s=seconds, say=output.note)
@@ -157,7 +157,14 @@ def _say_left(name: str, request: JoinRequest, left: Any, *, forgotten: bool, as
         output.line("nothing was asked of the cluster. Startds there end by themselves at their expiry; besides them")
         output.line("may remain what join made. The site's admin removes all of it with:")
     if forgotten or left.remains:
-        output.line(by_hand(request))
+        _say_by_hand(request)
+
+
+def _say_by_hand(request: JoinRequest) -> None:
+    from fedsched.kube.join.leaving import by_hand
+
+    for text in by_hand(request).splitlines():
+        output.line(text)
 
 
 def _seconds(text: str) -> float:

@@ -89,6 +89,10 @@ def reconcile(snapshot: Snapshot, rules: Startds) -> Reconciled:
     standing: list[Standing] = []
     gone: list[Standing] = []
     for held in (*snapshot.memory.held, *adopted):
+        if held.placement.member not in views.members:
+            notices.append(_forgotten(held))
+            gone.append(Standing(held))
+            continue
         stand = _stand(held, views)
         (gone if _nothing_left(stand, views) else standing).append(stand)
     own = tuple(
@@ -99,6 +103,12 @@ def reconcile(snapshot: Snapshot, rules: Startds) -> Reconciled:
     return Reconciled(
         tuple(standing), tuple(s.held for s in gone), tuple(_ghosts(views)), tuple(sweep), own, tuple(notices)
     )
+
+
+def _forgotten(held: Held) -> Notice:
+    """Its member's file is gone: whatever stands there is not ours to count on, and nobody asks after it (R9)."""
+    text = f"{held.placement.object_name} is no longer counted: {held.placement.member} is no member any more"
+    return Notice("forgotten", text, member=held.placement.member)
 
 
 def _index(snapshot: Snapshot, rules: Startds) -> _Views:

@@ -336,3 +336,12 @@ def test_a_daemonset_gives_the_owner_one_node_and_keeps_the_rest() -> None:
     plan, todo = decide(snap)
     assert [(c.pod, c.grace_s) for c in todo if isinstance(c, DeletePod)] == [("fs-1-1-b", 30)]
     assert plan.held[0].wanted == "run"
+
+
+def test_what_stands_at_a_member_that_was_forgotten_counts_no_more_and_its_demand_is_placed_elsewhere() -> None:
+    lost = held(placement("1-1", member="m9"), phase="claimed")
+    snap = snapshot(memory=remembering(lost), schedds=(schedd(demand(idle=1)),))
+    plan, todo = decide(snap)
+    assert [h.placement.member for h in plan.held] == ["m1"]
+    assert [type(change) for change in todo] == [CreateObject]
+    assert [notice.kind for notice in plan.notices] == ["forgotten"]
