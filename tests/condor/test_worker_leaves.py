@@ -39,7 +39,8 @@ def test_it_offers_what_it_was_given_and_no_more_under_any_uid(worker: Start, gu
     pod = worker(settings, uid=uid)
     slot = pod.wait_slot()
     assert (slot["Cpus"], slot["Memory"], slot["Fpga"], slot["PartitionableSlot"]) == (3, 768, 3, True)
-    assert slot["Disk"] == pytest.approx(2048 * 1024, rel=0.01)
+    # what is free on the file system moves with the machine; the cap does not
+    assert 1900 * 1024 < slot["Disk"] <= 2049 * 1024
     assert (slot["FedschedMember"], slot["FedschedPod"], slot["FedschedNodeGroup"], slot["FedschedNode"]) == (
         "m1",
         pod.name,
