@@ -8,7 +8,7 @@ import msgspec
 
 from fedsched.matchmaker.book import REMEMBER_REFUSAL_S, refusal_key
 from fedsched.matchmaker.match import pair_key
-from fedsched.matchmaker.model import CreateObject, MemberMemory, PairMemory, Policy, Snapshot
+from fedsched.matchmaker.model import CreateObject, Held, MemberMemory, PairMemory, Policy, Snapshot
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 
@@ -33,10 +33,15 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
                 pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
         if stand.held.slot_seen_at and placement.id not in seen_before and not failure:
             pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0)
-        if failure and placement.id not in failed_before and failure.cause not in OURS:
+        if failure and placement.id not in failed_before and _counts(stand.held, failure):
             pair = _failed(pair, failure, policy, snapshot.at)
         pairs[key] = pair
     return dict(sorted(pairs.items()))
+
+
+def _counts(held: Held, failure: Reason) -> bool:
+    """Whether a failure tells against startds of that kind there: one that had joined and was killed was a good one."""
+    return failure.cause not in OURS and not (failure.cause is Cause.POD_LOST and held.slot_seen_at is not None)
 
 
 def _failed(pair: PairMemory, failure: Reason, policy: Policy, at: float) -> PairMemory:

@@ -20,15 +20,15 @@ from tests.laboratory.realnode import RealNode
 STRICT = (
     POLICY.replace("idle_s = 20", "idle_s = 15")
     .replace("pending_s = 60", "pending_s = 150")
-    .replace("join_s = 40", "join_s = 90")
+    .replace("join_s = 40", "join_s = 120")
 ) + "\n"
 """A startd that nobody sees ends by itself after idle_s; one failure closes its kind on its group."""
 
 BROKEN = {
-    "wrong-token": ("never-joined", "refused the token"),
-    "closed-path": ("never-joined", "no way to the collector"),
+    "wrong-token": ("never-joined", "exit code 5: the collector refused the token"),
+    "closed-path": ("never-joined", "exit code 4: no way to the collector"),
     "no-image": ("image-pull", "ErrImagePull"),
-    "says-never": ("probe-failed", "exit code 3"),
+    "says-never": ("probe-failed", "exit code 3: the probe says never"),
     "says-not-now": ("probe-failed", "said no"),
 }
 """Member -> the failure of its placements, and words of its reason."""
@@ -134,3 +134,63 @@ def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member:
     plane = lost.plane if member not in {"closed-path", "no-image"} else None
     if plane:
         eventually("its object is cleared", lambda: not hub.jobs(plane, member), 40)
+
+
+def running_at(guest: Pool, cluster: int) -> bool:
+    """Whether the job runs now, as its schedd tells it."""
+    return bool(guest.jobs(f"ClusterId == {cluster} && JobStatus == 2", ["ClusterId"]))
+
+
+def lose_by_report(lost: Lost, namespace: str, pod: str) -> None:
+    """The node is back and says that the pod has failed."""
+    lost.runner.report(namespace, pod)
+
+
+def lose_by_removal(lost: Lost, namespace: str, pod: str) -> None:
+    """Somebody removes the pod of a dead node by force; nothing is said about its end."""
+    lost.plane.api.delete(f"/api/v1/namespaces/{namespace}/pods/{pod}", grace_s=0)
+
+
+def invalidations(hub: Federation, pod: str) -> list[dict[str, Any]]:
+    """What became of the removals of a pod's ads."""
+    return [e for e in events(hub, "change") if e["kind"] == "invalidate" and e.get("pod") == pod]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("how", [lose_by_report, lose_by_removal])
+def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_when_its_lease_ends(
+    lost: Lost, how: Callable[[Lost, str, str], None], guest_pool: Pool, target_pool: Pool
+) -> None:
+    hub = lost.hub
+    cluster = guest_pool.submit("bob", job_for("fine", 20))
+    eventually("the job runs", lambda: running_at(guest_pool, cluster), 90)
+    ours = 'FedschedMember == "fine"'
+    pod = eventually(
+        "its slot is claimed", lambda: [ad for ad in claimed(target_pool) if ad["FedschedMember"] == "fine"]
+    )
+    name = pod[0]["FedschedPod"]
+    before = {job["metadata"]["uid"] for job in hub.jobs(lost.plane, "fine")}
+    eventually("the cycle saw the claim", lambda: events(hub, "cycle")[-1]["phases"].get("claimed"), 20)
+    lost.runner.kill("fine", name)
+    killed = time.monotonic()
+    assert target_pool.slots(ours), "nobody told the collector"
+    how(lost, "fine", name)
+    cycles = len(events(hub, "cycle"))
+    told = time.monotonic()
+    eventually("the ghost ads are gone", lambda: not target_pool.ads("Any", f'FedschedPod == "{name}"'), 30)
+    print(f"ghost ads gone {time.monotonic() - told:.1f} s after the member told, cycle 2 s")
+    issued = [e for e in events(hub, "cycle")[cycles:] if "InvalidateAds" in e["issued"] or "invalidate" in e["issued"]]
+    print(f"first told {issued[:1]}")
+    removed = eventually("fedsched says so", lambda: invalidations(hub, name), 10)
+    assert removed[0]["result"] == "done"
+    said = [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == "fine"]
+    assert "pod-lost" in said[-1]
+    eventually("the lease ended", lambda: not running_at(guest_pool, cluster), LEASE_S + 40)
+    print(f"idle again {time.monotonic() - killed:.1f} s after the kill, lease {LEASE_S} s")
+    eventually("the job is done", lambda: guest_pool.history(f"ClusterId == {cluster}"), 100)
+    done = guest_pool.history(f"ClusterId == {cluster}")[0]
+    print(f"done {time.monotonic() - killed:.1f} s after the kill, started {done['NumJobStarts']} times")
+    assert done["ExitCode"] == 0
+    assert done["NumShadowStarts"] >= 2
+    again = {job["metadata"]["uid"] for job in hub.jobs(lost.plane, "fine")} - before
+    assert again, "its demand was placed again"
