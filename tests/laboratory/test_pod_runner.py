@@ -18,7 +18,7 @@ LABELS = {"app.kubernetes.io/managed-by": "fedsched"}
 SCRIPT = """\
 echo "ip $POD_IP cores $CORES node $NODE key $KEY uid $(id -u) on $(hostname)"
 touch /etc/no 2>/dev/null || echo read-only
-touch /work/yes && echo writable
+touch /scratch/yes && echo writable
 trap 'echo told; exit 4' TERM
 until grep -q leave /etc/pod/annotations; do sleep 0.1; done
 echo seen leave
@@ -61,7 +61,7 @@ FULL = {
     "envFrom": [{"configMapRef": {"name": "config"}}],
     "volumeMounts": [
         {"name": "config", "mountPath": "/etc/fedsched"},
-        {"name": "work", "mountPath": "/work"},
+        {"name": "work", "mountPath": "/scratch"},
         {"name": "pod", "mountPath": "/etc/pod"},
     ],
 }
