@@ -251,6 +251,11 @@ class Federation:
         self.daemon = None
         return code
 
+    def hang_up(self) -> None:
+        """SIGHUP: the daemon reads policies and members' files again."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGHUP)
+
     def log(self) -> str:
         path = self.folder / "daemon.log"
         return path.read_text(errors="replace") if path.exists() else ""
