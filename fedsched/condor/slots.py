@@ -88,6 +88,7 @@ def _view(ad: Ad, claims: tuple[Claim, ...], question: AskSlots, teachers: set[s
         retire_at=retire_at or None,
         probe_ok=None if probe is None else bool(probe),
         attributes=static_attributes(ad) if name in teachers else (),
+        jobs_started=int(number(ad, "JobStarts") or 0.0),
     )
 
 

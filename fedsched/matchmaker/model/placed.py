@@ -130,7 +130,8 @@ class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
     name: the partitionable slot's Name. leaving: takes no new work (our order, drained, retiring, past RetireAt).
     size, free: whole machine and what is unclaimed. unclaimed_since: epoch seconds since nothing is claimed, None
     while something is. attributes: static ones for the predicted slot ad (MA6), sorted (name, ClassAd text).
-    probe_ok: what the member's probe script said; None when there is none. seen_at: LastHeardFrom.
+    probe_ok: what the member's probe script said; None when there is none. seen_at: LastHeardFrom. jobs_started: since
+    the startd began: more than its claims when jobs came and went between two looks.
     """
 
     name: str
@@ -150,6 +151,7 @@ class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
     retire_at: float | None = None
     probe_ok: bool | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    jobs_started: int = 0
 
 
 class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
