@@ -251,10 +251,10 @@ class Federation:
         self.daemon = None
         return code
 
-    def hang_up(self) -> None:
-        """SIGHUP: the daemon reads policies and members' files again."""
+    def send(self, what: signal.Signals) -> None:
+        """Send the daemon a signal: SIGHUP makes it read policies and members' files again, SIGSTOP cuts it off."""
         assert self.daemon is not None
-        self.daemon.send_signal(signal.SIGHUP)
+        self.daemon.send_signal(what)
 
     def log(self) -> str:
         path = self.folder / "daemon.log"

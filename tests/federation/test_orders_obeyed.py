@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -120,7 +121,7 @@ def test_a_member_that_hangs_is_forgotten_in_seconds_without_being_asked_and_wha
         assert "nothing was asked of the cluster" in said.stdout
         assert namespace in said.stdout, "what the site's admin removes is printed"
         forgotten = time.time()
-        hub.hang_up()
+        hub.send(signal.SIGHUP)
         eventually("the daemon read its files again", lambda: events(hub, "reloaded")[-1:], 20)
         eventually("the demand has its place at the other", lambda: len(_on_d2(hub, planes, namespace)) == 2, 60)
         cycles_after(hub, time.time(), 6)
