@@ -98,15 +98,20 @@ def foreign(job: Thing, name: str, **labels: str) -> Thing:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("meanwhile", ["dead", "cut-off"])
 def test_what_was_done_behind_its_back_is_swept_adopted_or_left_alone_exactly(
-    hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool
+    hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool, meanwhile: str
 ) -> None:
-    namespace = joined(hub, planes, "behind")
+    """Cut off: the hub hears of nothing for a while and finds its streams as they are, its memory in its head."""
+    namespace = joined(hub, planes, f"behind-{meanwhile}")
     r1, r2 = planes["r1"].api, planes["r2"].api
     hub.start()
     with waiting_jobs(guest_pool, (1, 4)):
         before = settled(hub, planes, 4, namespace)
-        assert hub.stop(signal.SIGKILL) == -signal.SIGKILL
+        if meanwhile == "dead":
+            assert hub.stop(signal.SIGKILL) == -signal.SIGKILL
+        else:
+            hub.send(signal.SIGSTOP)
         one, two = sorted(hub.jobs(planes["r1"], namespace), key=lambda job: str(job["metadata"]["name"]))
         three, four = sorted(hub.jobs(planes["r2"], namespace), key=lambda job: str(job["metadata"]["name"]))
         # deleted: the first placement. changed: the second lost its record, the third was labelled by its site.
@@ -121,7 +126,10 @@ def test_what_was_done_behind_its_back_is_swept_adopted_or_left_alone_exactly(
         others = r2.create(foreign(four, "fs-feedc0de-9", **other))
         gone_jobs = {one["metadata"]["uid"], two["metadata"]["uid"], forged["metadata"]["uid"]}
         began = time.time()
-        hub.start()
+        if meanwhile == "dead":
+            hub.start()
+        else:
+            hub.send(signal.SIGCONT)
 
         def done() -> bool:
             now = set(identities(hub, planes, namespace).values())
@@ -131,9 +139,9 @@ def test_what_was_done_behind_its_back_is_swept_adopted_or_left_alone_exactly(
         cycles_after(hub, time.time(), 10)
         there = identities(hub, planes, namespace)
         changes = issued_after(hub, began)
-        print(f"behind its back: changes {changes}")
-        print(f"behind its back: orphans {told(hub, 'orphan', began, 'r1') + told(hub, 'orphan', began, 'r2')}")
-        print(f"behind its back: adopted {told(hub, 'adopted', began, 'r2')}")
+        orphans = [text for name in planes for _, text in told(hub, "orphan", began, name)]
+        print(f"behind its back, {meanwhile}: changes {changes}, orphans {orphans}")
+        print(f"behind its back, {meanwhile}: adopted {told(hub, 'adopted', began, 'r2')}")
     kept = {three["metadata"]["uid"], four["metadata"]["uid"], whole["metadata"]["uid"]}
     assert kept <= set(there.values()), "healthy ones stay, whoever made or labelled them"
     assert len(there) == 4, "four jobs, four placements: the adopted one serves one of them"
