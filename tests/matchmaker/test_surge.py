@@ -27,7 +27,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause
-from fedsched.matchmaker.surge import trust_limit
+from fedsched.matchmaker.surge import JUST_S, trust_limit
 from tests.matchmaker.builders import (
     T0,
     demand,
@@ -111,7 +111,8 @@ def test_the_ramp_reaches_its_target_within_the_rules_intervals_and_never_oversh
             reached = at - T0
         at += step
     assert reached is not None
-    assert reached <= 10.0 * bound
+    # start-up time is not the ramp's: here it is the moment in which a claimed job may still be counted as idle
+    assert reached <= 10.0 * bound + JUST_S
 
 
 def test_no_more_than_max_starts_begin_in_one_interval() -> None:
