@@ -1,14 +1,17 @@
-"""What goes wrong at members: pods killed hard, startds that cannot join, namesakes; each with its reason (FA8, X8, L5)."""
+"""Losses at members: pods killed hard, startds that cannot join, namesakes; each with its reason (FA8, X8, L5)."""
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
 
+from fedsched.journal import open_journal
 from tests.federation.harness import POLICY, STARTD_RIGHTS, Federation, claimed, eventually, sleep_job
 from tests.federation.kept import events
 from tests.laboratory import Laboratory
@@ -33,7 +36,7 @@ BROKEN = {
 }
 """Member -> the failure of its placements, and words of its reason."""
 
-LEASE_S = 30
+LEASE_S = 20
 
 
 class Lost(NamedTuple):
@@ -108,6 +111,11 @@ def rows(hub: Federation) -> dict[str, dict[str, Any]]:
     return {row["demand"]["key"]: row for row in hub.json("q")["classes"]}
 
 
+def failures(hub: Federation, member: str) -> list[str]:
+    """What was told of failed placements at a member."""
+    return [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == member]
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("member", BROKEN)
 def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member: str) -> None:
@@ -128,7 +136,7 @@ def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member:
     assert words in line["reason"]["have"]
     row = next(row for row in rows(hub).values() if str(lost.jobs[member]) + ".0" in row["demand"]["examples"])
     assert row["word"] == "backing-off"
-    said = [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == member]
+    said = failures(hub, member)
     assert len(said) == 1, "said once, and not tried again while it rests"
     assert cause in said[0]
     plane = lost.plane if member not in {"closed-path", "no-image"} else None
@@ -183,8 +191,8 @@ def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_w
     print(f"first told {issued[:1]}")
     removed = eventually("fedsched says so", lambda: invalidations(hub, name), 10)
     assert removed[0]["result"] == "done"
-    said = [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == "fine"]
-    assert "pod-lost" in said[-1]
+    eventually("its failure is told", lambda: [text for text in failures(hub, "fine") if name[:-6] in text], 20)
+    assert "pod-lost" in failures(hub, "fine")[-1]
     eventually("the lease ended", lambda: not running_at(guest_pool, cluster), LEASE_S + 40)
     print(f"idle again {time.monotonic() - killed:.1f} s after the kill, lease {LEASE_S} s")
     eventually("the job is done", lambda: guest_pool.history(f"ClusterId == {cluster}"), 100)
@@ -194,3 +202,70 @@ def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_w
     assert done["NumShadowStarts"] >= 2
     again = {job["metadata"]["uid"] for job in hub.jobs(lost.plane, "fine")} - before
     assert again, "its demand was placed again"
+
+
+OURS_IN_PART = {
+    "no-label": {},
+    "half-our-labels": {"app.kubernetes.io/managed-by": "fedsched", "fedsched.io/placement": "1-1"},
+    "another-federation": {
+        "app.kubernetes.io/managed-by": "fedsched",
+        "app.kubernetes.io/part-of": "another",
+        "fedsched.io/member": "named",
+        "fedsched.io/role": "placement",
+        "fedsched.io/placement": "1-2",
+    },
+}
+"""Jobs that look more or less like ours and are not: name -> labels."""
+
+
+def foreign_job(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """A Job of somebody else, which never starts a pod."""
+    container = {"name": "theirs", "image": "docker.io/fedsched/busybox:lab", "command": ["sleep", "1"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": "named", "labels": labels},
+        "spec": {"suspend": True, "template": template},
+    }
+
+
+@pytest.mark.timeout(200)
+def test_a_namesake_that_is_not_ours_survives_everything_untouched(
+    lost: Lost, federation: Callable[..., Federation], guest_pool: Pool, target_pool: Pool
+) -> None:
+    hub, plane = federation("namesake"), lost.plane
+    hub.join(plane, "named", "--namespace", "named")
+    cluster = guest_pool.submit("carol", job_for("named"))
+    hub.start(environment={"FEDSCHED_CRASH_AT": "create-object:1"}, wait=False)
+    assert hub.daemon is not None
+    assert hub.daemon.wait(90) == -signal.SIGKILL, "it ends just before it writes its first object"
+    with closing(open_journal(f"sqlite:{hub.folder}/fedsched.db")) as journal:
+        (intended,) = (held.placement.object_name for held in journal.memory().held)
+    jobs = "/apis/batch/v1/namespaces/named/jobs"
+    for name, labels in {intended: {}, **OURS_IN_PART}.items():
+        plane.api.create(foreign_job(name, labels))
+    for name in (intended, *OURS_IN_PART):
+        plane.api.wait(f"{jobs}/{name}", lambda job: bool(job and (job.get("status") or {}).get("conditions")))
+    before = {job["metadata"]["name"]: job["metadata"]["resourceVersion"] for job in plane.api.items(jobs)}
+    assert set(before) == {intended, *OURS_IN_PART}
+    hub.start()
+    eventually("the name is taken, and it is said", lambda: failures(hub, "named"), 40)
+    assert "foreign-object" in failures(hub, "named")[0]
+    assert intended in failures(hub, "named")[0]
+    eventually("the job runs on a startd of another name", lambda: guest_pool.history(f"ClusterId == {cluster}"), 90)
+    eventually("ours have left", lambda: not hub.pods(plane, "named") and not owned(hub, plane), 60)
+    assert hub.stop() == 0
+    admin = ("--kubeconfig", str(plane.kubeconfig), "--cluster-context", plane.name)
+    parted = hub.run("unjoin", "named", *admin, "--deadline", "0", check=False, timeout_s=150)
+    print(parted.stdout)
+    assert "not ours" in parted.stdout + parted.stderr, "why the namespace stays"
+    after = {job["metadata"]["name"]: job["metadata"]["resourceVersion"] for job in plane.api.items(jobs)}
+    assert after == before
+
+
+def owned(hub: Federation, plane: ControlPlane) -> list[dict[str, Any]]:
+    """Jobs with all of our labels."""
+    return [
+        job for job in hub.jobs(plane, "named") if job["metadata"]["labels"].get("app.kubernetes.io/part-of") == "lab"
+    ]

@@ -15,10 +15,23 @@ from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.join.request import JoinRequest
 from fedsched.kube.join.standing import labels, standing
 from fedsched.kube.object_names import token_secret
-from fedsched.matchmaker.model.names import LABEL_ROLE, MANAGED_BY, MANAGER, NOTE_LEAVE
+from fedsched.matchmaker.model.names import LABEL_ROLE, MANAGED_BY, MANAGER, NOTE_LEAVE, PART_OF
 
 Say = Callable[[str], None]
 MERGE = "application/merge-patch+json"
+USED_BY = {
+    "pods": ("/api/v1", "pods"),
+    "volume claims": ("/api/v1", "persistentvolumeclaims"),
+    "config maps": ("/api/v1", "configmaps"),
+    "secrets": ("/api/v1", "secrets"),
+    "jobs": ("/apis/batch/v1", "jobs"),
+    "deployments": ("/apis/apps/v1", "deployments"),
+    "stateful sets": ("/apis/apps/v1", "statefulsets"),
+    "daemon sets": ("/apis/apps/v1", "daemonsets"),
+}
+"""What somebody else may keep in our namespace: name for people -> (API, plural)."""
+EVERYWHERE = "kube-root-ca.crt"
+"""A ConfigMap that every namespace gets by itself."""
 STEP_S = 0.5
 GONE_S = 120.0
 """How long deleted pods and a deleted namespace are waited for: the longest grace of ours and some more."""
@@ -139,15 +152,19 @@ def _removal_order(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _used_by_others(caller: Caller, request: JoinRequest) -> str:
-    """Why the namespace stays; "" when nothing of anybody else is in it."""
-    query = {"labelSelector": f"{MANAGED_BY}!={MANAGER}", "limit": "1"}
-    for kind, path in (
-        ("pods", collection("Pod", request.namespace)),
-        ("volume claims", f"/api/v1/namespaces/{request.namespace}/persistentvolumeclaims"),
-    ):
-        answer = caller.call("GET", path, None, query)
-        if not answer.ok or answer.body.get("items"):
-            return f"it holds {kind} that are not ours" if answer.ok else f"cannot tell whether it holds others' {kind}"
+    """Why the namespace stays; "" when nothing of anybody else is in it, another federation included."""
+    theirs = (f"{MANAGED_BY}!={MANAGER}", f"{MANAGED_BY}={MANAGER},{PART_OF}!={request.federation}")
+    for kind, (group, plural) in USED_BY.items():
+        path = f"{group}/namespaces/{request.namespace}/{plural}"
+        for selector in theirs:
+            query = {"labelSelector": selector, "fieldSelector": f"metadata.name!={EVERYWHERE}", "limit": "1"}
+            answer = caller.call("GET", path, None, query)
+            if not answer.ok or answer.body.get("items"):
+                return (
+                    f"it holds {kind} that are not ours"
+                    if answer.ok
+                    else f"cannot tell whether it holds others' {kind}"
+                )
     return ""
 
 
