@@ -76,12 +76,13 @@ def test_under_a_higher_epoch_nothing_is_written(site: Site) -> None:
         site.actuator.sweep(EPOCH)
 
 
-def test_a_fence_that_is_gone_is_made_again_and_one_without_a_number_stops_us(site: Site) -> None:
+@pytest.mark.parametrize("no_epoch", ["nine", str(3 * names.MOST_EPOCH)])
+def test_a_fence_that_is_gone_is_made_again_and_one_without_an_epoch_stops_us(site: Site, no_epoch: str) -> None:
     site.place()
     site.admin.delete(f"{site.core}/configmaps/{names.FENCE}")
     site.place(id="p-0002")
     assert epoch_of(site) == str(EPOCH)
-    site.admin.patch(f"{site.core}/configmaps/{names.FENCE}", {"data": {"epoch": "nine"}})
+    site.admin.patch(f"{site.core}/configmaps/{names.FENCE}", {"data": {"epoch": no_epoch}})
     outcome = site.act(CreateObject("m1", site.placement(id="p-0003")))
     assert (outcome.result, "delete it" in outcome.what) == ("refused", True)
     with pytest.raises(NoAnchorError, match="instead of an epoch"):
