@@ -17,7 +17,7 @@ from fedsched.matchmaker.resources import how_many
 OPEN = frozenset({"intended", "starting", "unclaimed"})
 """Phases in which a placement still waits for its first or next job."""
 
-JUST_S = 5.0
+JUST_S = 3.0
 """A schedd counts a job as idle for a moment after a slot was claimed for it: so much older than its answer, in
 seconds, a claim may be and still be for one of the jobs in it."""
 

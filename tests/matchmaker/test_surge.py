@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import (
+    Budgets,
     Claim,
     CreateObject,
     JobLength,
@@ -40,6 +41,7 @@ from tests.matchmaker.builders import (
     schedd,
     slot,
     snapshot,
+    terms,
     thing,
 )
 
@@ -48,7 +50,7 @@ SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 
 
 class Ideal:
-    """A world where everything that is written runs at once and is claimed a moment later: only the rules slow it."""
+    """A world where everything that is written runs at once and is claimed a moment later: only the ramp slows it."""
 
     def __init__(self, jobs: int, ramp: Ramp) -> None:
         self.jobs = jobs
@@ -80,6 +82,7 @@ class Ideal:
         snap = snapshot(
             at=at,
             members=(view,),
+            terms=(terms("m1", budgets=Budgets(objects_in_flight=10_000)),),
             schedds=(schedd(demand(idle=idle), seen_at=at),),
             pools=(PoolView("a", seen_at=at, slots=tuple(slots)),),
             objects=tuple(things),
@@ -197,7 +200,7 @@ def test_an_unclaimed_startd_of_another_class_of_the_same_user_is_supply_where_i
 
 def test_a_job_that_was_claimed_after_its_schedd_was_asked_gets_no_second_startd() -> None:
     mine = held(phase="unclaimed", slot_seen_at=T0 - 30)
-    for since, asked_at, placed in ((T0 - 1, T0 - 5, 0), (T0 - 6, T0 - 5, 0), (T0 - 60, T0 - 5, 1)):
+    for since, asked_at, placed in ((T0 - 1, T0 - 5, 0), (T0 - 7, T0 - 5, 0), (T0 - 60, T0 - 5, 1)):
         busy = slot(
             mine.placement, claims=(Claim(ALICE, 1000, since),), unclaimed_since=None, free=res(0, 0, 0, pods=0)
         )
