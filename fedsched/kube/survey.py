@@ -5,7 +5,7 @@ No threads and no network: told of every change, asked for the view.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -158,12 +158,17 @@ class Survey:
             return ()
         names = sorted({pod.node for pod in pods if pod.node and not pod.over})
         nodes = [self._rooms.nodes[name] for name in names if name in self._rooms.nodes]
+        groups: dict[Hashable, tuple[str, ...]] = {}
         found = []
         for seat, stuck in self._stuck.values():
             where = tuple(node.name for node in nodes if stuck.allows(node))
+            alike = (stuck.selector, stuck.terms, stuck.tolerations)
+            if alike not in groups:
+                # the pods of one Deployment ask alike: a large cluster is looked through once for all of them
+                groups[alike] = tuple(g.name for g in self._groups if any(stuck.allows(node) for node in g.nodes))
             gpu = gpu_name(seat.needs, self._member.gpu_resources)
             asks = resources(seat.needs, gpu, up=True)
-            found.append(SitePod(stuck.name, asks, stuck.since, where, stuck.priority))
+            found.append(SitePod(stuck.name, asks, stuck.since, where, stuck.priority, groups[alike]))
         return tuple(sorted(found, key=lambda pod: (pod.since, pod.name)))
 
 

@@ -20,6 +20,13 @@ REMEMBER_REFUSAL_S = 600.0
 """How long a shape that a member's admission refused is not tried there again, in seconds (S4)."""
 
 
+HOLD_ROOM_S = 300.0
+"""For so long room is held for a site's unschedulable pod, in seconds: it waits out its scheduler's back-off.
+
+One that waits longer waits for something else, or is taken at once when room appears.
+"""
+
+
 class _Member:
     """One member's running totals."""
 
@@ -93,8 +100,16 @@ class Book:
         for place in places:
             self._members.setdefault(place.terms.name, _Member(place.terms, place.view))
             self._groups[place.terms.name, place.group.name] = _Group(place)
+            self._hold_for_the_site(place)
         for stand in standing:
             self._reserve(stand)
+
+    def _hold_for_the_site(self, place: Place) -> None:
+        """Room that the member's own pods are about to take is not ours, least of all what we just gave up (OW2)."""
+        group = self._groups[place.terms.name, place.group.name]
+        for pod in place.view.site_pods:
+            if place.group.name in pod.groups and self._at - pod.since < HOLD_ROOM_S:
+                group.take(pod.request)
 
     def _reserve(self, stand: Standing) -> None:
         """What a placement holds or was promised: totals always, room and quota only where nobody else counted it."""

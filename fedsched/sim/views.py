@@ -88,7 +88,7 @@ def _quota(cluster: Cluster, held: int) -> tuple[Quota, ...]:
 
 def _site_pod(pod: Pod, with_ours: dict[str, Node]) -> SitePod:
     nodes = tuple(name for name, node in sorted(with_ours.items()) if node.group == pod.group)
-    return SitePod(pod.name, pod.request, pod.created_at, nodes, priority=0)
+    return SitePod(pod.name, pod.request, pod.created_at, nodes, priority=0, groups=(pod.group,))
 
 
 def _pod(pod: Pod) -> PodView:

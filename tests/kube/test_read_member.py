@@ -132,6 +132,7 @@ def test_a_site_pod_that_cannot_be_scheduled_says_on_which_of_our_nodes_it_could
         view, _ = until(reader, lambda v, _: [p for p in v.site_pods if p.name == f"{namespace}/site"])
         (seen,) = [p for p in view.site_pods if p.name == f"{namespace}/site"]
         assert (seen.request, seen.nodes) == (Resources(2000, 1024, pods=1), (ssd,))
+        assert len(seen.groups) == 1
         assert time.time() - 60 < seen.since < time.time() + 5
         assert {r.node: r.free.cpu_milli for r in view.node_rooms} == {ssd: 1000, hdd: 1000}
         control_plane.api.delete(f"/api/v1/namespaces/{namespace}/pods/ours-{ssd}", grace_s=0)

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import Budgets, Memory, PairMemory, Plan, Policy, Quota, Ramp, Room, Snapshot
+from fedsched.matchmaker.model import Budgets, Memory, PairMemory, Plan, Policy, Quota, Ramp, Room, SitePod, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
 from fedsched.matchmaker.resources import Resources, fits
@@ -54,6 +54,19 @@ def test_twenty_jobs_for_four_slots_decided_in_two_quick_cycles_place_exactly_fo
     assert second.classes[0].unmet == 16
     assert second.classes[0].why
     assert second.classes[0].why.cause is Cause.NO_ROOM
+
+
+def test_room_for_which_a_pod_of_the_site_waits_is_not_ours_whoever_freed_it() -> None:
+    jobs = demand("k", idle=5, request=res(1, 2))
+
+    def starts(waits_s: float, *groups: str) -> int:
+        waiting = SitePod("site/web", Resources(1000, 1024, pods=1), T0 - waits_s, (), groups=groups)
+        two = member("m1", group("g", 2, res(1, 4, 10, pods=10)), site_pods=(waiting,))
+        return len(placed(negotiate(known(snapshot(members=(two,), schedds=(schedd(jobs),))), WIDE)))
+
+    assert starts(5, "g") == 1
+    assert starts(5, "elsewhere") == 2
+    assert starts(3600, "g") == 2, "what waits for an hour beside free nodes waits for something else"
 
 
 def test_a_quota_is_named_before_the_member_refuses() -> None:

@@ -89,7 +89,7 @@ class SitePod(msgspec.Struct, frozen=True, omit_defaults=True):
     """A pod of the member's own that cannot be scheduled (OW2): what it asks and where it could go.
 
     since: epoch seconds since it is unschedulable. nodes: names of nodes of ours-bearing rooms that its selector,
-    affinity and tolerations allow.
+    affinity and tolerations allow. groups: names of node groups with at least one such node, ours there or not.
     """
 
     name: str
@@ -97,6 +97,7 @@ class SitePod(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float
     nodes: tuple[str, ...]
     priority: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
