@@ -41,7 +41,7 @@ class ControlPlane:
 
     def __init__(self, session: Session, name: str, *, kwok: bool = True) -> None:
         self.name, self.session = name, session
-        self.folder: Path = session.folder / f"kube-{name}"
+        self.folder: Path = session.fresh_folder(f"kube-{name}")
         self.folder.mkdir()
         self.binary: Path = parts.ensure(KUBEONE_PART) / "kubeone"
         self.ports = components.Ports(*session.ports(5))

@@ -47,7 +47,7 @@ class Pool:
     ) -> None:
         self.name, self.session, self.daemons = name, session, tuple(daemons)
         self.root = parts.ensure(CHROOT_PART) / "root"
-        self.folder = session.folder / f"pool-{name}"
+        self.folder = session.fresh_folder(f"pool-{name}")
         self.trust_domain = f"pool-{name}"
         self.host, self.port = session.address(), pool_config.PORT
         self.address = f"{self.host}:{self.port}"

@@ -82,6 +82,14 @@ class Session:
         self._alive.close()
         self._alive = None
 
+    def fresh_folder(self, stem: str) -> Path:
+        """A folder that no earlier part of this session has used, whatever it was called; not made yet."""
+        found, number = self.folder / stem, 1
+        while found.exists():
+            number += 1
+            found = self.folder / f"{stem}-{number}"
+        return found
+
     def spawn(
         self,
         name: str,
