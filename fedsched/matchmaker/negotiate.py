@@ -68,7 +68,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
         held=held,
         classes=filled.reports,
         memory=base,
-        notices=(*health.notices, *facts.notices, *_failures(memory, held)),
+        notices=(*health.notices, *facts.notices, *_failures(memory, (*held, *facts.gone))),
         ghosts=facts.ghosts,
         sweep=facts.sweep,
         adopt=facts.adopt,
@@ -162,9 +162,9 @@ def _fill(
         ramp = surge.grow(base.ramps, demand.key, policy.ramp, at)
         key = surge.trust_key(demand.schedd, demand.principal)
         trusted = surge.trust_limit(base.trust.get(key), policy.ramp.first)
-        start, limit = fill.limits(demand, ramp, out.get(key, 0), trusted)
+        shared = fill.Trusted(key, out.get(key, 0), trusted)
         ramps[demand.key] = ramp
-        asks.append(fill.Ask(demand, served.get(demand.key, 0), start, limit, _blocked(demand, snapshot, policy)))
+        asks.append(fill.Ask(demand, served.get(demand.key, 0), ramp, shared, _blocked(demand, snapshot, policy)))
     accounts = count((s.held for s in standing), (slot for s in standing for slot in s.slots))
     counted = {who: account.counted for who, account in accounts.items()}
     book = Book(places, standing, policy, at)

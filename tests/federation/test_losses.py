@@ -232,7 +232,7 @@ def foreign_job(name: str, labels: dict[str, str]) -> dict[str, Any]:
 
 @pytest.mark.timeout(200)
 def test_a_namesake_that_is_not_ours_survives_everything_untouched(
-    lost: Lost, federation: Callable[..., Federation], guest_pool: Pool, target_pool: Pool
+    lost: Lost, federation: Callable[..., Federation], guest_pool: Pool
 ) -> None:
     hub, plane = federation("namesake"), lost.plane
     hub.join(plane, "named", "--namespace", "named")

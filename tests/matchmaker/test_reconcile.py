@@ -125,6 +125,18 @@ def test_a_killed_startd_that_had_joined_does_not_close_its_group() -> None:
         assert [pair.failures for pair in plan.memory.pairs.values()] == [failures]
 
 
+@pytest.mark.parametrize(("result", "cause"), [("conflict", Cause.FOREIGN_OBJECT), ("refused", Cause.WRITE_REFUSED)])
+def test_a_placement_that_was_never_written_is_told_although_nothing_is_left_of_it(result: str, cause: Cause) -> None:
+    mine = held(phase="intended", written_at=None, uid="")
+    answer = Outcome(CreateObject("m1", mine.placement), result, T0 - 1, what="it is not ours")  # type: ignore[arg-type] # one of its words
+    seen = msgspec.structs.replace(snapshot(memory=remembering(mine)), outcomes=(answer,))
+    plan, _ = decide(seen)
+    assert mine.placement.id not in {one.placement.id for one in plan.held}
+    (text,) = [notice.text for notice in plan.notices if notice.kind == "placement-failed"]
+    assert str(cause) in text
+    assert "it is not ours" in text
+
+
 def test_a_startd_that_reached_its_deadline_has_not_failed() -> None:
     mine = held(phase="claimed", slot_seen_at=T0 - 100)
     failed = thing(mine.placement, finished="failed", finished_reason="DeadlineExceeded")
