@@ -28,17 +28,24 @@ from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
 
+class Trusted(msgspec.Struct, frozen=True):
+    """What all classes of one (schedd, principal) share (SU7): out of `most` unclaimed startds `out` are there."""
+
+    key: str
+    out: int
+    most: int
+
+
 class Ask(msgspec.Struct, frozen=True):
     """A class with what is still to be placed for: unmet jobs, and what limits it as a whole.
 
-    may_start: most new startds now, by ramp and trust. limit: the reason when that binds. blocked: why nothing at all
-    may start for it (stale schedd or pool); None when it may.
+    ramp: what it may start now. blocked: why nothing at all may start for it (stale schedd or pool); None when it may.
     """
 
     demand: DemandClass
     served: int
-    may_start: int
-    limit: Reason
+    ramp: Ramping
+    trusted: Trusted
     blocked: Reason | None = None
 
 
@@ -79,6 +86,17 @@ class _Turn:
         self.unmet = max(0, ask.demand.idle - ask.served)
         self.placed = 0
         self.started = 0
+        have = f"{ask.ramp.allowance} per interval"
+        self.limit = Reason(Cause.RAMP, "starts", str(ask.demand.idle), have, source="policy ramp")
+
+    def must_stop(self, out: Mapping[str, int]) -> bool:
+        """Whether trust (SU7) or its ramp (SU3) allows no further startd; `limit` then says which. out: see Trusted."""
+        trusted, ramp = self.ask.trusted, self.ask.ramp
+        if out[trusted.key] >= trusted.most:
+            have, who = f"{out[trusted.key]} of {trusted.most} out", str(self.ask.demand.principal)
+            self.limit = Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
+            return True
+        return self.started >= ramp.allowance - ramp.used
 
 
 def fill(
@@ -90,6 +108,8 @@ def fill(
     place with room, until nothing fits. A class that fits nowhere steps aside.
     """
     held_by = dict(counted)
+    asks = tuple(asks)
+    out = {ask.trusted.key: ask.trusted.out for ask in asks}
     turns = [_Turn(ask, _options(ask.demand, places, rules)) for ask in sorted(asks, key=lambda a: a.demand.key)]
     queue = [(*_order(t, held_by), i) for i, t in enumerate(turns) if t.unmet and not t.ask.blocked]
     heapq.heapify(queue)
@@ -97,12 +117,13 @@ def fill(
     while queue:
         index = heapq.heappop(queue)[-1]
         turn = turns[index]
-        if turn.started >= turn.ask.may_start:
+        if turn.must_stop(out):
             continue
         chosen = next((o for o in turn.options if book.blocker(o.place, o.size, o.form) is None), None)
         if chosen is None:
             continue
         new.append(_start(turn, chosen, book, rules, rules.serial + len(new)))
+        out[turn.ask.trusted.key] += 1
         who = turn.ask.demand.principal
         held_by[who] = held_by.get(who, 0) + chosen.size.cpu_milli
         if turn.unmet:
@@ -247,7 +268,7 @@ def _dominant(turn: _Turn, members: tuple[MemberVerdict, ...]) -> Reason | None:
     if best is None:
         return Reason(Cause.NO_NODE_GROUPS, "members", "1", "0", source="no member is joined")
     if best.blocker is None or best.verdict is Verdict.NOW:
-        return turn.ask.limit
+        return turn.limit
     return best.blocker
 
 
@@ -276,15 +297,3 @@ def _verdict(demand: DemandClass, place: Place, book: Book, rules: Rules) -> Mem
     if blocker is not None:
         return MemberVerdict(member, Verdict.NOT_NOW, blocker, group)
     return MemberVerdict(member, Verdict.NOW, None, group)
-
-
-def limits(demand: DemandClass, ramping: Ramping, out: int, trusted: int) -> tuple[int, Reason]:
-    """How many startds may start for a class now, and which of ramp (SU3) and trust (SU7) binds."""
-    by_ramp = max(0, ramping.allowance - ramping.used)
-    by_trust = max(0, trusted - out)
-    if by_trust <= by_ramp:
-        return by_trust, Reason(
-            Cause.TRUST, "unclaimed startds", "claims first", f"{out} of {trusted} out", source=str(demand.principal)
-        )
-    have = f"{ramping.allowance} per interval"
-    return by_ramp, Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp", at=None)

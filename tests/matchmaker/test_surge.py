@@ -135,6 +135,17 @@ def test_trust_is_twice_what_was_claimed_and_shrinks_to_one_probe_when_nobody_ca
     assert trust_limit(Trust(claimed=9, unclaimed=1), 4) == 1
 
 
+def test_all_classes_of_a_principal_share_its_trust_whatever_it_splits_its_jobs_into() -> None:
+    classes = [demand(f"c{number}", idle=1, oldest_at=T0 - 100 + number) for number in range(6)]
+    bobs = demand("d", idle=1, principal=Principal("physics", "bob@b"))
+    snap = snapshot(memory=Memory(at=T0 - 5, pairs={"m1/g/": SEEN}), schedds=(schedd(*classes, bobs),))
+    plan = negotiate(snap, Policy(ramp=Ramp(first=4)))
+    assert {report.key: report.placed for report in plan.classes if report.placed} == dict.fromkeys(
+        ("c0", "c1", "c2", "c3", "d"), 1
+    )
+    assert {r.key: r.why.cause for r in plan.classes if r.why} == {"c4": Cause.TRUST, "c5": Cause.TRUST}
+
+
 def test_a_startd_that_ended_unclaimed_costs_trust_and_a_claim_restores_it() -> None:
     mine = held(phase="unclaimed", slot_seen_at=T0 - 30)
     over = thing(mine.placement, pod(phase="succeeded", exit_code=0), finished="complete")
