@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import POLICY, Federation, claimed, eventually, sleep_job
+from tests.federation.harness import POLICY, Federation, eventually, sleep_job
 from tests.federation.kept import events
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
@@ -131,8 +131,8 @@ def test_a_claimed_startd_told_to_leave_takes_no_new_claim_and_its_job_exits_0(
     assert (done["ExitCode"], done["NumJobStarts"]) == (0, 1)
     eventually("its startd left by itself", lambda: not placements(hub, site.plane), 40)
     assert not [e for e in events(hub, "change") if e["kind"] == "delete-pod"], "nothing was deleted under it"
-    never = guest.jobs(f"ClusterId == {late}", ["JobStatus", "NumJobStarts"])[0]
-    assert (never["JobStatus"], never.get("NumJobStarts", 0)) == (IDLE, 0), "the startd that left took a new job"
+    never = guest.jobs(f"ClusterId == {late}", ["JobStatus", "NumShadowStarts"])[0]
+    assert (never["JobStatus"], never.get("NumShadowStarts", 0)) == (IDLE, 0), "it was tried on a startd that left"
     assert [(row["word"], row["demand"]["idle"]) for row in hub.json("q")["classes"]] == [("draining", 1)]
     hub.run("uncordon", site.plane.name)
     eventually("after the drain it runs", lambda: guest.history(f"ClusterId == {late} && ExitCode == 0"), 60)
@@ -163,7 +163,7 @@ def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_1
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("priority", ["lower", "the same"])
 def test_a_pod_of_the_site_gets_its_node_and_the_guests_job_is_idle_again_at_once(
-    federation: Callable[..., Federation], site: Site, target_pool: Pool, guest: Pool, priority: str
+    federation: Callable[..., Federation], site: Site, guest: Pool, priority: str
 ) -> None:
     hub = federation()
     lower = priority == "lower"
