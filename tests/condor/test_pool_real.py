@@ -67,6 +67,7 @@ def test_claims_are_charged_to_the_principals_of_demand_and_counted_once(
         assert slot.unclaimed_since is not None
         assert slot.unclaimed_since <= time.time()
         assert (slot.end_at, slot.retire_at, slot.probe_ok, slot.leaving) == (4e9, 3999990000, True, False)
+        assert slot.jobs_started == 0
         learnt = dict(slot.attributes)
         assert learnt["CvmfsAtlas"] == '"2.11"'
         assert {"Arch", "OpSys", "HasFileTransfer", "CondorVersion"} <= learnt.keys()
@@ -98,6 +99,7 @@ def test_claims_are_charged_to_the_principals_of_demand_and_counted_once(
         guest.run("condor_rm", "-all")
         until("nothing claimed", lambda: not watcher.latest().slots[0].claims, 60)
         released = watcher.latest().slots[0].unclaimed_since
+        assert watcher.latest().slots[0].jobs_started >= waiting
         assert released is not None
         assert time.time() - released < 60
 
