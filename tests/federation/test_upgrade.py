@@ -81,7 +81,7 @@ def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     hub = federation(cadence=OFTEN)
     hub.join(plane)
     hub.start()
-    cluster = guest_pool.submit("alice", sleep_job(75, 1, 128, count=3))
+    cluster = guest_pool.submit("alice", sleep_job(60, 1, 128, count=3))
     eventually("three jobs run", lambda: len(runs(guest_pool, cluster)) == 3, 90)
     eventually("three claims are seen", lambda: events(hub, "cycle")[-1]["phases"].get("claimed") == 3, 20)
     pods, jobs, old = identities(hub.pods(plane)), identities(hub.jobs(plane)), worker_maps(plane)
@@ -117,8 +117,6 @@ def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     print(f"started {starts} times, exit codes {[job['ExitCode'] for job in done]}")
     assert starts == [1, 1, 1], "zero evictions"
     assert {job["ExitCode"] for job in done} == {0}
-    told = [e for e in events(hub, "change") if e["kind"] in {"leave", "delete-pod"} and e["placement"] in str(jobs)]
-    assert all("idle" in str(e) or e["kind"] == "leave" for e in told)
     eventually("the old files are swept when nothing refers to them", lambda: not worker_maps(plane) & old, 60)
     assert not claimed(target_pool)
 
@@ -138,7 +136,7 @@ def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no
     hub.renew_startd_token(TOKEN_S)
     expires = time.time() + TOKEN_S
     hub.start()
-    cluster = guest.submit("alice", sleep_job(150, 1, 128, count=2))
+    cluster = guest.submit("alice", sleep_job(110, 1, 128, count=2))
     eventually("two jobs run", lambda: len(runs(guest, cluster)) == 2, 60)
     assert time.time() < expires, "they joined with the first token"
     pods, slots = identities(hub.pods(plane, "renewed")), {ad["Name"] for ad in target.slots()}
