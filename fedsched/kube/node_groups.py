@@ -135,7 +135,7 @@ def _selectors(
     found = {}
     for key, nodes in by_key.items():
         common = set(nodes[0].labels).intersection(*(node.labels for node in nodes))
-        mattering = {pair for pair in common if pair[0] in MATTERING}
+        mattering = {pair for pair in common if pair[0] in MATTERING and not _superseded(pair[0], common)}
         chosen = set(declared[key.declared]) if key.declared else mattering
         rivals = [labels for k, alike in kinds.items() if k != key for labels in alike if chosen <= labels]
         for pair in sorted(common - chosen, key=lambda pair: (pair[0] == HOSTNAME, pair)):
@@ -145,6 +145,14 @@ def _selectors(
                 rivals = left
         found[key] = tuple(sorted(chosen))
     return found
+
+
+def _superseded(name: str, common: set[tuple[str, str]]) -> bool:
+    """Whether a label is the old spelling of one that stands there too: API servers warn of it at every write."""
+    area, _, kind = name.rpartition("/")
+    return area.endswith("beta.kubernetes.io") and any(
+        other.endswith(f"/{kind}") and "beta.kubernetes.io" not in other for other, _ in common
+    )
 
 
 def _lasting(node: Node) -> Iterable[tuple[str, str]]:
