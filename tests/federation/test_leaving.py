@@ -48,12 +48,22 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(lab: Laboratory) -> Iterator[Site]:
+def standing_site(lab: Laboratory) -> Iterator[Site]:
     with lab.part() as part:
         plane = part.control_plane("leaving")
         node = part.real_node(plane, "real-9")
         node.close_inbound()
         yield Site(plane, node)
+
+
+@pytest.fixture
+def site(standing_site: Site) -> Site:
+    """The site, with nothing placed there: no startd of an earlier test is adopted."""
+    api = standing_site.plane.api
+    for job in Federation.jobs(standing_site.plane):
+        api.delete(f"/apis/batch/v1/namespaces/fedsched/jobs/{job['metadata']['name']}")
+    eventually("the node is empty", lambda: not Federation.pods(standing_site.plane), 60)
+    return standing_site
 
 
 @pytest.fixture
