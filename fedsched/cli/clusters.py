@@ -93,7 +93,12 @@ def show(recorded: Recorded, terms: dict[str, MemberTerms]) -> None:
 
 def attention(recorded: Recorded, terms: dict[str, MemberTerms]) -> list[str]:
     """What an operator should hear of: silence, orders, credentials, failures, closed doors; one line each."""
-    told = [*_about_us(recorded, terms), *_about_members(recorded, terms), *_about_placements(recorded, terms)]
+    told = [
+        *_about_us(recorded, terms),
+        *_about_pools(recorded),
+        *_about_members(recorded, terms),
+        *_about_placements(recorded, terms),
+    ]
     return [f"! {text}" for text in dict.fromkeys(told)]
 
 
@@ -108,6 +113,15 @@ def _about_us(recorded: Recorded, terms: dict[str, MemberTerms]) -> Iterator[str
         if order.kind != "deny" and order.target in {"*", *terms}:
             whom = "all members" if order.target == "*" else order.target
             yield f"{whom}: {order.kind} for {age(recorded.at - order.at)} by {order.by or 'somebody'}: {order.reason}"
+
+
+def _about_pools(recorded: Recorded) -> Iterator[str]:
+    from fedsched.matchmaker.explain import age
+
+    for view in recorded.observation.pools:
+        if view.error:
+            last = "never" if view.seen_at is None else f"{age(recorded.at - view.seen_at)} ago"
+            yield f"pool {view.name}: its startds were last seen {last}: {view.error}"
 
 
 def _about_members(recorded: Recorded, terms: dict[str, MemberTerms]) -> Iterator[str]:
