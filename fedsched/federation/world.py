@@ -73,8 +73,11 @@ class LiveWorld:
 
     def wait(self, timeout_s: float) -> bool:
         """Until something changed that deserves an early cycle, or the timeout in seconds."""
-        woken = self._woken.wait(timeout_s)
-        self._woken.clear()
+        self._woken.wait(timeout_s)
+        # Asked again: a change while the wait was timing out must not be cleared unseen.
+        woken = self._woken.is_set()
+        if woken:
+            self._woken.clear()
         return woken
 
     def wake(self) -> None:

@@ -63,7 +63,10 @@ def run(*, quick: bool) -> str:
             raise
         finally:
             hub.stop()
-        return table(arrivals(submitted, watcher.written, hub.folder / "fedsched.db"), minutes)
+        found = arrivals(submitted, watcher.written, hub.folder / "fedsched.db")
+        for one in sorted(found, key=lambda a: a.submitted.began - a.written)[:5]:
+            print(f"latency: among the slowest: {one}", flush=True)
+        return table(found, minutes)
 
 
 def gaps(count: int) -> list[float]:
@@ -123,7 +126,7 @@ def table(found: list[Arrival], minutes: float) -> str:
         f"figures (percentiles by nearest rank). Each is one job with Requirements of its own, submitted at a guest "
         f"schedd that flocks, and gets one startd Job of its own at a real API server; `fedsched serve` runs with the "
         f"default cadence. condor_submit counts from the start of the command (at most {late:.2f} s after its "
-        f"random moment). Seen: when the schedd's answer with that class arrived, from the journal's cycles; written: "
+        f"random moment). Seen: when the schedd's answer with that class arrived, from the journal; written: "
         f"when a watch at the API server told of the object. One real startd ran there first, as MA6's probe; the "
         f"pods of the arrivals then stay on simulated nodes and never join the pool, so the policy has "
         f"`first = 400`, `join_s = 36000` and the member `objects_in_flight = 400`. "

@@ -13,6 +13,7 @@ from typing import Self
 
 import msgspec
 
+from fedsched.config.settings import Cadence
 from fedsched.journal import Recorded, open_journal
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.kubeapi import ApiError
@@ -35,12 +36,16 @@ class Submitted(msgspec.Struct, frozen=True):
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """The same with what became of it. seen: the queue's answer with its class; decided: the cycle; written."""
+    """The same with what became of it. seen: the queue's answer with its class; decided: the cycle; written.
+
+    held_back: reasons of cycles that saw it and placed nothing.
+    """
 
     submitted: Submitted
     seen: float
     decided: float
     written: float
+    held_back: tuple[str, ...] = ()
 
 
 class Watcher:
@@ -80,25 +85,7 @@ class Watcher:
 
 def arrivals(submitted: list[Submitted], written: dict[str, float], journal: Path) -> list[Arrival]:
     """Each with its times. AssertionError unless each has exactly one object of its own, decided in a kept cycle."""
-    seen: dict[int, float] = {}
-    keys: dict[str, int] = {}
-    decided: dict[str, tuple[int, float]] = {}
-    before = 0.0
-    reads: dict[str, int] = {}
-    for cycle in _cycles(journal):
-        for view in cycle.observation.schedds:
-            # Answers between the cycles are not kept: then it was seen at any time after the cycle before.
-            skipped = view.reads > reads.get(view.name, 0) + 1
-            reads[view.name] = view.reads
-            for demand in view.classes:
-                clusters = {int(job.partition(".")[0]) for job in demand.examples}
-                assert len(clusters) == 1, f"clusters {clusters} are one class: an arrival is not of its own"
-                keys[demand.key] = min(clusters)
-                seen.setdefault(min(clusters), before if skipped else view.seen_at or 0.0)
-        for held in cycle.plan.held:
-            if held.placement.class_key in keys:
-                decided.setdefault(held.placement.id, (keys[held.placement.class_key], cycle.observation.at))
-        before = cycle.observation.at
+    looks, decided, held_back = _looks(_cycles(journal))
     mine: dict[int, list[tuple[float, float]]] = {}
     for placement, (cluster, at) in decided.items():
         mine.setdefault(cluster, []).append((at, written.get(placement, math.inf)))
@@ -106,8 +93,50 @@ def arrivals(submitted: list[Submitted], written: dict[str, float], journal: Pat
     for one in submitted:
         placements = mine.get(one.cluster, [])
         assert len(placements) == 1, f"cluster {one.cluster} has {len(placements)} objects, not one"
-        found.append(Arrival(one, seen[one.cluster], *placements[0]))
+        reasons = tuple(held_back.get(one.cluster, ()))
+        found.append(Arrival(one, looks[one.cluster].seen(one.began), *placements[0], reasons))
     return found
+
+
+class Look(msgspec.Struct, frozen=True):
+    """The first kept cycle with a class in it: when its schedd had answered, and when the cycle before began."""
+
+    answered: float
+    before: float
+
+    def seen(self, began: float) -> float:
+        """When the queue was seen with a job submitted at `began`.
+
+        Answers between two cycles are not kept, but they lie `poll_s` apart: an older job may have been in one, and
+        then it counts as seen as early as can be.
+        """
+        return self.answered if began > self.answered - Cadence().poll_s else max(self.before, began)
+
+
+def _looks(
+    cycles: Iterator[Recorded],
+) -> tuple[dict[int, Look], dict[str, tuple[int, float]], dict[int, list[str]]]:
+    """The first look at each cluster, of each placement its cluster and the cycle that decided it, and what delayed."""
+    looks: dict[int, Look] = {}
+    keys: dict[str, int] = {}
+    decided: dict[str, tuple[int, float]] = {}
+    held_back: dict[int, list[str]] = {}
+    before = 0.0
+    for cycle in cycles:
+        for view in cycle.observation.schedds:
+            for demand in view.classes:
+                clusters = {int(job.partition(".")[0]) for job in demand.examples}
+                assert len(clusters) == 1, f"clusters {clusters} are one class: an arrival is not of its own"
+                keys[demand.key] = min(clusters)
+                looks.setdefault(min(clusters), Look(view.seen_at or 0.0, before))
+        for held in cycle.plan.held:
+            if held.placement.class_key in keys:
+                decided.setdefault(held.placement.id, (keys[held.placement.class_key], cycle.observation.at))
+        for report in cycle.plan.classes:
+            if report.why is not None:
+                held_back.setdefault(keys[report.key], []).append(str(report.why.cause))
+        before = cycle.observation.at
+    return looks, decided, held_back
 
 
 def _cycles(path: Path) -> Iterator[Recorded]:
