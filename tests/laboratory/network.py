@@ -42,8 +42,8 @@ class Bridge:
         self.gateway = f"{POD_ADDRESSES}.{self.number}.1"
         self._rules: dict[str, list[tuple[str, ...]]] = {"inbound": [], "cut": []}
         session.ledger.record("link", name=self.name)
-        # A bridge without an address of its own takes the lowest of its ports': it would change as pods come and go, and
-        # the others would send to the old one for half a minute.
+        # A bridge without an address of its own takes the lowest of its ports': it would change as pods come and go,
+        # and the others would send to the old one for half a minute.
         hardware = f"02:fe:00:00:{self.number // 256:02x}:{self.number % 256:02x}"
         command("ip", "link", "add", self.name, "address", hardware, "type", "bridge")
         command("ip", "address", "add", f"{self.gateway}/24", "dev", self.name)
