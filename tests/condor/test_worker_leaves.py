@@ -26,6 +26,18 @@ request_disk = 1024
 queue
 """
 
+BEGINNING = """\
+executable = /bin/sleep
+transfer_executable = false
+arguments = 300
+should_transfer_files = YES
+transfer_input_files = input
+request_cpus = 1
+request_memory = 64
+request_disk = 400000
+queue
+"""
+
 
 @pytest.mark.parametrize("uid", [64_000, 2103, 0])
 def test_it_offers_what_it_was_given_and_no_more_under_any_uid(worker: Start, guest: Guest, uid: int) -> None:
@@ -91,6 +103,22 @@ def test_deleted_the_job_is_idle_again_at_once(worker: Start, guest: Guest, alre
     assert time.monotonic() - begin < 5
     assert pod.wait_end(10) == 0
     assert not pod.slots()
+
+
+@pytest.mark.parametrize("input_mib", [0, 100])
+def test_deleted_while_a_job_begins_the_job_is_idle_again_and_not_lost_for_its_lease(
+    worker: Start, guest: Guest, input_mib: int
+) -> None:
+    """A starter that is stopped before its job has begun tells nobody; here its input still arrives or just has."""
+    pod = worker()
+    pod.wait_slot()
+    with (guest.pool.home("alice") / "input").open("wb") as file:
+        file.truncate(input_mib * 2**20)
+    job = guest.submit_text("alice", BEGINNING)
+    pod.wait("starter", lambda: pod.processes("condor_starter"))
+    pod.end()
+    guest.pool.wait("the job idle again", lambda: guest.in_state(job, 1) == 1, 20)
+    assert pod.wait_end(20) == 0
 
 
 def test_deleted_a_job_that_ignores_sigterm_is_idle_again_within_ten_seconds(worker: Start, guest: Guest) -> None:
