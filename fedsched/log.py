@@ -68,7 +68,8 @@ def configure(style: Literal["json", "console"] = "json", level: str = "info") -
     structlog.configure(
         processors=[*before, shape],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up for each logger: whoever replaces standard error for a while may close what it put there.
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
