@@ -17,6 +17,8 @@ PHASES: dict[str, PodPhase] = {
     "Succeeded": "succeeded",
     "Failed": "failed",
 }
+TAKERS = frozenset({"PreemptionByScheduler", "EvictionByEvictionAPI", "DeletionByTaintManager"})
+"""Reasons of a DisruptionTarget condition that are the owner's will; a kubelet that evicts has its own reasons."""
 HARMLESS_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
@@ -41,6 +43,7 @@ def pod_view(item: OwnPodItem) -> PodView:
         problem=problem,
         leave_ordered_at=_seconds(meta.annotations.get(NOTE_LEAVE, "")),
         pulling=not problem and bool(item.spec.node_name) and _creating(item),
+        taken_by=_taker(item),
         end_reason=one_line(status.reason or (ended.reason if ended is not None else "")),
     )
 
@@ -59,6 +62,11 @@ def _problem(item: OwnPodItem) -> str:
         if condition.type == "PodScheduled" and condition.status == "False":
             return one_line(f"{condition.reason}: {condition.message}" if condition.message else condition.reason)
     return ""
+
+
+def _taker(item: OwnPodItem) -> str:
+    reasons = (c.reason for c in item.status.conditions if c.type == "DisruptionTarget" and c.status == "True")
+    return next((reason for reason in reasons if reason in TAKERS), "")
 
 
 def _creating(item: OwnPodItem) -> bool:

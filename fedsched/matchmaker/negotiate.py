@@ -103,6 +103,7 @@ def _who_goes(
         held = _called_back_too_late(stand)
         held = surge.leave_or_stay(with_held(stand, held), asked, surplus, policy, at)
         held = preempt.leave_cordoned(with_held(stand, held), views.get(held.placement.member), at)
+        held = preempt.taken_by_owner(with_held(stand, held), at)
         held = preempt.obey_orders(held, snapshot.orders, at)
         held = preempt.follow_life(with_held(stand, held), policy, at)
         standing.append(with_held(stand, held))

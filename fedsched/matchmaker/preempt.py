@@ -61,6 +61,15 @@ def _after_leave(stand: Standing, policy: Policy, at: float) -> Held:
     return held
 
 
+def taken_by_owner(stand: Standing, at: float) -> Held:
+    """What the member takes away itself (its scheduler preempts, its admin drains a node) is vacated, not failed."""
+    held = stand.held
+    takers = sorted({pod.taken_by for pod in stand.pods if pod.taken_by})
+    if not takers or held.placement.form == "startd-daemonset":
+        return held
+    return urge(held, "vacate", Reason(Cause.OWNER, what=takers[0], member=held.placement.member, at=at))
+
+
 def obey_orders(held: Held, orders: tuple[Order, ...], at: float) -> Held:
     """Drain: leave, and vacate what is left at the deadline. Deny: its startds leave within one cycle (OW3)."""
     for order in orders:

@@ -285,6 +285,9 @@ def _failure(stand: Standing, live: tuple[PodView, ...], views: _Views) -> Reaso
         return _here(where, Reason(Cause.POD_REFUSED, what=thing.name, have=thing.refused))
     if thing.finished:
         return _ended(stand, where)
+    if held.pod_started_at is not None and not thing.pods and thing.kind == "Job" and held.wanted == "run":
+        # its Job will say so, too, later; no other pod follows
+        return _here(where, Reason(Cause.POD_LOST, what=thing.name, have="the pod is gone"))
     found = (_pod_failure(pod, held, views, where) for pod in live)
     return next((reason for reason in found if reason is not None), None) or _probe_said_no(stand, where)
 
@@ -326,7 +329,7 @@ def _lost(held: Held) -> Reason | None:
 def _ended(stand: Standing, where: Reason) -> Reason | None:
     """A Job that is over: complete proves nothing unless its ad was seen (FA8)."""
     held, thing = stand.held, stand.object
-    if thing is None or held.wanted in {"vacate", "withdraw", "leave"}:
+    if thing is None or held.wanted != "run":
         return None
     codes = [p.exit_code for p in thing.pods if p.exit_code is not None]
     said = next((SAID_BY_EXIT[code] for code in codes if code in SAID_BY_EXIT), None)
@@ -344,7 +347,11 @@ def _ended(stand: Standing, where: Reason) -> Reason | None:
 def _died(stand: Standing, codes: list[int], where: Reason) -> Reason | None:
     """A failed Job: killed from outside, its pod's object included, or ended with an error; its deadline is neither."""
     thing, seen = stand.object, stand.held.slot_seen_at is not None
-    if thing is None or (seen and thing.finished_reason == "DeadlineExceeded" and not any(codes)):
+    if (
+        thing is None
+        or any(p.taken_by for p in thing.pods)
+        or (seen and thing.finished_reason == "DeadlineExceeded" and not any(codes))
+    ):
         return None
     why = [p.end_reason for p in thing.pods if p.end_reason and p.end_reason != "Completed"]
     killed = bool(set(why) & {"Evicted", "NodeLost", "Error"} and 137 in codes)

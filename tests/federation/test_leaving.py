@@ -58,8 +58,10 @@ def standing_site(lab: Laboratory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(standing_site: Site) -> Site:
-    """The site, with nothing placed there: no startd of an earlier test is adopted."""
+    """The site, with nothing placed or running there: no startd of an earlier test is adopted."""
     api = standing_site.plane.api
+    for pod in api.items(f"/api/v1/namespaces/{standing_site.namespace}/pods"):
+        api.delete(f"/api/v1/namespaces/{standing_site.namespace}/pods/{pod['metadata']['name']}", grace_s=1)
     for job in Federation.jobs(standing_site.plane):
         api.delete(f"/apis/batch/v1/namespaces/fedsched/jobs/{job['metadata']['name']}")
     eventually("the node is empty", lambda: not Federation.pods(standing_site.plane), 60)

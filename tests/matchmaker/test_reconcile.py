@@ -114,6 +114,31 @@ def test_a_job_that_failed_with_its_pod_removed_behind_our_back_is_a_lost_pod() 
     assert failure.cause is Cause.POD_LOST
 
 
+def test_a_pod_that_the_members_scheduler_preempts_is_vacated_and_no_failure() -> None:
+    mine = held(phase="claimed", slot_seen_at=T0 - 100)
+    going = pod(deleting=True, taken_by="PreemptionByScheduler")
+    failed = thing(mine.placement, going, finished="failed", finished_reason="BackoffLimitExceeded")
+    plan, _ = decide(first := snapshot(memory=remembering(mine), objects=(failed,)))
+    seen = plan.held[0]
+    assert (seen.wanted, seen.failure) == ("clear", None)
+    assert seen.why is not None
+    assert (seen.why.cause, seen.why.what) == (Cause.OWNER, "PreemptionByScheduler")
+    gone = thing(mine.placement, finished="failed", finished_reason="BackoffLimitExceeded")
+    seen_next = msgspec.structs.replace(first.observation, objects=(gone,))
+    later, _ = decide(msgspec.structs.replace(first, memory=plan.memory, observation=seen_next))
+    assert later.held[0].failure is None
+
+
+def test_a_pod_that_ran_and_vanished_is_lost_before_its_job_says_so_and_is_no_pending_one() -> None:
+    mine = held(phase="claimed", slot_seen_at=T0 - 100, pod_started_at=T0 - 110)
+    plan, todo = decide(snapshot(memory=remembering(mine), objects=(thing(mine.placement),), schedds=nobody()))
+    one = next(h for h in plan.held if h.placement.id == mine.placement.id)
+    assert one.failure is not None
+    assert one.failure.cause is Cause.POD_LOST
+    assert [notice.kind for notice in plan.notices] == ["placement-failed"]
+    assert [type(change) for change in todo] == [DeleteObject]
+
+
 def test_a_killed_startd_that_had_joined_does_not_close_its_group() -> None:
     joined, never = held(phase="claimed", slot_seen_at=T0 - 100), held(phase="starting")
     for mine, failures in ((joined, 0), (never, 1)):

@@ -81,6 +81,8 @@ class PodView(msgspec.Struct, frozen=True, omit_defaults=True):
     pulling: bool = False
     end_reason: str = ""
     """Why it ended as Kubernetes says it: OOMKilled, Evicted, DeadlineExceeded, …"""
+    taken_by: str = ""
+    """Why the member itself takes it away, as Kubernetes says it: PreemptionByScheduler, EvictionByEvictionAPI, …"""
     fact: str = ""
     """What admission changed of what we asked, in words; "" for nothing."""
 
