@@ -196,18 +196,10 @@ def _told_by_outcome(held: Held, made: Outcome | None) -> Held:
     where = held.placement.member
     if made.result == "done":
         return msgspec.structs.replace(held, uid=made.uid, written_at=made.at)
-    if made.result == "refused":
-        return msgspec.structs.replace(
-            held, failure=Reason(Cause.WRITE_REFUSED, have=made.what, member=where, at=made.at)
-        )
+    told = Reason(Cause.WRITE_REFUSED, have=made.what, member=where, at=made.at)
     if made.result == "conflict":
-        return msgspec.structs.replace(
-            held,
-            failure=Reason(
-                Cause.FOREIGN_OBJECT, what=held.placement.object_name, have=made.what, member=where, at=made.at
-            ),
-        )
-    return held
+        told = msgspec.structs.replace(told, cause=Cause.FOREIGN_OBJECT, what=held.placement.object_name)
+    return msgspec.structs.replace(held, failure=told) if made.result in {"refused", "conflict"} else held
 
 
 def _with_slots(held: Held, slots: tuple[SlotView, ...]) -> Held:
@@ -338,9 +330,7 @@ def _ended(stand: Standing, where: Reason) -> Reason | None:
     if thing.finished == "failed" and said is None:
         return _died(stand, codes, where)
     if held.slot_seen_at is None and not stand.slots:
-        return _here(
-            where, Reason(Cause.NEVER_JOINED, what=thing.name, have="its slot was never seen in the collector")
-        )
+        return _here(where, Reason(Cause.NEVER_JOINED, what=thing.name, have="its slot was never seen"))
     return None
 
 
