@@ -63,7 +63,7 @@ class Departure:
     def look(self) -> bool:
         there = sets(self.plane)
         pods = self.hub.pods(self.plane)
-        slots = self.pool.slots("FedschedMember =!= undefined")
+        slots = self.pool.slots('FedschedMember == "farm"')
         selector = there[0]["spec"]["template"]["spec"]["nodeSelector"] if there else {}
         for what, so in (
             ("startds gone", not slots),
