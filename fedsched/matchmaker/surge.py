@@ -103,7 +103,7 @@ def _units(stand: Standing, demand: DemandClass, at: float) -> int:
             # made for this class: a slot's Disk is what is free on a file system now, and never quite what was asked
             ask = msgspec.structs.replace(ask, disk_mib=0)
         return sum(how_many(ask, slot.free) for slot in stand.slots if not slot.leaving)
-    if held.phase == "claimed":
+    if held.phase == "claimed" or _asleep(held):
         return 0
     return how_many(ask, held.placement.size) * held.nodes
 
@@ -219,9 +219,14 @@ def leave_or_stay(stand: Standing, asked: Demanded, surplus: dict[str, int], pol
     if key in asked.over and asked.crowded:
         idle_s = min(idle_s, policy.startds.crowded_idle_s)
     waited = at - held.unclaimed_since if held.unclaimed_since is not None else 0.0
-    if held.phase == "unclaimed" and waited > idle_s:
+    if (held.phase == "unclaimed" or _asleep(held)) and waited > idle_s:
         return want(held, "leave", Reason(Cause.IDLE, need=f"{idle_s} s", have=f"{waited:.0f} s", at=at))
     return held
+
+
+def _asleep(held: Held) -> bool:
+    """A DaemonSet whose startds all left by themselves: its pods stay and sleep, and nobody joins from them again."""
+    return held.placement.form == "startd-daemonset" and held.phase == "starting" and held.slot_seen_at is not None
 
 
 def _pending(stand: Standing) -> bool:

@@ -246,3 +246,12 @@ def test_an_idle_startd_without_demand_makes_way_sooner_when_others_wait_for_roo
     assert [h.wanted for h in negotiate(snap, Policy()).held] == ["leave"]
     alone = snapshot(memory=memory, objects=(thing(mine.placement, pod()),), slots=(waited,), schedds=(schedd(),))
     assert [h.wanted for h in negotiate(alone, Policy()).held] == ["run"]
+
+
+def test_a_daemonset_whose_startds_all_left_by_themselves_is_no_supply_and_goes() -> None:
+    place = placement(form="startd-daemonset")
+    mine = held(place, phase="unclaimed", slot_seen_at=T0 - 900, unclaimed_since=T0 - 400)
+    memory = Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN})
+    plan = negotiate(snapshot(memory=memory, objects=(thing(place, pod(), pod("fs-1-1-b")),)), Policy())
+    assert plan.held[0].wanted == "leave"
+    assert plan.classes[0].served == 0
