@@ -113,7 +113,12 @@ def test_a_daemonset_serves_its_node_group_and_leaves_by_selector_after_its_star
         eventually("it is gone", departure.look, 90)
         print(f"daemonset after its last job: {departure}")
         assert list(departure.seen) == ["startds gone", "selector flipped", "pods gone", "object gone"]
-        done = [e["kind"] for e in events(hub, "change") if e["result"] == "done"]
+
+        def carried_out() -> list[str]:
+            return [e["kind"] for e in events(hub, "change") if e["result"] == "done"]
+
+        eventually("the last change is told", lambda: "delete-object" in carried_out(), 20)
+        done = carried_out()
         assert "delete-pod" not in done, "no pod was deleted under its startd"
         assert done.index("park") < done.index("delete-object")
         left = [o for o in hub.objects(farm) if "fedsched.io/placement" in o["metadata"]["labels"]]
