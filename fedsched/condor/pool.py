@@ -90,11 +90,15 @@ class PoolPoller:
 def carried_over(
     before: Iterable[SlotView], now: Iterable[SlotView], collector_started_at: float | None, at: float
 ) -> tuple[SlotView, ...]:
-    """The slots of an answer, and those last heard of before a young collector started, which it cannot know yet."""
+    """The slots of an answer, and those last heard of before a young collector started, which it cannot know yet.
+
+    A collector that does not list itself (start None) has only just begun: its own ad comes a moment after it answers.
+    """
     slots = {slot.name: slot for slot in now}
-    if collector_started_at is not None and at - collector_started_at < COLLECTOR_YOUNG_S:
+    if collector_started_at is None or at - collector_started_at < COLLECTOR_YOUNG_S:
         for slot in before:
-            if slot.seen_at < collector_started_at:
+            before_it = collector_started_at is None or slot.seen_at < collector_started_at
+            if before_it and at - slot.seen_at < COLLECTOR_YOUNG_S:
                 slots.setdefault(slot.name, slot)
     return tuple(slot for _, slot in sorted(slots.items()))
 

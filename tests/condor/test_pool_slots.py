@@ -176,4 +176,6 @@ def test_an_empty_collector_that_has_just_started_is_no_sign_that_startds_are_go
     assert carried_over(before, (), 1995.0, 2000.0) == before
     assert carried_over(before, (), 1995.0, 1995.0 + COLLECTOR_YOUNG_S) == ()
     assert carried_over(before, (), 1000.0, 1100.0) == ()
-    assert carried_over(before, (), None, 2000.0) == ()
+    heard = before[0].seen_at
+    assert carried_over(before, (), None, heard + 10) == before, "it does not list itself yet: it has only just begun"
+    assert carried_over(before, (), None, heard + COLLECTOR_YOUNG_S) == ()
