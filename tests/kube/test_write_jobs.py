@@ -43,7 +43,7 @@ def test_our_pod_runs_where_only_restricted_pods_may(site: Site) -> None:
     assert pod["spec"]["containers"][0]["resources"]["limits"] == {
         "cpu": "2",
         "memory": "4224Mi",
-        "ephemeral-storage": "10Gi",
+        "ephemeral-storage": "10496Mi",
     }
 
 

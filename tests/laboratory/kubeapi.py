@@ -26,6 +26,8 @@ PLURALS = {
     "PriorityClass": "priorityclasses",
     "StorageClass": "storageclasses",
 }
+REUSE_S = 20.0
+"""A connection that was idle for longer is not used again, in seconds."""
 CLUSTER_SCOPED = {
     "Namespace",
     "Node",
@@ -171,6 +173,10 @@ class Api:
 
     def _connection(self, limit_s: float) -> http.client.HTTPSConnection:
         connection: http.client.HTTPSConnection | None = getattr(self._mine, "connection", None)
+        if connection is not None and time.monotonic() - getattr(self._mine, "used_at", 0.0) > REUSE_S:
+            connection.close()  # an API server ends idle connections, and says so only when the next request is sent
+            connection = None
+        self._mine.used_at = time.monotonic()
         if connection is None:
             connection = self._mine.connection = self._new(limit_s)
         connection.timeout = limit_s
