@@ -27,9 +27,12 @@ first = 400
 
 [startds]
 join_s = 36000
-idle_s = 5
+idle_s = 30
 """
-"""Trust and ramp allow 400 at once; a simulated pod, which never joins the pool, is not given up meanwhile."""
+"""Trust and ramp allow 400 at once; a simulated pod, which never joins the pool, is not given up meanwhile.
+
+The one real startd goes soon after its job, but not before the negotiator came by: an unclaimed one costs trust.
+"""
 BUDGET = "objects_in_flight = 400"
 """A simulated pod counts as starting for ever: the default of 50 would be full after 50 arrivals."""
 STAGES: dict[str, tuple[Callable[[Arrival], float], str]] = {
