@@ -6,6 +6,7 @@ No Kubernetes, no HTCondor.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import secrets
 import shutil
@@ -55,10 +56,26 @@ class Process:
             self.child.wait()
 
 
+RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+OUR_PORTS = "20000-29999"
+
+
+def reserve_ports() -> None:
+    """Asks the kernel not to take the laboratory's ports for outgoing connections (root only; stays until reboot).
+
+    Without it a connection of anybody may sit on the port that a control plane is about to listen on.
+    """
+    with contextlib.suppress(OSError):
+        reserved = RESERVED_PORTS.read_text().strip()
+        if OUR_PORTS not in reserved:
+            RESERVED_PORTS.write_text(f"{reserved},{OUR_PORTS}" if reserved else OUR_PORTS)
+
+
 class Session:
     """Own folder, own ports (20000-29999), own blocks of addresses (10.255.N.x on lo, 10.254.N.0/24 for pods)."""
 
     def __init__(self) -> None:
+        reserve_ports()
         sweep()
         with places.locked("sessions"):
             self.id = secrets.token_hex(2)
