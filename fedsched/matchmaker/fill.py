@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.matchmaker.book import Book
-from fedsched.matchmaker.match import Place, cordoned, form_for, may_probe, never, rank
+from fedsched.matchmaker.match import Place, cordoned, form_for, may_probe, never
 from fedsched.matchmaker.model import (
     ClassReport,
     DemandClass,
-    Form,
     Held,
     MemberVerdict,
     Order,
@@ -24,8 +23,8 @@ from fedsched.matchmaker.model import (
     Principal,
     Ramping,
 )
+from fedsched.matchmaker.options import Choosing, Option, options, size_for
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
-from fedsched.matchmaker.resources import Resources
 
 
 class Trusted(msgspec.Struct, frozen=True):
@@ -58,6 +57,11 @@ class Rules(msgspec.Struct, frozen=True):
     epoch: int
     serial: int
 
+    @property
+    def choosing(self) -> Choosing:
+        """The part that choosing places reads."""
+        return Choosing(self.policy, self.orders, self.at)
+
 
 class Filled(msgspec.Struct, frozen=True):
     """New placements, one report per class, and how many startds each class started."""
@@ -65,16 +69,6 @@ class Filled(msgspec.Struct, frozen=True):
     new: tuple[Held, ...]
     reports: tuple[ClassReport, ...]
     started: dict[str, int]
-
-
-class Option(msgspec.Struct, frozen=True):
-    """A place where a class could run, with the size of a startd for it and its rank."""
-
-    place: Place
-    form: Form
-    size: Resources
-    units: int
-    rank: tuple[float, float]
 
 
 class _Turn:
@@ -110,7 +104,9 @@ def fill(
     held_by = dict(counted)
     asks = tuple(asks)
     out = {ask.trusted.key: ask.trusted.out for ask in asks}
-    turns = [_Turn(ask, _options(ask.demand, places, rules)) for ask in sorted(asks, key=lambda a: a.demand.key)]
+    turns = [
+        _Turn(ask, options(ask.demand, places, rules.choosing)) for ask in sorted(asks, key=lambda a: a.demand.key)
+    ]
     queue = [(*_order(t, held_by), i) for i, t in enumerate(turns) if t.unmet and not t.ask.blocked]
     heapq.heapify(queue)
     new: list[Held] = []
@@ -136,65 +132,6 @@ def _order(turn: _Turn, held_by: Mapping[Principal, int]) -> tuple[int, int, flo
     demand = turn.ask.demand
     priority = demand.priorities[0][0] if demand.priorities else 0
     return held_by.get(demand.principal, 0), -priority, demand.oldest_at, demand.key
-
-
-def _options(demand: DemandClass, places: tuple[Place, ...], rules: Rules) -> list[Option]:
-    """Places where the class could run and nobody holds it back, best rank first (MA5), then by name."""
-    found = []
-    for place in places:
-        form = form_for(place)
-        if form is None or cordoned(demand, place, rules.orders):
-            continue
-        size, units = _size(demand, place, form, rules.policy)
-        reason = never(demand, place, size, rules.at)
-        if reason is not None and not may_probe(reason, demand, place, size):
-            continue
-        found.append(Option(place, form, size, units, _rank(demand, place, size, rules)))
-    return sorted(found, key=_preference)
-
-
-def _preference(option: Option) -> tuple[float, float, bool, str, str]:
-    """Rank first (MA5); where it ties, no GPU node for what needs none; then names, never the order of observation."""
-    place = option.place
-    wasted = place.group.allocatable.gpus > 0 and option.size.gpus == 0
-    return -option.rank[0], -option.rank[1], wasted, place.terms.name, place.group.name
-
-
-def _size(demand: DemandClass, place: Place, form: Form, policy: Policy) -> tuple[Resources, int]:
-    """Size of one startd and the jobs it holds: exactly one job, packed up to the policy's size, or a node's worth."""
-    one = msgspec.structs.replace(demand.request, pods=0)
-    if form == "startd-daemonset":
-        units = max(1, per_node(demand.request, place))
-    else:
-        wanted = policy.startds.pack_cpu_milli // max(1, one.cpu_milli)
-        units = max(1, min(wanted, demand.idle))
-    return msgspec.structs.replace(one.times(units), pods=1), units
-
-
-def per_node(request: Resources, place: Place) -> int:
-    """How many jobs of that request at least 95 % of the group's nodes have room for now (section 5)."""
-    overhead = place.terms.pod_overhead
-    counts: list[int] = []
-    for room in place.group.rooms:
-        free = room.free - overhead
-        units = 0
-        while units < 1000 and _fits_times(request, units + 1, free):
-            units += 1
-        counts += [units] * room.nodes
-    counts.sort()
-    return counts[len(counts) // 20] if counts else 0
-
-
-def _fits_times(request: Resources, units: int, free: Resources) -> bool:
-    one = msgspec.structs.replace(request, pods=0)
-    need = msgspec.structs.replace(one.times(units), pods=1)
-    return all(amount <= free.get(name) for name, amount in need.items())
-
-
-def _rank(demand: DemandClass, place: Place, size: Resources, rules: Rules) -> tuple[float, float]:
-    """The policy's rank, then the class's own where that ties (MA5)."""
-    policy = rank(rules.policy.rank, demand, place, size, rules.at)
-    return policy, rank(demand.rank, demand, place, size, rules.at)
 
 
 def _start(turn: _Turn, option: Option, book: Book, rules: Rules, serial: int) -> Held:
@@ -286,7 +223,7 @@ def _verdicts(demand: DemandClass, places: tuple[Place, ...], book: Book, rules:
 def _verdict(demand: DemandClass, place: Place, book: Book, rules: Rules) -> MemberVerdict:
     member, group = place.terms.name, place.group.name
     form = form_for(place) or "startd-job"
-    size, _ = _size(demand, place, form, rules.policy)
+    size, _ = size_for(demand, place, form, rules.policy)
     reason = never(demand, place, size, rules.at)
     if reason is not None and not may_probe(reason, demand, place, size):
         return MemberVerdict(member, Verdict.NEVER, reason, group)

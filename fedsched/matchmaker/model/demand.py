@@ -44,6 +44,7 @@ class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
     announced: jobs of a factory that are not materialised yet: shown, not placed for.
     floors: sentences for each request that was raised or taken from an expression (D7).
     lumped: how many classes above max_classes were folded into this one; 0 for an ordinary class.
+    concurrency: (name, units) of the job's ConcurrencyLimits, sorted by name (Q7).
     gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
     """
 
@@ -66,6 +67,7 @@ class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
     floors: tuple[str, ...] = ()
     lumped: int = 0
     gate: str = ""
+    concurrency: tuple[tuple[str, int], ...] = ()
 
 
 class ScheddView(msgspec.Struct, frozen=True, omit_defaults=True):

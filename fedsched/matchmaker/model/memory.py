@@ -7,11 +7,22 @@ from typing import Literal
 import msgspec
 
 from fedsched.matchmaker.model.placed import Placement
+from fedsched.matchmaker.model.shares import Drift, LedgerEntry
+from fedsched.matchmaker.model.spikes import Breaker, Spending, SurgeMemory, TierState
 from fedsched.matchmaker.reasons import Reason
 
 Phase = Literal["intended", "starting", "unclaimed", "claimed", "leaving", "gone"]
 Wanted = Literal["run", "leave", "vacate", "withdraw", "clear"]
 HealthState = Literal["ready", "slow", "unreachable", "lost"]
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place that was considered for a placement: its rank (MA5), and what held it back, "" for nothing."""
+
+    member: str
+    node_group: str
+    rank: float = 0.0
+    blocker: str = ""
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +55,10 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     claims: int = 0
     adopted: bool = False
     failure: Reason | None = None
+    yields_to: str = ""
+    """Key of the class that it was evicted for: its room is on the way to that class (PR3)."""
+    candidates: tuple[Candidate, ...] = ()
+    """The best places that were open to it when it was placed, best first (E5)."""
 
 
 class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,6 +67,8 @@ class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     good_at: last good contact. good_reads: good contacts in a row. contact_seen: time of the last contact that was
     counted. silent_for_s: seconds of silence that we witnessed. refusals: shapes that its
     admission refused (S4): (what, reason), newest last. evictions: epoch seconds of the last evictions (FA9).
+    starts: the last start-up times there, written to running, in seconds, newest last (X9).
+    lent: smoothed lent capacity, (resource, amount), as of lent_at (FS1).
     """
 
     state: HealthState = "ready"
@@ -63,6 +80,9 @@ class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     unauthorized: bool = False
     refusals: tuple[tuple[str, Reason], ...] = ()
     evictions: tuple[float, ...] = ()
+    starts: tuple[float, ...] = ()
+    lent: tuple[tuple[str, float], ...] = ()
+    lent_at: float = 0.0
 
 
 class PairMemory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,6 +134,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal". drops: by class key, the
     schedd's number of good reads when the class first asked for less than it has (a drop counts after two, SU7).
+    ledger: by principal's path. reference: 30-day mean of lent capacity, (resource, amount), as of reference_at (FS2).
+    breakers: by "class key|member". spending: by "tier/NAME" and "group/PATH". tiers: by name. drift: as last told.
     """
 
     cycle: int = 0
@@ -126,3 +148,11 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     ramps: dict[str, Ramping] = {}
     trust: dict[str, Trust] = {}
     drops: dict[str, int] = {}
+    ledger: dict[str, LedgerEntry] = {}
+    reference: tuple[tuple[str, float], ...] = ()
+    reference_at: float = 0.0
+    breakers: dict[str, Breaker] = {}
+    spending: dict[str, Spending] = {}
+    tiers: dict[str, TierState] = {}
+    surge: SurgeMemory = SurgeMemory()
+    drift: tuple[Drift, ...] = ()

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from fedsched.matchmaker.model.demand import Principal
+from fedsched.matchmaker.model.shares import NegotiatorView
 from fedsched.matchmaker.model.supply import Taint
 from fedsched.matchmaker.resources import Resources
 
@@ -49,6 +50,15 @@ class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
     selector: tuple[tuple[str, str], ...] = ()
     taints: tuple[Taint, ...] = ()
     gpu_resource: str = ""
+    concurrency: tuple[tuple[str, int], ...] = ()
+    """(name, units) that each of its jobs takes of concurrency limits (Q7)."""
+    price_per_hour: float = 0.0
+    """What the whole of it costs in an hour, in the federation's currency, when it was placed (SU4)."""
+    tier: str = ""
+    growth: bool = False
+    """It was placed for a node that does not exist yet (S7)."""
+    priority: int = 0
+    """Highest job priority of its class when it was placed (PR6)."""
     probe: bool = False
     """This is the one probe startd of a new (member, image) pair (MA6)."""
 
@@ -117,13 +127,20 @@ class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who holds a part of a startd: principal as the negotiator accounts it, cores, since when, which job."""
+    """Who holds a part of a startd: principal as the negotiator accounts it, cores, since when, which job.
+
+    amount: all resources of the claim; empty where the slot does not tell more than cores. used_cpu_milli: cores that
+    its job really keeps busy, None where nobody measured. priority: the job's JobPrio.
+    """
 
     principal: Principal
     cpu_milli: int
     since: float
     job: str = ""
     schedd: str = ""
+    amount: Resources = Resources()
+    used_cpu_milli: int | None = None
+    priority: int = 0
 
 
 class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -167,3 +184,4 @@ class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     slots: tuple[SlotView, ...] = ()
     schedds_unasked: bool = False
+    negotiator: NegotiatorView | None = None

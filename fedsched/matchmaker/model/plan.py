@@ -9,6 +9,7 @@ import msgspec
 from fedsched.matchmaker.model.demand import ScheddView
 from fedsched.matchmaker.model.memory import Held, Memory, Order
 from fedsched.matchmaker.model.placed import ObjectView, Placement, PoolView
+from fedsched.matchmaker.model.shares import Drift, PoolTerms, ShareLine
 from fedsched.matchmaker.model.supply import MemberView
 from fedsched.matchmaker.model.terms import MemberTerms
 from fedsched.matchmaker.reasons import Reason, Verdict
@@ -122,6 +123,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     orders: tuple[Order, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     epoch: int = 1
+    pools: tuple[PoolTerms, ...] = ()
 
     @property
     def at(self) -> float:
@@ -165,7 +167,10 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What should exist, why, and what to remember."""
+    """What should exist, why, and what to remember.
+
+    shares: every group and principal with its numbers, by path (Q11). drift: where a pool's negotiator differs (FS8).
+    """
 
     cycle: int
     at: float
@@ -176,3 +181,5 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     ghosts: tuple[InvalidateAds, ...] = ()
     sweep: tuple[DeleteObject, ...] = ()
     adopt: tuple[AdoptOwner, ...] = ()
+    shares: tuple[ShareLine, ...] = ()
+    drift: tuple[Drift, ...] = ()

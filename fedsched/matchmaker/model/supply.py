@@ -34,6 +34,8 @@ class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: (name, ClassAd text) facts for the predicted slot ad, documented in docs/matching.md, sorted.
     gpu_resource: the extended resource that `gpus` counts here ("nvidia.com/gpu"), "" for none.
     can_grow_to: nodes that an autoscaler could still bring it to; 0 where nothing grows. grow_s: how long that takes.
+    images: images that most of its nodes hold already, of those that the member's file names. template: no node of it
+    exists yet; what one would be is declared or known from its autoscaler (S9).
     declared: stands in the member file (visibility = namespace): rooms are a guess, quota is the truth.
     """
 
@@ -51,6 +53,8 @@ class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     can_grow_to: int = 0
     grow_s: int = 0
     declared: bool = False
+    images: tuple[str, ...] = ()
+    template: bool = False
 
 
 class NodeRoom(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from fedsched.matchmaker.model.placed import Form, Share
+from fedsched.matchmaker.model.shares import ConcurrencyLimit, Group, Preemption, PrincipalTerms, Reservation, Sharing
+from fedsched.matchmaker.model.spikes import Breaking, Pending, SurgeTerms, Tier
 from fedsched.matchmaker.resources import Resources
 
 Mode = Literal["observe", "trial", "on"]
@@ -30,7 +32,7 @@ class MemberTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     "group.user@domain" that are admitted; () for everybody. requirements: a ClassAd expression of the member over a
     job ("" for none). images: images that jobs' classes may ask for beyond the default; glob patterns.
     pod_overhead: what a pod needs beside the startd's size. attributes: (name, ClassAd text) of the whole member.
-    price_per_core_hour: in the federation's currency.
+    price_per_core_hour: in the federation's currency. group_prices: the same for single node groups.
     """
 
     name: str
@@ -55,6 +57,7 @@ class MemberTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     autoscaled_groups: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     price_per_core_hour: float = 0.0
+    group_prices: tuple[tuple[str, float], ...] = ()
     yield_s: int = 60
 
 
@@ -100,7 +103,7 @@ class Startds(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A policy file as decisions read it. Groups, half-life, tiers and protection join it with the full matchmaker.
+    """A policy file as decisions read it.
 
     rank: ClassAd expression over the predicted slot ad (MA5), "" for none. denied: patterns over principals
     ("group.user@domain") or schedd names that get nothing (OW3), from requests in the journal.
@@ -112,6 +115,16 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     ramp: Ramp = Ramp()
     silence: Silence = Silence()
     startds: Startds = Startds()
+    sharing: Sharing = Sharing()
+    groups: tuple[Group, ...] = ()
+    principals: tuple[PrincipalTerms, ...] = ()
+    limits: tuple[ConcurrencyLimit, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    preemption: Preemption = Preemption()
+    surge: SurgeTerms = SurgeTerms()
+    tiers: tuple[Tier, ...] = ()
+    breaker: Breaking = Breaking()
+    pending: Pending = Pending()
     max_classes: int = 1000
     backoff_failures: int = 3
     backoff_s: float = 300.0

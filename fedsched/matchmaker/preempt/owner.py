@@ -1,64 +1,26 @@
-"""Who must go: the member's own pods (OW2), cordoned nodes, drains, expiry and failures (PR5).
-
-Preemption between principals joins it with the full rules; nothing here makes room for guests.
-"""
+"""The owner of the cluster: a member's own pods come before ours, outside all fair share (OW2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 import msgspec
 
-from fedsched.matchmaker.model import Held, MemberMemory, MemberTerms, MemberView, Order, PodView, Policy, SitePod
+from fedsched.matchmaker.model import (
+    Held,
+    MemberMemory,
+    MemberTerms,
+    MemberView,
+    PodView,
+    SitePod,
+)
+from fedsched.matchmaker.preempt.life import urge
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 
 SETTLED_S = 2.0
 """How long a site's pod must have been unschedulable before we yield, in seconds: its scheduler may just be busy."""
-
-WORSE = {"run": 0, "leave": 1, "withdraw": 2, "vacate": 3, "clear": 4}
-"""Wishes in order of urgency: a later rule may only make a wish more urgent."""
-
-
-def urge(held: Held, wanted: str, why: Reason) -> Held:
-    """Raise the wish; a placement that must go faster is never told to take its time."""
-    if WORSE[wanted] <= WORSE[held.wanted]:
-        return held
-    return msgspec.structs.replace(held, wanted=wanted, why=why)
-
-
-def follow_life(stand: Standing, policy: Policy, at: float) -> Held:
-    """What its own life asks: finished is cleared, failed is vacated or cleared, expired is vacated (FA4)."""
-    held = stand.held
-    if held.phase == "gone":
-        why = held.failure or held.why or Reason(Cause.FINISHED, at=at)
-        over = at - held.since >= policy.startds.keep_finished_s or held.failure is None
-        return urge(held, "clear", why) if over or held.wanted != "run" else held
-    if held.failure is not None:
-        pending = not stand.pods or all(p.phase == "pending" for p in stand.pods)
-        return urge(held, "clear" if not stand.pods else "withdraw" if pending else "vacate", held.failure)
-    if at > held.placement.expires_at:
-        return urge(held, "vacate", Reason(Cause.EXPIRED, have=f"{at - held.placement.expires_at:.0f} s past", at=at))
-    return _after_leave(stand, policy, at)
-
-
-def _after_leave(stand: Standing, policy: Policy, at: float) -> Held:
-    """A leave order that was not followed within retire_s becomes vacate (PR5); an empty DaemonSet is cleared."""
-    held = stand.held
-    if held.wanted != "leave" or held.leave_ordered_at is None:
-        return held
-    waited = at - held.leave_ordered_at
-    if waited > held.placement.retire_s:
-        return urge(
-            held, "vacate", Reason(Cause.RETIRED, need=f"{held.placement.retire_s} s", have=f"{waited:.0f} s", at=at)
-        )
-    all_told = all(p.leave_ordered_at or p.deleting for p in stand.pods)
-    settled = waited > policy.startds.keep_finished_s and not stand.slots and all_told
-    if held.placement.form == "startd-daemonset" and settled:
-        return urge(held, "clear", held.why or Reason(Cause.RETIRED, at=at))
-    return held
 
 
 def taken_by_owner(stand: Standing, at: float) -> Held:
@@ -68,34 +30,6 @@ def taken_by_owner(stand: Standing, at: float) -> Held:
     if not takers or held.placement.form == "startd-daemonset":
         return held
     return urge(held, "vacate", Reason(Cause.OWNER, what=takers[0], member=held.placement.member, at=at))
-
-
-def obey_orders(held: Held, orders: tuple[Order, ...], at: float) -> Held:
-    """Drain: leave, and vacate what is left at the deadline. Deny: its startds leave within one cycle (OW3)."""
-    for order in orders:
-        why = Reason(Cause.ORDERED, what=order.kind, have=order.reason, source=order.by or "an operator", at=order.at)
-        if order.kind == "drain" and order.target in {"*", held.placement.member}:
-            late = order.deadline_at is not None and at >= order.deadline_at
-            held = urge(held, "vacate" if late else "leave", why)
-        if order.kind == "deny":
-            names = (str(held.placement.principal), held.placement.schedd)
-            if any(fnmatchcase(name, order.target) for name in names):
-                held = urge(held, "leave", msgspec.structs.replace(why, cause=Cause.DENIED))
-    return held
-
-
-def leave_cordoned(stand: Standing, view: MemberView | None, at: float) -> Held:
-    """The startd of a cordoned node leaves: its admin wants the node empty."""
-    held = stand.held
-    if view is None or held.wanted != "run":
-        return held
-    cordoned = {room.node for room in view.node_rooms if room.cordoned}
-    nodes = sorted({p.node for p in stand.pods if p.node in cordoned})
-    if held.placement.form == "startd-daemonset":
-        return msgspec.structs.replace(held, nodes_wanted=tuple((node, "leave") for node in nodes))
-    if not nodes:
-        return held
-    return urge(held, "leave", Reason(Cause.NODES_CORDONED, what=nodes[0], member=view.name, at=at))
 
 
 def give_up(held: Held, nodes: dict[str, Reason]) -> Held:

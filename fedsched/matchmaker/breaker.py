@@ -1,0 +1,1 @@
+"""Breakers: a class that keeps failing fast on one member rests there, and one startd tries again (X8)."""
