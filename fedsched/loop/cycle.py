@@ -259,7 +259,7 @@ def _blind(observation: Observation) -> tuple[str, ...]:
 def _words(change: Change) -> dict[str, str]:
     """A change for the log: kind, member, placement, and what it is done to."""
     fields = msgspec.to_builtins(change)
-    placement = fields["placement"]["id"] if "placement" in fields else fields["placement_id"]
+    placement = fields["placement"]["id"] if "placement" in fields else fields.get("placement_id", "")
     words = {"kind": fields["type"], "member": fields.get("member", ""), "placement": placement}
     return words | {name: fields[name] for name in ("pod", "name", "pool") if fields.get(name)}
 

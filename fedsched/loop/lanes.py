@@ -14,7 +14,7 @@ from fedsched.journal import Intent
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.log import log
 from fedsched.loop.world import Clock, Unreachable, World
-from fedsched.matchmaker.model import Change, InvalidateAds, Outcome
+from fedsched.matchmaker.model import Change, InvalidateAds, Outcome, SetSubmitter
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -60,7 +60,9 @@ class Lanes(Protocol):
 
 
 def lane_of(change: Change) -> str:
-    """The lane's name: the member's, or "pool:NAME" for what goes to a collector."""
+    """The lane's name: the member's, "pool:NAME" for what goes to a collector, "pool:NAME/negotiator" for that one."""
+    if isinstance(change, SetSubmitter):
+        return f"pool:{change.pool}/negotiator"
     return f"pool:{change.pool}" if isinstance(change, InvalidateAds) else change.member
 
 

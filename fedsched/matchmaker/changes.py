@@ -33,7 +33,7 @@ def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
         todo += _for_one(held, thing, plan.at)
     todo += [*plan.sweep, *plan.adopt]
     open_to = {name for name, memory in plan.memory.members.items() if memory.state in GOOD and not memory.unauthorized}
-    return (*plan.ghosts, *(change for change in todo if change.member in open_to))
+    return (*plan.ghosts, *plan.drive, *(change for change in todo if change.member in open_to))
 
 
 def _own_name(thing: ObjectView) -> bool:

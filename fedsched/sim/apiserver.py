@@ -19,6 +19,7 @@ from fedsched.matchmaker.model import (
     Outcome,
     ParkDaemonSet,
     Placement,
+    SetSubmitter,
 )
 from fedsched.sim.nodes import Cluster, Node, Pod
 
@@ -98,8 +99,8 @@ class ApiServer:
                 return self._to_pod(change, at)
             case DeleteObject() | ParkDaemonSet() | AdoptOwner():
                 return self._to_object(change)
-            case InvalidateAds():
-                return "refused", "", "ads are the collector's"
+            case InvalidateAds() | SetSubmitter():
+                return "refused", "", "that is the pool's"
 
     def _create(self, placement: Placement, at: float) -> tuple[Result, str, str]:
         name, spec = placement.object_name, self.cluster.spec

@@ -7,7 +7,7 @@ import random
 import msgspec
 
 from fedsched.loop import Unreachable
-from fedsched.matchmaker.model import Change, InvalidateAds, MemberView, ObjectView, Observation, Outcome
+from fedsched.matchmaker.model import Change, InvalidateAds, MemberView, ObjectView, Observation, Outcome, SetSubmitter
 from fedsched.sim.apiserver import ApiServer
 from fedsched.sim.nodes import Cluster
 from fedsched.sim.pool import Pool
@@ -59,6 +59,8 @@ class SimWorld:
         if isinstance(change, InvalidateAds):
             self.pool.invalidate(change.pod)
             return Outcome(change, "done", self.at)
+        if isinstance(change, SetSubmitter):
+            return Outcome(change, "refused", self.at, what="a simulated pool has no negotiator of its own")
         member = self.members[change.member]
         if member.silent(self.at):
             return Outcome(change, "retry", self.at, what="timed out", retry_after_s=5.0)

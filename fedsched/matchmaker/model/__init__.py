@@ -45,6 +45,7 @@ from fedsched.matchmaker.model.plan import (
     Outcome,
     ParkDaemonSet,
     Plan,
+    SetSubmitter,
     Snapshot,
 )
 from fedsched.matchmaker.model.shares import (
@@ -158,6 +159,7 @@ __all__ = [
     "Reservation",
     "Room",
     "ScheddView",
+    "SetSubmitter",
     "Share",
     "ShareLine",
     "Sharing",

@@ -95,7 +95,23 @@ class AdoptOwner(msgspec.Struct, frozen=True, tag="own"):
     uid: str
 
 
-Change = CreateObject | OrderLeave | DeletePod | DeleteObject | ParkDaemonSet | InvalidateAds | AdoptOwner
+class SetSubmitter(msgspec.Struct, frozen=True, tag="set-submitter", omit_defaults=True):
+    """Tell a pool's negotiator one submitter's terms (FS8, `drive`); None leaves what stands there.
+
+    name: the submitter, "group.user@domain". factor: relative to the pool's default factor. ceiling: whole weighted
+    slots.
+    """
+
+    pool: str
+    name: str
+    factor: float | None = None
+    ceiling: float | None = None
+    member: str = ""
+
+
+Change = (
+    CreateObject | OrderLeave | DeletePod | DeleteObject | ParkDaemonSet | InvalidateAds | AdoptOwner | SetSubmitter
+)
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -169,7 +185,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What should exist, why, and what to remember.
 
-    shares: every group and principal with its numbers, by path (Q11). drift: where a pool's negotiator differs (FS8).
+    shares: every group and principal with its numbers, by path (Q11). drift: where a pool's negotiator differs (FS8);
+    drive: what it is told therefore.
     """
 
     cycle: int
@@ -183,3 +200,4 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     adopt: tuple[AdoptOwner, ...] = ()
     shares: tuple[ShareLine, ...] = ()
     drift: tuple[Drift, ...] = ()
+    drive: tuple[SetSubmitter, ...] = ()

@@ -149,10 +149,14 @@ class SubmitterSeen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class NegotiatorView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A pool's negotiator as last seen; seen_at None before the first answer, error: why the last question failed."""
+    """A pool's negotiator as last seen; seen_at None before the first answer, error: why the last question failed.
+
+    refused: why it did not take what we last told it, "" when it did or nothing was told.
+    """
 
     seen_at: float | None = None
     error: str = ""
+    refused: str = ""
     half_life_s: float = 86_400.0
     groups: tuple[GroupSeen, ...] = ()
     submitters: tuple[SubmitterSeen, ...] = ()
