@@ -10,10 +10,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from fedsched.config.kinds import (
+    Amounts,
     Duration,
     FilePath,
     Flag,
     Free,
+    Instant,
     Kind,
     ListOf,
     Number,
@@ -34,7 +36,41 @@ _PLAIN: dict[Any, Kind] = {
     dict[str, Any]: Free(),
     dict[str, str]: Pairs(Text(), mapping=True),
     tuple[tuple[str, str], ...]: Pairs(Text()),
+    tuple[tuple[str, float], ...]: Pairs(Number()),
 }
+_NAMES = "_names"
+
+
+class Build(msgspec.Struct, frozen=True):
+    """Fills a struct from the keys of its table: amounts are parted into the vector and the names beside it."""
+
+    struct: type[msgspec.Struct]
+    named: tuple[str, ...] = ()
+
+    def __call__(self, **fields: Any) -> Any:
+        """The struct."""
+        for name in self.named:
+            if name in fields:
+                fields[name], fields[name + _NAMES] = fields[name]
+        return self.struct(**fields)
+
+
+def table_of(
+    struct: type[msgspec.Struct],
+    *,
+    kinds: Mapping[str, Kind | Table] = types.MappingProxyType({}),
+    rename: Mapping[str, str] = types.MappingProxyType({}),
+    many: bool = False,
+    title: str = "",
+) -> Table:
+    """The table that fills a struct; see keys_of for `kinds` and `rename`, Table for `many`.
+
+    title: the field that stands in the header of each table, as in [group."physics.hep"], rather than in a key.
+    """
+    keys = keys_of(struct, kinds=kinds, rename=rename)
+    titles = [key for key in keys if key.field == title]
+    rest = tuple(key for key in keys if key.field != title)
+    return Table(rest, Build(struct, _named(struct)), many=many, title=titles[0] if titles else None)
 
 
 def keys_of(
@@ -46,7 +82,8 @@ def keys_of(
 ) -> tuple[Key, ...]:
     """One key for each field: `kinds` overrides what its type says, `rename` maps a field to another key.
 
-    A field whose name ends in "_s" is a duration. Raises TypeError for a type that has no kind: a mistake of ours.
+    A field whose name ends in "_s" is a duration, one in "_at" a date. A vector with a field "…_names" beside it is
+    one key: the names are those that stand in its table. Raises TypeError for a type without a kind: our mistake.
     """
     return tuple(_keys(struct, skip, kinds, rename))
 
@@ -58,25 +95,36 @@ def _keys(
     rename: Mapping[str, str],
 ) -> Iterator[Key]:
     hints = get_type_hints(struct)
+    named = _named(struct)
+    skip |= {name + _NAMES for name in named}
     for field in msgspec.structs.fields(struct):
         if field.name not in skip:
-            kind = kinds.get(field.name) or _kind(field.name, hints[field.name])
+            derived = Amounts() if field.name in named else None
+            kind = kinds.get(field.name) or derived or _kind(field.name, hints[field.name])
             yield Key(rename.get(field.name, field.name), kind, field.name, field.required)
+
+
+def _named(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields that have a field of the same name with "_names" beside them."""
+    fields = set(struct.__struct_fields__)
+    return tuple(name for name in struct.__struct_fields__ if name + _NAMES in fields)
 
 
 def _kind(name: str, hint: Any) -> Kind | Table:
     hint = _without_none(hint)
     if name.endswith("_s") and hint in {int, float} and not name.endswith("per_s"):
         return Duration(whole=hint is int)
+    if name.endswith("_at") and hint is float:
+        return Instant()
     if hint in _PLAIN:
         return _PLAIN[hint]
     if get_origin(hint) is Literal:
         return Text(choices=get_args(hint))
     if get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,):
         item = _kind("", get_args(hint)[0])
-        return Table(item.keys, item.build, many=True) if isinstance(item, Table) else ListOf(item)
+        return msgspec.structs.replace(item, many=True) if isinstance(item, Table) else ListOf(item)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return Table(keys_of(hint), hint)
+        return table_of(hint)
     raise TypeError(f"no kind for field {name!r} of type {hint!r}")
 
 

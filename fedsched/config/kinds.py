@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -123,6 +124,45 @@ class Duration(msgspec.Struct, frozen=True):
         """A number or a string."""
         text = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d|w)$"}
         return {"anyOf": [{"type": "number", "minimum": self.least}, text]}
+
+
+class Instant(msgspec.Struct, frozen=True):
+    """A date with time and zone, unquoted as TOML has it, read as epoch seconds."""
+
+    def read(self, value: Any) -> float:
+        """Epoch seconds. A time without zone would be another one on another host."""
+        wanted = "a date with time and zone, such as 2026-11-20T08:00:00Z or 2026-11-20T09:00:00+01:00"
+        if isinstance(value, date | time) and getattr(value, "tzinfo", None) is None:
+            raise WrongError(f"expected {wanted}; {value.isoformat()} has no {_lacks(value)}")
+        if not isinstance(value, datetime):
+            raise WrongError(f"expected {wanted} (without quotes), not {shown(value)}")
+        return value.timestamp()
+
+    def schema(self) -> Schema:
+        """As editors for TOML see its dates."""
+        return {"type": "string", "format": "date-time"}
+
+
+def _lacks(value: date | time) -> str:
+    if isinstance(value, datetime):
+        return "zone; add Z for UTC"
+    return "time" if isinstance(value, date) else "date"
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """First and last hour of the day, last excluded: [20, 6] goes over midnight."""
+
+    def read(self, value: Any) -> tuple[int, int]:
+        """The pair."""
+        whole = isinstance(value, list) and len(value) == 2 and all(type(hour) is int for hour in value)
+        if not whole or not (0 <= value[0] <= 23 and 0 <= value[1] <= 24 and value[0] != value[1]):
+            raise WrongError(f"expected two different hours of the day in UTC, such as [20, 6], not {shown(value)}")
+        return value[0], value[1]
+
+    def schema(self) -> Schema:
+        """Two whole numbers."""
+        hour = {"type": "integer", "minimum": 0, "maximum": 24}
+        return {"type": "array", "items": hour, "minItems": 2, "maxItems": 2}
 
 
 class FilePath(msgspec.Struct, frozen=True):

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 import fedsched
-from fedsched.config.derive import keys_of
-from fedsched.config.federation import NAME
-from fedsched.config.gate import EXPRESSION
-from fedsched.config.kinds import Duration, Number
+from fedsched.config.policy_keys import POLICY
 from fedsched.config.problems import ConfigError, Problem, did_you_mean
-from fedsched.config.tables import Reading, Table, read_file
-from fedsched.matchmaker.model import Policy, Ramp, Silence, Startds
-
-_COUNT = Number(least=1, whole=True)
-RAMP = Table(keys_of(Ramp, kinds={"first": _COUNT, "max_starts": _COUNT, "ramp_interval_s": Duration(least=0.1)}), Ramp)
-SILENCE = Table(keys_of(Silence, kinds={"good_reads": _COUNT}), Silence)
-STARTDS = Table(keys_of(Startds, kinds={"lifetime_s": Duration(whole=True, least=60)}), Startds)
-POLICY = Table(
-    keys_of(
-        Policy,
-        kinds={
-            "name": NAME,
-            "rank": EXPRESSION,
-            "ramp": RAMP,
-            "silence": SILENCE,
-            "startds": STARTDS,
-            "max_classes": _COUNT,
-            "backoff_failures": _COUNT,
-        },
-    ),
-    partial(Policy, name=""),  # a file that does not say it has the name of its file
-)
+from fedsched.config.tables import Reading, read_file
+from fedsched.matchmaker.model import Policy
 
 
 def policy_folders(own: Path) -> tuple[Path, ...]:

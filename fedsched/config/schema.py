@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedsched.config.federation import FEDERATION
 from fedsched.config.kinds import Schema
 from fedsched.config.members import MEMBER
-from fedsched.config.policies import POLICY
+from fedsched.config.policy_keys import POLICY
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -29,11 +29,15 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table with known keys, read into `build(**fields)`; an array of such tables when `many`."""
+    """A table with known keys, read into `build(**fields)`; an array of such tables when `many`.
+
+    title: the key that stands in each header instead: [group."physics.hep"] where the title is `path`.
+    """
 
     keys: tuple[Key, ...]
     build: Callable[..., Any]
     many: bool = False
+    title: Key | None = None
 
     def schema(self) -> Schema:
         """An object that allows nothing unknown."""
@@ -44,6 +48,9 @@ class Table(msgspec.Struct, frozen=True):
         }
         if required := [k.name for k in self.keys if k.required]:
             one["required"] = required
+        if self.title:
+            names = {"propertyNames": self.title.kind.schema()}
+            return {"type": "object", "additionalProperties": one, **names}
         return {"type": "array", "items": one} if self.many else one
 
 
@@ -66,12 +73,14 @@ class Reading:
             return self._many(table, value, path)
         if not isinstance(value, dict):
             return self.wrong(path, f"expected a table, not {shown(value)}")
+        return self._titled(table, table.title, value, path) if table.title else self._one(table, value, path)
+
+    def _one(self, table: Table, value: dict[str, Any], path: KeyPath, **fields: Any) -> Any:
         before = len(self.problems)
         known = {key.name: key for key in table.keys}
         for name in value:
             if name not in known:
                 self.wrong((*path, name), "unknown key" + did_you_mean(name, list(known)))
-        fields = {}
         for key in table.keys:
             if key.name in value:
                 fields[key.field or key.name] = self._value(key, value[key.name], (*path, key.name))
@@ -80,10 +89,31 @@ class Reading:
         return FAILED if len(self.problems) > before else table.build(**fields)
 
     def _many(self, table: Table, value: Any, path: KeyPath) -> Any:
-        one = Table(table.keys, table.build)
+        one = msgspec.structs.replace(table, many=False)
         if not isinstance(value, list):
-            return self.wrong(path, f"expected one or more tables written as [[{dotted(path)}]], not {shown(value)}")
+            return self.wrong(path, f"expected one or more tables written as [[{_header(path)}]], not {shown(value)}")
         return tuple(self.table(one, item, (*path, place)) for place, item in enumerate(value))
+
+    def _titled(self, table: Table, title: Key, value: dict[str, Any], path: KeyPath) -> Any:
+        """Sorted by title: the order of such tables in a file means nothing."""
+        before = len(self.problems)
+        found = []
+        for name, item in sorted(value.items()):
+            here = (*path, name)
+            if not isinstance(item, dict):
+                self.wrong(here, f'expected a table written as [{_header(path)}."name"], not {shown(item)}')
+            elif not self._split(table, item, here):
+                found.append(self._one(table, item, here, **{title.field: self._value(title, name, here)}))
+        return FAILED if len(self.problems) > before else tuple(found)
+
+    def _split(self, table: Table, value: dict[str, Any], path: KeyPath) -> bool:
+        """Whether a dotted title lost its quotes, so that TOML made a table in a table of it."""
+        known = {key.name for key in table.keys}
+        inner = [name for name, item in value.items() if isinstance(item, dict) and name not in known]
+        for name in inner:
+            whole = ".".join(str(part) for part in (*path[1:], name))
+            self.wrong((*path, name), f'unknown key; a dotted name needs quotes: [{path[0]}."{whole}"]')
+        return bool(inner)
 
     def _value(self, key: Key, value: Any, path: KeyPath) -> Any:
         if isinstance(key.kind, Table):
@@ -118,8 +148,14 @@ def dotted(path: KeyPath) -> str:
     """A key path for a person: node_group[1].selector."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        name = f'"{part}"' if isinstance(part, str) and "." in part else part
+        text += f"[{part}]" if isinstance(part, int) else f".{name}" if text else f"{name}"
     return text
+
+
+def _header(path: KeyPath) -> str:
+    """A key path as the header of a table, which has no numbers: tier.window."""
+    return ".".join(part for part in path if isinstance(part, str))
 
 
 def _text(file: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fedsched.config import ConfigError, load_policy
-from fedsched.config.policies import POLICY
+from fedsched.config.policy_keys import POLICY
 from fedsched.config.tables import Table
 from fedsched.matchmaker.model import Policy
 
