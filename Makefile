@@ -19,7 +19,7 @@ KEY := $(shell { cat $(LOCK); $(PYTHON) --version; } 2>/dev/null | sha256sum | c
 MADE := $(VENV)/made-from-$(KEY)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv laboratory test check demo bench
+.PHONY: help venv laboratory test mutants check demo bench
 
 help: ## this list
 	@echo "fedsched: a federated matchmaker between HTCondor pools and Kubernetes clusters"
@@ -27,6 +27,7 @@ help: ## this list
 	sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	echo
 	echo "  PYTHON=python3.12 make …       another Python (3.11 to 3.14); it counts when .venv is made"
+	echo "  make test PYTEST='-k word'     options, paths and test ids of pytest; AGAIN=10: up to ten failed tests run once more"
 	echo "  FEDSCHED_LABORATORY=required   a test that is left out has failed (as in CI); off: real parts are left out"
 
 $(MADE):
@@ -45,8 +46,11 @@ venv: $(MADE) ## .venv from the hashed lock; made again when the lock or the Pyt
 laboratory: $(MADE) ## build the real parts (Kubernetes, KWOK, HTCondor, images): about 8 min cold, then cached outside the tree
 	@$(BIN)/python -m tests.laboratory build
 
-test: $(MADE) ## all tests that this machine can run; the last lines name what was left out and why
-	@$(BIN)/python -m pytest tests $(PYTEST)
+test: $(MADE) ## all tests that this machine can run, in stages; the last lines: times, what was left out and why
+	@$(BIN)/python -m tests.stages $(if $(AGAIN),--again $(AGAIN)) $(PYTEST)
+
+mutants: $(MADE) ## seeded faults in the matchmaker, every one of which its tests must find
+	@$(BIN)/python -m tests.mutants
 
 check: $(MADE) ## layers (import-linter), lint and format (ruff), types (mypy)
 	@$(BIN)/lint-imports

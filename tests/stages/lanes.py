@@ -1,0 +1,69 @@
+"""Stages beside each other: one of each lane at a time; what each wrote is shown in one piece when it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tests.stages.stage import Stage
+
+EVERY_S = 30.0
+
+
+def say(*lines: str) -> None:
+    """Lines of ours, at once."""
+    print(*lines, sep="\n", flush=True)
+
+
+class Lanes:
+    """Runs once."""
+
+    def __init__(self, lanes: Sequence[Sequence[Stage]], every_s: float = EVERY_S) -> None:
+        self.waiting = [list(lane) for lane in lanes]
+        self.running: list[Stage | None] = [None] * len(self.waiting)
+        self.stages = [stage for lane in lanes for stage in lane]
+        self.every_s = every_s
+
+    def run(self) -> list[Stage]:
+        """Runs all of them; how far each is, every 30 s. KeyboardInterrupt when all that run have cleared up."""
+        told = time.monotonic()
+        try:
+            while self._step():
+                if time.monotonic() >= told + self.every_s:
+                    told = time.monotonic()
+                    self._progress()
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise
+        return self.stages
+
+    def _step(self) -> bool:
+        """Shows what has ended and starts what is next; False when there is no more."""
+        for number, lane in enumerate(self.waiting):
+            stage = self.running[number]
+            if stage and stage.ended():
+                self.running[number] = None
+                self._show(stage)
+            if self.running[number] is None and lane:
+                self.running[number] = stage = lane.pop(0)
+                say(f"=== {stage.name}: begins")
+                stage.start()
+        return any(self.running)
+
+    @staticmethod
+    def _show(stage: Stage) -> None:
+        if text := stage.text():
+            say(f"=== {stage.name}, all of it:", text.rstrip())
+        say(f"=== {stage.name}: {stage.outcome()} after {stage.seconds:.0f} s")
+
+    def _progress(self) -> None:
+        for stage in self.running:
+            if stage and (line := stage.last_line()):
+                say(f"    {stage.name} {stage.running_s():.0f} s: {line}")
+
+    def _interrupted(self) -> None:
+        for stage in self.running:
+            if stage:
+                stage.end()
+                self._show(stage)
