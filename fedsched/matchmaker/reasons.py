@@ -51,6 +51,11 @@ class Cause(StrEnum):
     SUPPLY_ON_ITS_WAY = "supply-on-its-way"  # SU2 startds for it are starting or unclaimed
     LEAKED = "leaked"  # FS8 max_leak
     NOT_MATERIALISED = "not-materialised"  # MA7
+    TIER_CLOSED = "tier-closed"  # SU4 lower tiers are not full for long enough
+    TIER_WINDOW = "tier-window"  # SU4 not at this hour or date
+    BUDGET_SPENT = "budget-spent"  # SU4 of a tier or a group
+    FAILING_FAST = "failing-fast"  # X8 this class failed there fast, several times in a row
+    GROWTH_ASKED = "growth-asked"  # S7 another member is asked to grow for this class
     # why something was done
     DEMAND = "demand"  # placed for unmet demand
     PROBE = "probe"  # MA6

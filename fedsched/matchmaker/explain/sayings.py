@@ -151,6 +151,26 @@ SAYINGS: dict[Cause, Saying] = {
     Cause.NOT_MATERIALISED: Saying(
         "these jobs are announced by a job factory and do not exist yet | {have}", "wait for the schedd to make them"
     ),
+    Cause.TIER_CLOSED: Saying(
+        "the tier of {where} is not open yet | tier {what} | {have} | {need} needed",
+        "wait until cheaper places stay full for so long, or lower `dwell_s` of the tier in the policy",
+    ),
+    Cause.TIER_WINDOW: Saying(
+        "the tier of {where} may not be used now | tier {what} | {have} | {need} needed",
+        "wait for its hours, or change `windows` of the tier in the policy",
+    ),
+    Cause.BUDGET_SPENT: Saying(
+        "a budget does not pay for another startd on {where} | {what} | it needs {need} | {have}",
+        "wait for the next window, or raise `budget` in the policy",
+    ),
+    Cause.FAILING_FAST: Saying(
+        "jobs of this kind made their startds fail on {where} several times in a row | {have} | {need}",
+        "look at the failure with `fedsched clusters`, and try the job by itself there",
+    ),
+    Cause.GROWTH_ASKED: Saying(
+        "another member is already asked to grow for it | {have} | {need}",
+        "wait for its nodes, they take some minutes",
+    ),
     # why something was done
     Cause.DEMAND: Saying("it was placed for unmet demand | {need} wanted | {have} provided for", "nothing to do"),
     Cause.PROBE: Saying("it is the one probe of {where} | {what}", "wait for its slot to be seen"),
