@@ -88,7 +88,8 @@ class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 class PairMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of startds of one image on one (member, node group): learnt slot attributes (MA6), failures (X8).
 
-    attributes: static attributes of the last real slot seen there; () before the first.
+    attributes: static attributes of the last real slot seen there; () before the first. failed_classes: keys of those
+    whose startds failed in a row there, at most two.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()
@@ -96,6 +97,7 @@ class PairMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     failures: int = 0
     last_failure: Reason | None = None
     closed_until: float = 0.0
+    failed_classes: tuple[str, ...] = ()
 
 
 class Ramping(msgspec.Struct, frozen=True, omit_defaults=True):

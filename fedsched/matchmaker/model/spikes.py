@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
+
+ENOUGH_STARTS = 3
+"""So many start-up times must be known of a member before its own limit counts (X9)."""
 
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,14 +75,30 @@ class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
     least_s: float = 120.0
     most_s: float = 1_800.0
 
+    def limit_s(self, starts: tuple[float, ...], fallback_s: float, grow_s: float = 0.0) -> float:
+        """Seconds that a placement may stay pending where start-up took `starts` so far (seconds, any order).
+
+        fallback_s: where too few are known. grow_s: what a new node takes, 0 where no node has to come.
+        """
+        limit = fallback_s
+        if len(starts) >= ENOUGH_STARTS:
+            slow = sorted(starts)[math.ceil(0.95 * len(starts)) - 1]
+            limit = min(self.most_s, max(self.least_s, self.times * slow))
+        return max(limit, grow_s + self.least_s) if grow_s > 0 else limit
+
 
 class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is remembered of fast failures of one class on one member: in a row, and how long it is closed."""
+    """What is remembered of fast failures of one class on one member: in a row, and how long it is closed.
+
+    trying: its one startd after a rest is out and neither failed nor claimed yet. last_at: of the last failure.
+    """
 
     failures: int = 0
     closed_until: float = 0.0
     last: str = ""
     trips: int = 0
+    trying: bool = False
+    last_at: float = 0.0
 
 
 class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,11 +113,15 @@ class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TierState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether a tier is open, since when, and since when everything before it is full (None while it is not)."""
+    """Whether a tier is open, since when, and since when everything before it is full (None while it is not).
+
+    wanted_at: when unmet demand that found no room in lower tiers could last use it.
+    """
 
     open: bool = False
     since: float = 0.0
     full_since: float | None = None
+    wanted_at: float = 0.0
 
 
 class Spike(msgspec.Struct, frozen=True, omit_defaults=True):
