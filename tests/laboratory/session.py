@@ -95,7 +95,7 @@ class Session:
         if self._alive is None:
             return
         self.ledger.undo_all()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         self._alive.close()
         self._alive = None
 
@@ -146,15 +146,17 @@ class Session:
     def block(self) -> int:
         """A number between 1 and 250 that no other session uses: a bridge, a pod subnet, a /24 of host addresses.
 
-        Sessions with another cache folder hold their leases elsewhere, so what the kernel already has counts too.
+        Sessions with another cache folder hold their leases elsewhere, so what the kernel already has counts too, and
+        any of the free ones is taken: two such sessions hardly choose the same before the kernel has it.
         """
         with places.locked("leases"):
             held = {int(name) for name in self._leased("block")} | blocks_of_the_kernel()
-            for number in range(FIRST_BLOCK, LAST_BLOCK + 1):
-                if number not in held:
-                    self._lease("block", [number])
-                    return number
-        raise places.LaboratoryError("no free block of addresses: too many sessions on this machine")
+            found: list[int] = sorted({*range(FIRST_BLOCK, LAST_BLOCK + 1)} - held)
+            if not found:
+                raise places.LaboratoryError("no free block of addresses: too many sessions on this machine")
+            number = found[secrets.randbelow(len(found))]
+            self._lease("block", [number])
+            return number
 
     def address(self) -> str:
         """A fresh address of this session on lo, reachable from pods of the laboratory's nodes. Needs root."""
@@ -194,9 +196,20 @@ def blocks_of_the_kernel() -> set[int]:
     return bridges | {int(address.split(".")[2]) for address in addresses}
 
 
+def remove(folder: Path) -> None:
+    """Removes a session's folder; what it leased is given back first, while nobody reads the leases."""
+    with places.locked("leases"):
+        for kind in ("port", "block"):
+            (folder / f"{kind}s").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def lock_of(folder: Path) -> IO[str] | None:
-    """The lock that a living session holds on its folder, None when somebody else has it."""
-    file = (folder / "alive").open("w")
+    """The lock that a living session holds on its folder; None when somebody else has it or is just removing it."""
+    try:
+        file = (folder / "alive").open("w")
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -214,7 +227,7 @@ def sweep() -> list[str]:
             if alive is None:
                 continue
             count = ledger.Ledger(folder / "ledger").undo_all()
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
             alive.close()
             lines.append(f"cleared session {folder.name}: {count} things undone")
     return lines

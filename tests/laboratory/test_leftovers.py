@@ -29,6 +29,15 @@ if os.geteuid() == 0:
 print(made.id, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+COME_AND_GO = """\
+from tests.laboratory import session
+for _ in range(50):
+    made = session.Session()
+    made.ports(5)
+    made.block()
+    made.spawn("sleeper", ["sleep", "600"], made.folder / "log")
+    made.close()
+"""
 
 
 @pytest.fixture
@@ -76,6 +85,15 @@ def test_a_living_session_is_left_alone_and_shares_no_port_or_block() -> None:
         one.close()
         two.close()
     assert list(places.sessions().iterdir()) == []
+
+
+def test_sessions_that_begin_and_end_at_once_do_not_trip_over_each_other(own_state: Path) -> None:
+    """Two runs of the tests beside each other: one closes while the other sweeps and looks for free ports."""
+    command = [sys.executable, "-c", COME_AND_GO]
+    runs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [run.communicate(timeout=120)[1] for run in runs]
+    assert said == [""] * 4
+    assert list((own_state / "sessions").iterdir()) == []
 
 
 def test_a_process_that_got_the_number_of_a_dead_one_is_not_killed(tmp_path: Path) -> None:
