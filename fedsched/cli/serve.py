@@ -1,16 +1,13 @@
-"""`fedsched serve` and `fedsched check`."""
+"""`fedsched serve`: runs the daemon; what a cycle does is decided elsewhere."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fedsched.cli import output
-from fedsched.cli.options import ConfigOption, OutputOption, config_file
-from fedsched.cli.output import Exit, Format
+from fedsched.cli.options import ConfigOption, config_file
 
 
 class Dispatch(StrEnum):
@@ -37,9 +34,8 @@ class LogLevel(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the verb."""
     app.command()(serve)
-    app.command()(check)
 
 
 def serve(
@@ -60,30 +56,3 @@ def serve(
     configure(log.value, log_level.value)
     how = How(once=once, dispatch=dispatch is Dispatch.ALL)
     raise typer.Exit(run(config_file(config), Parts(live_world, negotiate, changes), how))
-
-
-def check(
-    config: ConfigOption = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schemas of the files and end.")] = False,
-    output_format: OutputOption = Format.TABLE,
-) -> None:
-    """Say all that is wrong in fedsched.toml, the policy and the clusters' files, without any network."""
-    from fedsched import config as files
-
-    if schema:
-        output.emit_json("schemas", schemas=files.schemas())
-        return
-    path = config_file(config)
-    problems = files.check(path)
-    if output_format is Format.JSON:
-        output.emit_json("check", problems=[_plain(problem) for problem in problems])
-    for problem in problems if output_format is Format.TABLE else ():
-        output.line(str(problem))
-    if not problems and output_format is Format.TABLE:
-        output.line(f"{path}: nothing wrong")
-    raise typer.Exit(Exit.REFUSED if problems else Exit.DONE)
-
-
-def _plain(problem: Any) -> dict[str, Any]:
-    fields = {name: getattr(problem, name) for name in ("line", "key", "text")}
-    return {"file": str(Path(problem.file))} | fields

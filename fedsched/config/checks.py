@@ -39,6 +39,7 @@ def check(file: Path) -> tuple[Problem, ...]:
     """All problems of all files, credentials and tokens included; () when `serve` can start."""
     files, problems = _gather(file)
     if files:
+        problems += _other_policies(files)
         problems += [p for member in files.members for p in credential_problems(files.federation, member)]
         problems += [p for path in _tokens(files.federation) for p in _private(path, file, "token_file")]
     return tuple(sorted(problems))
@@ -78,6 +79,17 @@ def _gather(file: Path) -> tuple[Files | None, list[Problem]]:
     if members is None or policy is None:
         return None, problems
     return Files(federation, members, policy), problems
+
+
+def _other_policies(files: Files) -> list[Problem]:
+    """The federation's own policies that are not in force: `policy = …` may name them tomorrow."""
+    problems: list[Problem] = []
+    for file in sorted(files.federation.policies.glob("*.toml")):
+        try:
+            load_policy(file.stem, file.parent)
+        except ConfigError as error:
+            problems += error.problems
+    return problems
 
 
 def _tokens(federation: Federation) -> list[Path]:

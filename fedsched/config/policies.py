@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 import fedsched
+from fedsched.config.policy_checks import judge
 from fedsched.config.policy_keys import POLICY
 from fedsched.config.problems import ConfigError, Problem, did_you_mean
-from fedsched.config.tables import Reading, read_file
+from fedsched.config.tables import read_file
 from fedsched.matchmaker.model import Policy
 
 
@@ -34,14 +35,6 @@ def _load(file: Path) -> Policy:
     policy: Policy = msgspec.structs.replace(read, name=read.name or file.stem)
     if policy.name != file.stem:
         reading.wrong(("name",), f'expected "{file.stem}", the name of the file')
-    _check(reading, policy)
+    judge(reading, policy)
     reading.finish()
     return policy
-
-
-def _check(reading: Reading, policy: Policy) -> None:
-    silence, startds = policy.silence, policy.startds
-    if not silence.slow_s <= silence.silent_s <= silence.lost_s:
-        reading.wrong(("silence",), "expected slow_s <= silent_s <= lost_s")
-    if startds.retire_s >= startds.lifetime_s:
-        reading.wrong(("startds", "retire_s"), f"expected less than lifetime_s ({startds.lifetime_s} s)")

@@ -11,6 +11,6 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, Schema]:
-    """By kind of file: "fedsched", "cluster", "policy"."""
-    tables = {"fedsched": FEDERATION, "cluster": MEMBER, "policy": POLICY}
+    """By kind of file: "federation" (fedsched.toml), "member" (clusters/*.toml), "policy" (policies/*.toml)."""
+    tables = {"federation": FEDERATION, "member": MEMBER, "policy": POLICY}
     return {name: {"$schema": _DIALECT, "title": name} | table.schema() for name, table in tables.items()}

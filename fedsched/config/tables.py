@@ -75,8 +75,9 @@ class Reading:
             return self.wrong(path, f"expected a table, not {shown(value)}")
         return self._titled(table, table.title, value, path) if table.title else self._one(table, value, path)
 
-    def _one(self, table: Table, value: dict[str, Any], path: KeyPath, **fields: Any) -> Any:
+    def _one(self, table: Table, value: dict[str, Any], path: KeyPath, given: tuple[Any, ...] = ()) -> Any:
         before = len(self.problems)
+        fields = dict(given)
         known = {key.name: key for key in table.keys}
         for name in value:
             if name not in known:
@@ -103,7 +104,7 @@ class Reading:
             if not isinstance(item, dict):
                 self.wrong(here, f'expected a table written as [{_header(path)}."name"], not {shown(item)}')
             elif not self._split(table, item, here):
-                found.append(self._one(table, item, here, **{title.field: self._value(title, name, here)}))
+                found.append(self._one(table, item, here, ((title.field, self._value(title, name, here)),)))
         return FAILED if len(self.problems) > before else tuple(found)
 
     def _split(self, table: Table, value: dict[str, Any], path: KeyPath) -> bool:
@@ -174,8 +175,11 @@ def _text(file: Path) -> str:
 
 
 def _broken(file: Path, text: str, error: str) -> Problem:
-    """The message of tomllib, its "(at line 3, column 7)" turned into ours."""
+    """The message of tomllib, its "(at line 3, column 7)" turned into ours; a key said twice is named."""
     message, _, where = error.rpartition(" (at ")
     digits = where.removeprefix("line ").split(",")[0]
     line = int(digits) if digits.isdigit() else text.count("\n") + 1
+    if message.startswith(("Cannot overwrite", "Cannot declare")):
+        key = "".join(text.split("\n")[line - 1 : line]).partition("=")[0].strip(" []\t")
+        return Problem(file, line, key, "stands twice in this file")
     return Problem(file, line, "", f"not TOML: {message or error}")

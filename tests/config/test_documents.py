@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,4 +41,10 @@ def test_check_ends_with_0_or_1_and_names_what_is_wrong(tmp_path: Path, capsys: 
     file.write_text(file.read_text() + "x = 1\n")
     code, told = run("check", "--config", str(file))
     assert (code, told) == (1, f"{file}:7: pool[0].x: unknown key; known here: " + told.partition("known here: ")[2])
-    assert run("check", "--schema")[0] == 0
+    assert json.loads(run("check", "--config", str(file), "-o", "json")[1])["problems"] == [
+        {"file": str(file), "line": 7, "key": "pool[0].x", "text": told.split(": ", 2)[2].strip()}
+    ]
+    assert run("check", "--config", str(tmp_path / "none.toml"))[0] == 2
+    for kind in ("policy", "member", "federation"):
+        code, told = run("check", "--schema", kind)
+        assert (code, json.loads(told)["title"]) == (0, kind)

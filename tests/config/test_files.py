@@ -223,9 +223,9 @@ def test_the_line_of_a_key_is_found_whatever_stands_in_values(pairs: list[tuple[
 def test_the_schemas_know_every_key_that_the_files_know() -> None:
     made = schemas()
     json.dumps(made)
-    cluster: dict[str, Any] = made["cluster"]["properties"]
+    cluster: dict[str, Any] = made["member"]["properties"]
     assert cluster["node_group"]["items"]["required"] == ["name"]
     assert cluster["mode"]["pattern"]
     assert made["policy"]["properties"]["startds"]["properties"]["idle_s"]["anyOf"]
-    assert made["fedsched"]["required"] == ["id", "pool"]
-    assert made["fedsched"]["additionalProperties"] is False
+    assert made["federation"]["required"] == ["id", "pool"]
+    assert made["federation"]["additionalProperties"] is False

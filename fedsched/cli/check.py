@@ -1,0 +1,71 @@
+"""`fedsched check`: what is wrong in the files, and their JSON schemas for editors; finding it lives in config/."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedsched.cli import output
+from fedsched.cli.options import ConfigOption, OutputOption, config_file, examples
+from fedsched.cli.output import Exit, Format
+
+if TYPE_CHECKING:
+    from fedsched.config import Problem
+
+
+class SchemaOf(StrEnum):
+    """What `--schema` takes."""
+
+    FEDERATION = "federation"
+    MEMBER = "member"
+    POLICY = "policy"
+
+
+SchemaOption = Annotated[
+    SchemaOf | None,
+    typer.Option("--schema", help="Print the JSON schema of such a file, for editors, and end.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(
+        examples(
+            "fedsched check                                     (0 nothing wrong, 1 something, 2 no such file)",
+            "fedsched check --config ./fedsched.toml -o json",
+            "fedsched check --schema policy > policy.schema.json",
+        )(check)
+    )
+
+
+def check(
+    config: ConfigOption = None,
+    schema: SchemaOption = None,
+    output_format: OutputOption = Format.TABLE,
+) -> None:
+    """Say all that is wrong in fedsched.toml, the policies and the members' files, without any network.
+
+    One line each: file, line, key, what was expected. Credentials are opened to see that they are some; not shown.
+    """
+    from fedsched import config as files
+
+    if schema:
+        typer.echo(json.dumps(files.schemas()[schema.value], indent=2))
+        return
+    path = config_file(config)
+    problems = files.check(path)
+    if output_format is Format.JSON:
+        output.emit_json("check", file=str(path), ok=not problems, problems=[_plain(one) for one in problems])
+    else:
+        for problem in problems:
+            output.line(str(problem))
+        if not problems:
+            output.line(f"{path}: nothing wrong")
+    raise typer.Exit(Exit.REFUSED if problems else Exit.DONE)
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    return {"file": str(problem.file), "line": problem.line, "key": problem.key, "text": problem.text}
