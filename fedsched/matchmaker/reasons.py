@@ -51,6 +51,11 @@ class Cause(StrEnum):
     SUPPLY_ON_ITS_WAY = "supply-on-its-way"  # SU2 startds for it are starting or unclaimed
     LEAKED = "leaked"  # FS8 max_leak
     NOT_MATERIALISED = "not-materialised"  # MA7
+    ABOVE_SHARE = "waiting-for-share"  # PR2 it holds what it has a right to; others are below theirs
+    NO_VICTIMS = "no-victims"  # PR4 nobody who must yield holds room where the class could run
+    PROTECTED = "protected"  # PR4 whoever must yield is younger than protect_s
+    EVICTION_RATE = "eviction-rate"  # PR5 so many evictions per minute and member
+    ROOM_ON_ITS_WAY = "room-on-its-way"  # PR3 an eviction was made for it and is not over
     TIER_CLOSED = "tier-closed"  # SU4 lower tiers are not full for long enough
     TIER_WINDOW = "tier-window"  # SU4 not at this hour or date
     BUDGET_SPENT = "budget-spent"  # SU4 of a tier or a group
@@ -65,6 +70,7 @@ class Cause(StrEnum):
     RETIRED = "retired"  # end of its life
     OWNER = "owner"  # OW2 a pod of the member's own needs the node
     ORDERED = "ordered"  # a person asked: drain, unjoin
+    PREEMPTED = "preempted"  # PR8 another principal, or a job of higher priority, has the better right
     FINISHED = "finished"
     ORPHAN = "orphan"  # FA7
     SUPERSEDED = "superseded"  # an older epoch

@@ -171,6 +171,25 @@ SAYINGS: dict[Cause, Saying] = {
         "another member is already asked to grow for it | {have} | {need}",
         "wait for its nodes, they take some minutes",
     ),
+    Cause.ABOVE_SHARE: Saying(
+        "it holds what it has a right to, others hold less | {what} | entitled to {need} | holds {have}",
+        "wait for your turn, or ask for a larger share in the policy",
+    ),
+    Cause.NO_VICTIMS: Saying(
+        "nobody has to yield room where it could run | {what} | {need} needed | {have}",
+        "wait until running work ends, or join another member",
+    ),
+    Cause.PROTECTED: Saying(
+        "those who must yield on {where} have only just begun | {have} | {need} protected",
+        "wait, or lower `protect_s` of the policy's preemption",
+    ),
+    Cause.EVICTION_RATE: Saying(
+        "the evictions of this minute are used up on {where} | {have} | {need} allowed",
+        "wait a minute, or raise `evictions_per_min` under `budgets` in clusters/{member}.toml",
+    ),
+    Cause.ROOM_ON_ITS_WAY: Saying(
+        "room is being made for it | {have} on the way | {need} wanted", "wait until those who yield have gone"
+    ),
     # why something was done
     Cause.DEMAND: Saying("it was placed for unmet demand | {need} wanted | {have} provided for", "nothing to do"),
     Cause.PROBE: Saying("it is the one probe of {where} | {what}", "wait for its slot to be seen"),
@@ -186,6 +205,10 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     Cause.ORDERED: Saying(
         "a person ordered it for {where} | {what} | {have}", "look at the order with `fedsched clusters`"
+    ),
+    Cause.PREEMPTED: Saying(
+        "it made room on {where} for who has the better right | {what} | by rule {need} | {have} of work lost",
+        "nothing to do, its jobs are idle again at their schedd",
     ),
     Cause.FINISHED: Saying("it finished on {where} | {have}", "nothing to do, its object is cleared"),
     Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),

@@ -57,6 +57,10 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     failure: Reason | None = None
     yields_to: str = ""
     """Key of the class that it was evicted for: its room is on the way to that class (PR3)."""
+    yields_at: float = 0.0
+    """When it was evicted for that class, epoch seconds."""
+    yields_with: str = ""
+    """Id of the first of the placements that make room for the same job together; its own where it does so alone."""
     candidates: tuple[Candidate, ...] = ()
     """The best places that were open to it when it was placed, best first (E5)."""
 
