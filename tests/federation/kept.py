@@ -36,6 +36,13 @@ def join_and_keep(hub: Federation, plane: ControlPlane, name: str, *arguments: s
     return name
 
 
+def joined(hub: Federation, planes: Mapping[str, ControlPlane], namespace: str) -> str:
+    """Join them all with one namespace of this test's own, pods as in `join_and_keep`; the namespace."""
+    for name, plane in planes.items():
+        join_and_keep(hub, plane, name, "--namespace", namespace)
+    return namespace
+
+
 def give_node_groups(planes: Iterable[ControlPlane]) -> None:
     """Two node groups of one node each: room for two placements, as no slot ever ends the probing of a group (MA6)."""
     for plane in planes:

@@ -17,7 +17,7 @@ from tests.federation.kept import (
     give_node_groups,
     identities,
     issued_after,
-    join_and_keep,
+    joined,
     settled,
     waiting_jobs,
 )
@@ -39,12 +39,6 @@ def planes(lab: Laboratory) -> Iterator[dict[str, ControlPlane]]:
 @pytest.fixture
 def hub(federation: Callable[..., Federation]) -> Federation:
     return federation(policy=PATIENT, cadence=BRISK)
-
-
-def joined(hub: Federation, planes: dict[str, ControlPlane], namespace: str) -> str:
-    for name, plane in planes.items():
-        join_and_keep(hub, plane, name, "--namespace", namespace)
-    return namespace
 
 
 def on(identified: dict[str, str], member: str) -> set[str]:

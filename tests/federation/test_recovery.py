@@ -22,7 +22,7 @@ from tests.federation.kept import (
     give_node_groups,
     identities,
     issued_after,
-    join_and_keep,
+    joined,
     settled,
     told,
     waiting_jobs,
@@ -48,12 +48,6 @@ def planes(lab: Laboratory) -> Iterator[dict[str, ControlPlane]]:
 @pytest.fixture
 def hub(federation: Callable[..., Federation]) -> Federation:
     return federation(policy=PATIENT, cadence=BRISK)
-
-
-def joined(hub: Federation, planes: dict[str, ControlPlane], namespace: str) -> str:
-    for name, plane in planes.items():
-        join_and_keep(hub, plane, name, "--namespace", namespace)
-    return namespace
 
 
 def jobs_path(namespace: str, name: str = "") -> str:
