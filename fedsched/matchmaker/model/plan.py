@@ -160,6 +160,7 @@ class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One class in one cycle: how its idle jobs stand (RE1). Counts are jobs and sum to `idle`.
 
     served: on startds unclaimed for it or starting. placed: newly placed for in this cycle. unmet: the rest.
+    spared: why nobody is evicted for the rest; None where nothing was asked.
     why: the dominant reason for the unmet rest; None when nothing is unmet. others: (reason, jobs) of all parts.
     """
 
@@ -172,6 +173,7 @@ class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
     why: Reason | None = None
     parts: tuple[tuple[int, Reason], ...] = ()
     members: tuple[MemberVerdict, ...] = ()
+    spared: Reason | None = None
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
