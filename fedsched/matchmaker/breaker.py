@@ -84,7 +84,7 @@ def _fast(held: Held, failure: Reason, rules: Breaking, at: float) -> bool:
 
 
 def _failed(known: Breaker, failure: Reason, rules: Breaking, at: float) -> Breaker:
-    """One more in a row. While it rests, failures of startds that were out already count, but do not close it longer."""
+    """One more in a row. Failures while it rests count, too, but do not make the rest longer."""
     last = f"{failure.cause} {failure.have}".rstrip()
     known = msgspec.structs.replace(known, failures=known.failures + 1, last=last, last_at=at)
     if known.failures < rules.failures or at < known.closed_until:
@@ -95,5 +95,6 @@ def _failed(known: Breaker, failure: Reason, rules: Breaking, at: float) -> Brea
 
 def _tries(held: Held, known: Breaker) -> bool:
     """Whether this is the startd that tries after a rest: made after it, and nothing known of how it ends."""
-    waits = held.phase in {"intended", "starting", "unclaimed"} and held.failure is None and held.claimed_at is None
-    return waits and known.trips > 0 and held.placement.created_at >= known.closed_until
+    waits = held.phase in {"intended", "starting", "unclaimed"} and held.wanted == "run"
+    open_end = held.failure is None and held.claimed_at is None
+    return waits and open_end and known.trips > 0 and held.placement.created_at >= known.closed_until

@@ -110,6 +110,7 @@ class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
     window_at: float = 0.0
     spent: float = 0.0
     at: float = 0.0
+    paid: tuple[tuple[str, float], ...] = ()
 
 
 class TierState(msgspec.Struct, frozen=True, omit_defaults=True):
