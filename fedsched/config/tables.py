@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,8 @@ class Reading:
 
     def _split(self, table: Table, value: dict[str, Any], path: KeyPath) -> bool:
         """Whether a dotted title lost its quotes, so that TOML made a table in a table of it."""
-        known = {key.name for key in table.keys}
-        inner = [name for name, item in value.items() if isinstance(item, dict) and name not in known]
+        known = [key.name for key in table.keys]
+        inner = [name for name, item in value.items() if isinstance(item, dict) and not get_close_matches(name, known)]
         for name in inner:
             whole = ".".join(str(part) for part in (*path[1:], name))
             self.wrong((*path, name), f'unknown key; a dotted name needs quotes: [{path[0]}."{whole}"]')
