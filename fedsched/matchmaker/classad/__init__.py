@@ -13,6 +13,7 @@ from fedsched.matchmaker.classad.evaluate import (
     unquote,
 )
 from fedsched.matchmaker.classad.gate import Refused, check, references
+from fedsched.matchmaker.classad.matching import attributes_read, matches, projected
 
 __all__ = [
     "Ad",
@@ -20,13 +21,16 @@ __all__ = [
     "Expression",
     "Refused",
     "Value",
+    "attributes_read",
     "check",
     "check_together",
     "conjuncts",
     "evaluate",
     "evaluate_number",
     "first_false_clause",
+    "matches",
     "parse",
+    "projected",
     "quote",
     "references",
     "symmetric",

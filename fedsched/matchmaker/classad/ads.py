@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads
+from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads, weight, whole_ads
 
 # htcondor2 registers stringListMember and its kin with the ClassAd library: it must be imported first.
 import htcondor2  # isort: skip  # noqa: F401
 import classad2  # isort: skip
 
 Reads: TypeAlias = dict[str, list[tuple[str, int]]]
+Shape: TypeAlias = frozenset[tuple[str, frozenset[str]]]
+"""Attributes that are more than literals, each with the names that its text holds; all in lower case."""
 
-MAX_EXPANDED = 1 << 20
-"""Most bytes of text that one attribute may stand for once all attributes that it reads are written out."""
+MAX_EXPANDED = 1 << 17
+"""Most that one attribute may weigh, in bytes of text, once all attributes that it reads are written out."""
 
 
 class Ad:
@@ -24,16 +27,39 @@ class Ad:
     Refused when an attribute does not pass the gate or stands for too much.
     """
 
-    __slots__ = ("_ad", "_texts")
+    __slots__ = ("_ad", "_hash", "_key", "_shape", "_texts")
 
     def __init__(self, attributes: Iterable[tuple[str, str]], at: float | None = None) -> None:
         self._texts = {name.lower(): (name, text) for name, text in attributes}
-        check_together({key: text for key, (_, text) in self._texts.items()})
+        texts = {key: text for key, (_, text) in self._texts.items()}
+        check_together(texts)
+        self._key = frozenset(texts.items())
+        self._hash = hash(self._key)
+        self._shape: Shape | bool | None = False
         self._ad = classad2.ClassAd()
         for name, text in self._texts.values():
             self._ad[name] = tree(text, name)
         if at is not None:
             self.bind(at)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        """By names and texts; the time that is bound does not count."""
+        return self is other or (isinstance(other, Ad) and self._key == other._key)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(name, text) of every attribute, as given."""
+        return tuple(self._texts.values())
+
+    @property
+    def shape(self) -> Shape | None:
+        """What reads what; None when an attribute takes a whole ad as a value."""
+        if isinstance(self._shape, bool):
+            self._shape = _shape({key: text for key, (_, text) in self._texts.items()})
+        return self._shape
 
     def text(self, name: str) -> str | None:
         """The expression behind an attribute as it was given; None when there is none."""
@@ -49,6 +75,19 @@ class Ad:
     def library_ad(self) -> Any:
         """The ad as the library has it."""
         return self._ad
+
+
+def _shape(texts: Mapping[str, str]) -> Shape | None:
+    if any(whole_ads(text) for text in texts.values()):
+        return None
+    mentioned = ((name, frozenset(other for other, _ in reads(text))) for name, text in texts.items())
+    return _one_of_its_kind(frozenset(pair for pair in mentioned if pair[1]))
+
+
+@lru_cache(maxsize=4096)
+def _one_of_its_kind(shape: Shape) -> Shape:
+    """Equal shapes as one object: they are compared for every pair."""
+    return shape
 
 
 def tree(text: str, name: str = "") -> classad2.ExprTree:
@@ -69,7 +108,7 @@ def check_together(texts: Mapping[str, str]) -> None:
     refused when the ad is made; here they read nothing.
     """
     read = {name: _reads(text, texts) for name, text in texts.items()}
-    lengths = {name: len(text) for name, text in texts.items()}
+    lengths = {name: _weight(text) for name, text in texts.items()}
     sizes: dict[str, int] = {}
     for name in texts:
         _expand(name, lengths, read, sizes)
@@ -84,6 +123,13 @@ def _walks(text: str) -> bool:
         return calls_contexts(text)
     except Refused:
         return False
+
+
+def _weight(text: str) -> int:
+    try:
+        return weight(text)
+    except Refused:
+        return len(text)
 
 
 def _reads(text: str, names: Container[str]) -> list[tuple[str, int]]:
@@ -103,7 +149,7 @@ def _expand(name: str, lengths: dict[str, int], read: Reads, sizes: dict[str, in
             on_path.discard(key)
             sizes[key] = lengths[key] + sum(times * sizes.get(other, 0) for other, times in read[key])
             if sizes[key] > MAX_EXPANDED:
-                raise Refused(f"{key}: stands for more than {MAX_EXPANDED >> 20} MiB once written out")
+                raise Refused(f"{key}: stands for more than {MAX_EXPANDED >> 10} KiB once written out")
         elif key not in sizes and key not in on_path:
             on_path.add(key)
             stack.append((key, True))

@@ -6,13 +6,26 @@ Limits stand before the parser because the library has died, or never come back,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from fedsched.matchmaker.classad.calls import call_names, closing, guarded
 from fedsched.matchmaker.classad.scan import MAX_BYTES, Refused, Token, join, tokens
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_TERMS", "Refused", "bound", "calls_contexts", "check", "reads", "references"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_TERMS",
+    "NOW",
+    "Refused",
+    "bound",
+    "calls_contexts",
+    "check",
+    "reads",
+    "references",
+    "weight",
+    "whole_ads",
+]
 
 MAX_TERMS = 2_000
 """Most operands, and most operators, of one expression."""
@@ -28,7 +41,7 @@ ALLOWED = frozenset(
     {
         # types and absence
         *("isundefined", "iserror", "isstring", "isinteger", "isreal", "islist", "isclassad", "isboolean"),
-        *("isabstime", "isreltime", "int", "real", "bool", "string", "ifthenelse", "unresolved"),
+        *("isabstime", "isreltime", "int", "real", "bool", "string", "ifthenelse"),
         # numbers
         *("floor", "ceil", "ceiling", "round", "pow", "quantize", "min", "max", "sum", "avg"),
         # strings: only those whose result is no longer than their arguments
@@ -47,12 +60,15 @@ ALLOWED = frozenset(
     }
 )
 """Functions let through, in lower case. Left out: those that read the machine or its clock (userHome, random,
-absTime, formatTime …), that run text as an expression (eval), and whose results can outgrow their arguments."""
+absTime, formatTime …), that run text as an expression (eval), that look at a whole ad (unresolved), and whose results
+can outgrow their arguments."""
 
 _WORDS = frozenset({"true", "false", "undefined", "error"})
 _WORD_OPERATORS = frozenset({"is", "isnt"})
+_DOT = Token(".", ".")
 _SCOPES = {"my": "MY", "target": "TARGET", "other": "TARGET"}
 _OUTER = frozenset({"self", "parent", "root", "toplevel"})
+_ADS = _OUTER.union(_SCOPES)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -61,6 +77,8 @@ class _Examined(NamedTuple):
     references: frozenset[str]
     reads: tuple[tuple[str, int], ...]
     contexts: bool
+    weight: int
+    whole: bool
 
 
 def check(text: str) -> None:
@@ -88,7 +106,17 @@ def calls_contexts(text: str) -> bool:
     return _examined(text).contexts
 
 
-@lru_cache(maxsize=2048)
+def weight(text: str) -> int:
+    """What evaluating it once may cost, in bytes of plain expression (at most some 50 ns each)."""
+    return _examined(text).weight
+
+
+def whole_ads(text: str) -> bool:
+    """Whether it takes an ad as a value (`size(MY)`): then it reads every attribute."""
+    return _examined(text).whole
+
+
+@lru_cache(maxsize=4096)
 def _examined(text: str) -> _Examined:
     parts = tokens(text)
     if not parts:
@@ -96,8 +124,24 @@ def _examined(text: str) -> _Examined:
     _check_size(parts)
     _check_brackets(parts)
     contexts = _check_calls(parts)
-    names = Counter(_unquoted(*part).lower() for part in parts if part.kind in {"name", "quoted"})
-    return _Examined(join(_bind_time(parts)), _references(parts), tuple(names.items()), contexts)
+    matching, extra = guarded(_bind_time(parts))
+    names = Counter(_name_of(part) for part in parts if part.kind in {"name", "quoted"})
+    found, whole = _references(parts), _takes_an_ad(parts)
+    return _Examined(join(matching), found, tuple(names.items()), contexts, len(text) + extra, whole)
+
+
+def _name_of(part: Token) -> str:
+    name = _unquoted(*part)
+    if not name.isascii():
+        raise Refused("a name that is not ASCII")  # upper and lower case would not be what they are to the library
+    return name.lower()
+
+
+def _takes_an_ad(parts: list[Token]) -> bool:
+    return any(
+        part.kind in {"name", "quoted"} and _unquoted(*part).lower() in _ADS and parts[i + 1 : i + 2] != [_DOT]
+        for i, part in enumerate(parts)
+    )
 
 
 def _check_size(parts: list[Token]) -> None:
@@ -124,22 +168,9 @@ def _check_brackets(parts: list[Token]) -> None:
         raise Refused("a bracket is not closed")
 
 
-def _calls(parts: list[Token]) -> Iterator[tuple[int, str]]:
-    """Each function call: the index of its name, and the name in lower case."""
-    for index in range(len(parts) - 1):
-        kind, text = parts[index]
-        if parts[index + 1].kind != "(" or kind not in {"name", "quoted"}:
-            continue
-        if kind == "quoted":
-            raise Refused("a function's name in quotes")
-        name = text.lower()
-        if name not in _WORD_OPERATORS:
-            yield index, name
-
-
 def _check_calls(parts: list[Token]) -> bool:
     """Only allowed functions, none that walks a list inside another; whether there is one that does."""
-    walks = list(_calls(parts))
+    walks = list(call_names(parts))
     for index, name in walks:
         if name not in ALLOWED:
             raise Refused(f"function {name}() is not allowed")
@@ -150,28 +181,14 @@ def _check_calls(parts: list[Token]) -> bool:
         if name in CONTEXTS:
             if index < inner_until:
                 raise Refused(f"{name}() inside another of its kind")
-            inner_until = _closing(parts, index + 1)
+            inner_until = closing(parts, index + 1)
     return inner_until >= 0
-
-
-def _closing(parts: list[Token], opening: int) -> int:
-    """Index of the bracket that closes the one at `opening`; brackets are known to match."""
-    depth = 0
-    for index in range(opening, len(parts)):
-        kind = parts[index].kind
-        if kind in "([{":
-            depth += 1
-        elif kind in _PAIRS:
-            depth -= 1
-            if depth == 0:
-                return index
-    raise Refused("a bracket is not closed")
 
 
 def _bind_time(parts: list[Token]) -> list[Token]:
     out: list[Token] = []
     skip_until = -1
-    calls = dict(_calls(parts))
+    calls = dict(call_names(parts))
     for index, part in enumerate(parts):
         if calls.get(index) == "time":
             out.append(Token("name", NOW))
@@ -203,7 +220,7 @@ def _reference(parts: list[Token], index: int, name: str) -> str:
             return f"{scope}.{name}"
         return name if not base or base in _OUTER else ""
     selects = index + 1 < len(parts) and parts[index + 1].kind == "."
-    return "" if selects and name.lower() in _OUTER.union(_SCOPES) else name
+    return "" if selects and name.lower() in _ADS else name
 
 
 def _unquoted(kind: str, text: str) -> str:

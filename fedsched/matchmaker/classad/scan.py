@@ -66,3 +66,17 @@ def join(parts: list[Token]) -> str:
 
 _TIGHT_AFTER = frozenset({"(", "[", ".", "operator-unary"})
 _TIGHT_BEFORE = frozenset({")", "]", ",", ";", "."})
+
+
+_ESCAPE = re.compile(r"\\([0-3][0-7]{2}|[0-7]{1,2}|.)", re.DOTALL)
+_CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b", "a": "\a", "v": "\v"}
+
+
+def string_value(literal: str) -> str:
+    """What a string literal in new syntax, quotes included, stands for; bytes above 127 as one character each."""
+    return _ESCAPE.sub(_unescaped, literal[1:-1])
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    escaped = found.group(1)
+    return chr(int(escaped, 8)) if escaped[0] in "01234567" else _CONTROLS.get(escaped, escaped)
