@@ -152,10 +152,12 @@ class Spike(msgspec.Struct, frozen=True, omit_defaults=True):
 class SurgeMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """above_since, below_since: since when the unmet demand is over `on` or under `off`; None while it is not.
 
-    spikes: the present one (ended_at None) and those whose objects or reports are kept, oldest first.
+    spikes: the present one (ended_at None) and those whose objects or reports are kept, oldest first. highest: most
+    unmet demand since above_since.
     """
 
     above_since: float | None = None
     below_since: float | None = None
     spikes: tuple[Spike, ...] = ()
     serial: int = 0
+    highest: float = 0.0
