@@ -10,11 +10,23 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from fedsched.condor import frames
-from fedsched.condor.questions import Answer, AskDemand, AskSlots, Failed, FindSchedds, Invalidate, Question
+from fedsched.condor.questions import (
+    Answer,
+    AskAccounts,
+    AskDemand,
+    AskSlots,
+    Failed,
+    FindSchedds,
+    Invalidate,
+    Question,
+    Tell,
+)
 
 MEMORY_BYTES = 4 << 30
 """Address space of a child: a schedd with absurdly much to say ends the child, not the machine."""
@@ -30,7 +42,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     decoder = msgspec.msgpack.Decoder(Question)
     # Imported before the first question, so that its limit is all the question's.
-    import fedsched.condor.query  # noqa: F401, PLC0415
+    import fedsched.condor.negotiator_query  # noqa: F401, PLC0415
 
     with socket.socket(fileno=descriptor) as parent:
         frames.send(parent, b"ready")
@@ -47,18 +59,19 @@ def main(arguments: list[str]) -> None:
 
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
-    from fedsched.condor import query  # noqa: PLC0415 - the parent imports this module without the bindings
+    # The parent imports this module without the bindings.
+    from fedsched.condor import negotiator_query, query  # noqa: PLC0415
 
+    answers: dict[type, Callable[[Any], Answer]] = {
+        FindSchedds: query.find,
+        AskDemand: query.demand,
+        AskSlots: query.slots,
+        Invalidate: query.invalidate,
+        AskAccounts: negotiator_query.accounts,
+        Tell: negotiator_query.tell,
+    }
     try:
-        match question:
-            case FindSchedds():
-                return query.find(question)
-            case AskDemand():
-                return query.demand(question)
-            case AskSlots():
-                return query.slots(question)
-            case Invalidate():
-                return query.invalidate(question)
+        return answers[type(question)](question)
     except MemoryError:
         return Failed("the answer is too large")
     except Exception as error:  # noqa: BLE001 - a stranger's answer can raise anything; it costs this answer only

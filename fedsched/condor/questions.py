@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from fedsched.config.settings import PrincipalRule
-from fedsched.matchmaker.model import DemandClass, SlotView
+from fedsched.matchmaker.model import DemandClass, NegotiatorView, SlotView, SubmitterSeen
 
 
 class FoundSchedd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,6 +76,22 @@ class Invalidate(msgspec.Struct, frozen=True, tag="invalidate"):
     pod: str
 
 
+class AskAccounts(msgspec.Struct, frozen=True, tag="accounts"):
+    """What a pool's negotiator has of groups and submitters. at: epoch seconds of the question."""
+
+    collector: str
+    at: float
+
+
+class Tell(msgspec.Struct, frozen=True, tag="tell"):
+    """Set a submitter's factor (relative to the pool's default) and ceiling (weighted slots); None leaves it."""
+
+    collector: str
+    name: str
+    factor: float | None
+    ceiling: float | None
+
+
 class Schedds(msgspec.Struct, frozen=True, tag="schedds"):
     """Answer to FindSchedds. unreadable: ads that were passed over because they are broken."""
 
@@ -106,11 +122,25 @@ class Removed(msgspec.Struct, frozen=True, tag="removed"):
     after: int
 
 
+class Accounts(msgspec.Struct, frozen=True, tag="accounts"):
+    """Answer to AskAccounts. passed_over: ads that are broken or beyond what is read."""
+
+    view: NegotiatorView
+    passed_over: int = 0
+
+
+class Told(msgspec.Struct, frozen=True, tag="told"):
+    """Answer to Tell: the submitter as read back, None when it is not there; error: what the bindings said."""
+
+    seen: SubmitterSeen | None
+    error: str = ""
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The question could not be answered: one line, no secret."""
 
     error: str
 
 
-Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate
-Answer: TypeAlias = Schedds | Demand | Slots | Removed | Failed
+Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell
+Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Failed

@@ -40,6 +40,7 @@ CADENCE = Table(
             "cycle_s": _OFTEN,
             "poll_s": _OFTEN,
             "slots_s": _OFTEN,
+            "negotiator_s": _OFTEN,
             "contact_s": _OFTEN,
             "query_limit_s": Duration(least=1),
             "queries_at_once": Number(least=1, most=64, whole=True),

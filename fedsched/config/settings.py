@@ -57,6 +57,7 @@ class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
     debounce_s: float = 1.0
     poll_s: float = 5.0
     slots_s: float = 5.0
+    negotiator_s: float = 30.0
     query_limit_s: float = 20.0
     queries_at_once: int = 4
     relist_s: float = 600.0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
+from fedsched.condor.negotiator import NegotiatorPoller
 from fedsched.condor.pool import PoolPoller
 from fedsched.condor.tokens import StartdTokens, TokenError
 from fedsched.condor.worker import worker_files
 from fedsched.config.settings import Federation, PoolSettings
 from fedsched.kube.worker_bundle import WorkerBundle
-from fedsched.matchmaker.model import InvalidateAds, Outcome, PoolView
+from fedsched.matchmaker.model import InvalidateAds, Outcome, PoolView, SetSubmitter
 
 FAR = 4_102_444_800.0
 """Epoch seconds that stand for "never": the year 2100."""
@@ -22,24 +25,31 @@ class PoolLink:
         self._pool = pool
         self._settings = settings
         self._poller = PoolPoller(settings, pool, changed)
+        self._negotiator = NegotiatorPoller(settings, pool, changed)
         self._tokens = StartdTokens(pool)
         self._files = worker_files(settings.lengths)
 
     def start(self) -> None:
-        """Begin to read slots."""
+        """Begin to read slots, groups and factors."""
         self._poller.start()
+        self._negotiator.start()
 
     def stop(self) -> None:
-        """End the reading and its child process."""
+        """End the reading and its child processes."""
+        self._negotiator.stop()
         self._poller.stop()
 
     def latest(self) -> PoolView:
-        """Our startds as the collector last told them."""
-        return self._poller.latest()
+        """Our startds as the collector last told them, and what the negotiator last said (None: ignored)."""
+        return msgspec.structs.replace(self._poller.latest(), negotiator=self._negotiator.latest())
 
     def invalidate(self, change: InvalidateAds, at: float) -> Outcome:
         """Remove ghost ads."""
         return self._poller.invalidate(change, at)
+
+    def tell(self, change: SetSubmitter, at: float) -> Outcome:
+        """Tell the negotiator a submitter's terms (FS8, `drive`)."""
+        return self._negotiator.tell(change, at)
 
     def worker(self, member: str) -> tuple[WorkerBundle | None, str]:
         """What a startd of that member needs to join this pool; None and the problem when no token can be had."""

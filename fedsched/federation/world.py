@@ -14,7 +14,7 @@ from fedsched.federation.member_link import MemberLink
 from fedsched.federation.pool_link import PoolLink
 from fedsched.log import log
 from fedsched.loop import Unreachable
-from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome
+from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome, SetSubmitter
 
 _LOG = log("federation")
 
@@ -94,9 +94,8 @@ class LiveWorld:
     def act(self, change: Change) -> Outcome:
         """One change to one object."""
         at = time.time()
-        if isinstance(change, InvalidateAds):
-            pool = self._pools.get(change.pool)
-            return pool.invalidate(change, at) if pool else Outcome(change, "gone", at, what="no such pool any more")
+        if isinstance(change, InvalidateAds | SetSubmitter):
+            return self._to_pool(change, at)
         link = self._members.get(change.member)
         if link is None:
             return Outcome(change, "gone", at, what="no such member any more")
@@ -109,6 +108,12 @@ class LiveWorld:
         if worker is None:
             return Outcome(change, "retry", at, what=problem)
         return link.act(change, worker, at)
+
+    def _to_pool(self, change: InvalidateAds | SetSubmitter, at: float) -> Outcome:
+        pool = self._pools.get(change.pool)
+        if pool is None:
+            return Outcome(change, "gone", at, what="no such pool any more")
+        return pool.tell(change, at) if isinstance(change, SetSubmitter) else pool.invalidate(change, at)
 
     def upkeep(self) -> None:
         """Renew what expires: our own credentials, startd tokens at members; remove what nothing uses (cadence)."""
