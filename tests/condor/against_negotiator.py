@@ -1,0 +1,233 @@
+"""The same work under a real negotiator and under fedsched's core: what either gives to whom; no assertion here.
+
+A scenario is written once. The pool's configuration is made from its policy by fedsched itself, so that the texts that
+an admin gets are tested as well; the snapshot has one node with as many cores as the pool's startd.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fedsched.condor.negotiator_config import commands, configuration
+from fedsched.matchmaker.model import (
+    ConcurrencyLimit,
+    Group,
+    Policy,
+    Principal,
+    PrincipalTerms,
+    Sharing,
+)
+from fedsched.matchmaker.resources import Resources
+
+if TYPE_CHECKING:
+    from tests.laboratory.pool import Pool
+
+CORES = 42
+MIB_PER_CORE = 1024
+FOREVER_S = 1e9
+"""Half-life: what a scenario sets as usage stays, whoever holds slots meanwhile."""
+
+STARTD = f"""\
+NUM_CPUS = {CORES}
+MEMORY = {CORES * MIB_PER_CORE}
+SLOT_TYPE_1 = 100%
+NUM_SLOTS_TYPE_1 = 1
+SLOT_TYPE_1_PARTITIONABLE = True
+SLOT_WEIGHT = Cpus
+# the negotiator itself deals out the parts of the machine, one by one: otherwise a schedd carves what is left over
+CONSUMPTION_POLICY = True
+CONSUMPTION_CPUS = quantize(TARGET.RequestCpus, {{1}})
+CONSUMPTION_MEMORY = quantize(TARGET.RequestMemory, {{1}})
+CONSUMPTION_DISK = quantize(TARGET.RequestDisk, {{1}})
+CLAIM_PARTITIONABLE_LEFTOVERS = False
+# nobody is evicted: what is asked is who gets what is free
+START = True
+PREEMPT = False
+RANK = 0
+PREEMPTION_REQUIREMENTS = False
+NEGOTIATOR_CONSIDER_PREEMPTION = False
+NEGOTIATOR_INTERVAL = 1
+NEGOTIATOR_MIN_INTERVAL = 1
+NEGOTIATOR_CYCLE_DELAY = 1
+NEGOTIATOR_UPDATE_INTERVAL = 1
+STARTER_UPDATE_INTERVAL = 3600
+JOB_START_COUNT = 100
+"""
+DAEMONS = ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD")
+HEAD = """\
+executable = /bin/sleep
+transfer_executable = false
+arguments = 100000
+request_disk = 1
+"""
+WORK = """\
+accounting_group = {group}
+accounting_group_user = {user}
+request_cpus = {cpus}
+request_memory = {memory}
+priority = {priority}
+requirements = {requirements}
+{limit}
+queue {jobs}
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Jobs of one user that are alike. limit: the concurrency limit that each takes one of; fits: False for never."""
+
+    user: str
+    jobs: int = 2 * CORES
+    group: str = ""
+    cpus: int = 1
+    memory: int = 16
+    priority: int = 0
+    limit: str = ""
+    fits: bool = True
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One question to both. factors, floors, ceilings, usage (real priority, cores): by user.
+
+    before: work that runs already when `work` arrives. more: configuration that fedsched would not print. differs: why
+    the real negotiator decides otherwise by design, "" where it must agree; theirs: what it gives then.
+    """
+
+    name: str
+    work: tuple[Work, ...]
+    before: tuple[Work, ...] = ()
+    groups: tuple[Group, ...] = ()
+    factors: dict[str, float] = field(default_factory=dict)
+    floors: dict[str, float] = field(default_factory=dict)
+    ceilings: dict[str, float] = field(default_factory=dict)
+    usage: dict[str, float] = field(default_factory=dict)
+    limits: tuple[ConcurrencyLimit, ...] = ()
+    more: str = ""
+    differs: str = ""
+    theirs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        """Before every user and group, so that no scenario meets another's accounts."""
+        return "".join(word[0] for word in self.name.split()) + f"{len(self.name)}_"
+
+    def users(self) -> dict[str, str]:
+        """Each user's group."""
+        return {one.user: one.group for one in (*self.before, *self.work)}
+
+    def submitter(self, user: str, domain: str) -> Principal:
+        """A user as both judges account it."""
+        group = self.users()[user]
+        return Principal(f"{self.tag}{group}" if group else "", f"{self.tag}{user}@{domain}")
+
+    def policy(self, domain: str) -> Policy:
+        """The policy that both are told."""
+        principals = tuple(
+            PrincipalTerms(
+                str(self.submitter(user, domain)),
+                self.factors.get(user, 1.0),
+                self.floors.get(user, 0.0),
+                self.ceilings.get(user, 0.0),
+            )
+            for user in self.users()
+        )
+        groups = tuple(msgspec.structs.replace(g, path=self.tag + g.path) for g in self.groups)
+        sharing = Sharing(half_life_s=FOREVER_S, slot_weight="Cpus")
+        return Policy("against", sharing=sharing, groups=groups, principals=principals, limits=self.limits)
+
+
+def static(path: str, cores: int, *, surplus: bool = False) -> Group:
+    """A group with a quota in cores."""
+    quota = Resources(cpu_milli=cores * 1000)
+    return Group(path, quota=quota, quota_names=frozenset({"cpu_milli"}), accept_surplus=surplus)
+
+
+def part(path: str, fraction: float, *, surplus: bool = True) -> Group:
+    """A group with a quota as a part of its parent's."""
+    return Group(path, quota_fraction=fraction, accept_surplus=surplus)
+
+
+# --- the real one
+
+
+def real(pool: Pool, scenario: Scenario) -> dict[str, int]:
+    """Cores that each user's jobs got when the negotiator has nothing more to give."""
+    policy = scenario.policy(pool.trust_domain)
+    _configure(pool, policy, scenario.more)
+    for command in commands(policy):
+        pool.run(*command.split())
+    for user, usage in scenario.usage.items():
+        name = str(scenario.submitter(user, pool.trust_domain))
+        pool.run("condor_userprio", "-setprio", name, f"{usage}")
+    # what the scenario before left behind went while this one was prepared
+    pool.wait("free slots", lambda: not pool.slots('State == "Claimed"') and not pool.jobs("true", ["ClusterId"]), 60)
+    try:
+        if scenario.before:
+            _settle(pool, scenario, scenario.before)
+        _settle(pool, scenario, scenario.work)
+        return _count(pool, scenario)
+    finally:
+        pool.run("condor_rm", "-all")
+
+
+def _configure(pool: Pool, policy: Policy, more: str) -> None:
+    """The printed configuration, in force: groups are seen with the very quotas."""
+    (pool.folder / "config.d/60-scenario").write_text(f"{configuration(policy)}{more}\n")
+    pool.run("condor_reconfig", "-daemon", "negotiator")
+    wanted = {group.path for group in policy.groups}
+
+    def seen() -> bool:
+        where = ("-negotiator", "-allusers", "-constraint", "IsAccountingGroup", "-af", "Name")
+        names = (pool.try_run("condor_userprio", *where) or "").split()
+        return {name for name in names if name != "<none>"} == wanted
+
+    pool.wait("the scenario's groups", seen, 30)
+
+
+def _settle(pool: Pool, scenario: Scenario, work: tuple[Work, ...]) -> None:
+    """Submits all at once and waits for a cycle that saw everybody and matched nothing."""
+    description = HEAD + "".join(_describe(scenario, one) for one in sorted(work, key=lambda one: one.limit))
+    began = time.time()
+    pool.submit("alice", description)
+
+    def settled() -> bool:
+        ads = pool.ads("Negotiator")
+        cycle = ads[0] if ads else {}
+        started = [cycle.get(f"LastNegotiationCycleTime{n}", 0) for n in range(2)]
+        # the cycle before saw the queue whole, and this one found nothing left to do
+        matched = [cycle.get(f"LastNegotiationCycleMatches{n}", -1) for n in range(2)]
+        if started[1] <= began + 1 or matched[0] != 0:
+            return False
+        claimed = len(pool.slots('State == "Claimed" && Activity == "Busy"'))
+        return claimed == len(pool.jobs("JobStatus == 2", ["ClusterId"])) == len(pool.slots('State == "Claimed"'))
+
+    pool.wait(f"a cycle with nothing to do in {scenario.name}", settled, 60)
+
+
+def _describe(scenario: Scenario, work: Work) -> str:
+    who = scenario.submitter(work.user, "")
+    return WORK.format(
+        group=who.group,
+        user=who.user.rstrip("@"),
+        cpus=work.cpus,
+        memory=work.memory,
+        priority=work.priority,
+        requirements="True" if work.fits else "TARGET.NoSuchThing =?= 7",
+        # a line of a submit file holds for all that follows: those without a limit come first
+        limit=f"concurrency_limits = {work.limit}" if work.limit else "",
+        jobs=work.jobs,
+    )
+
+
+def _count(pool: Pool, scenario: Scenario) -> dict[str, int]:
+    names = {str(scenario.submitter(user, pool.trust_domain)): user for user in scenario.users()}
+    got: Counter[str] = Counter(dict.fromkeys(scenario.users(), 0))
+    for ad in pool.slots('State == "Claimed"'):
+        got[names[ad.get("AccountingGroup") or ad["RemoteOwner"]]] += int(ad["Cpus"])
+    return dict(got)
