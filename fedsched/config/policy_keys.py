@@ -50,7 +50,7 @@ GROUP = table_of(
     Group,
     kinds={
         "path": _PATH,
-        "weight": _POSITIVE,
+        "weight": Number(),
         "quota_fraction": _PART,
         "lend": _PART,
         "budget_window_s": _WINDOW,

@@ -192,9 +192,12 @@ WRONG = {
         "p.toml:5: group.c.quota_fraction: a, c have 1.1 together, more than all of what is lent",
     ),
     "a part of more than one": ("[group.a]\nlend = 1.5", "p.toml:2: group.a.lend: expected a number from 0 to 1"),
-    "a weight that is none": ("[group.a]\nweight = nan", "p.toml:2: group.a.weight: expected a number from 0.001"),
-    "a negative weight": ("[group.a]\nweight = -1", "p.toml:2: group.a.weight: expected a number from 0.001, not -1"),
-    "no weight": ("[group.a]\nweight = 0", "p.toml:2: group.a.weight: expected a number from 0.001, not 0"),
+    "a weight that is none": ("[group.a]\nweight = nan", "p.toml:2: group.a.weight: expected a number from 0, not nan"),
+    "a negative weight": ("[group.a]\nweight = -1", "p.toml:2: group.a.weight: expected a number from 0, not -1"),
+    "no factor": (
+        "[[principal]]\npattern = 'a'\nfactor = 0",
+        "p.toml:3: principal[0].factor: expected a number from 0.001",
+    ),
     "an endless budget": ("[group.a]\nbudget = inf", "p.toml:2: group.a.budget: expected a number from 0, not inf"),
     "memory without its unit": (
         "[group.a]\nquota = { memory = 64 }",
