@@ -11,31 +11,37 @@ from pathlib import Path
 from tests.stages.lanes import Lanes, say
 from tests.stages.stage import FAILED, NOTHING_CHOSEN, OK, Stage, narrowed
 
-PARTS = ("tests/bench", "tests/condor", "tests/daemon", "tests/kube", "tests/laboratory")
-FEDERATION = ("tests/federation",)
+LANES = 3
+"""Real parts mostly wait, for each other and for time to pass: three pytest processes keep two cores busy."""
+CONDOR = ("tests/condor",)
+PARTS = ("tests/bench", "tests/daemon", "tests/kube", "tests/laboratory")
+FEDERATION = "tests/federation"
 TIMES = Path(".pytest_cache/times.txt")
 
 
-def units() -> list[str]:
-    """Every other folder with tests in it, so that a new one is never forgotten."""
+def folders() -> dict[str, list[str]]:
+    """What each stage runs, the longest first.
+
+    The federation's files are dealt out to two; `units` has every folder that no other has, so none is forgotten.
+    """
+    whole = [str(file) for file in sorted(Path(FEDERATION).glob("test_*.py"))]
     found = {f"tests/{file.relative_to('tests').parts[0]}" for file in Path("tests").rglob("test_*.py")}
-    return sorted(found - {*PARTS, *FEDERATION})
+    return {
+        "federation 1": whole[::2],
+        "federation 2": whole[1::2],
+        "condor": [folder for folder in CONDOR if folder in found],
+        "units": sorted(found - {*CONDOR, *PARTS, FEDERATION}),
+        "parts": [folder for folder in PARTS if folder in found],
+    }
 
 
-def there(folders: Sequence[str]) -> list[str]:
-    """Those that exist."""
-    return [folder for folder in folders if Path(folder).is_dir()]
-
-
-def stages_of(options: Sequence[str]) -> list[list[Stage]]:
-    """Lanes of stages: the federation's tests, which mostly wait, run beside all others."""
+def stages_of(options: Sequence[str]) -> list[Stage]:
+    """The stages of which something is chosen; one that is alone writes as it goes."""
     chosen = [word for word in options if Path(word.split("::")[0]).parts[:1] == ("tests",)]
     rest = [word for word in options if word not in chosen]
-    lanes = ({"units": units(), "parts": there(PARTS)}, {"federation": there(FEDERATION)})
-    named = [{name: narrowed(folders, chosen) for name, folders in lane.items()} for lane in lanes]
-    alone = sum(bool(paths) for lane in named for paths in lane.values()) == 1
-    made = [[Stage(name, paths, rest, to_file=not alone) for name, paths in lane.items() if paths] for lane in named]
-    return [lane for lane in made if lane]
+    paths = {name: narrowed(whole, chosen) for name, whole in folders().items()}
+    alone = sum(map(bool, paths.values())) == 1
+    return [Stage(name, some, rest, to_file=not alone) for name, some in paths.items() if some]
 
 
 def once_more(stages: Sequence[Stage], most: int) -> list[Stage]:
@@ -52,7 +58,7 @@ def once_more(stages: Sequence[Stage], most: int) -> list[Stage]:
 
 def table(stages: Sequence[Stage]) -> list[str]:
     """One line for each stage."""
-    return [f"{stage.name:16} {stage.seconds:5.0f} s  {stage.outcome()}" for stage in stages]
+    return [f"{stage.name:20} {stage.seconds:5.0f} s  {stage.outcome()}" for stage in stages]
 
 
 def verdict(stages: Sequence[Stage], more: Sequence[Stage]) -> int:
@@ -71,10 +77,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--again", type=int, default=0, metavar="N", help="run up to N failed tests once more, alone")
     known, options = parser.parse_known_args(words)
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    lanes = Lanes(stages_of(options))
     try:
-        stages = lanes.run()
-        more = Lanes([once_more(stages, known.again)]).run()
+        stages = Lanes(stages_of(options), LANES).run()
+        more = Lanes(once_more(stages, known.again), 1).run()
     except KeyboardInterrupt:
         return 130
     lines = table([*stages, *more])

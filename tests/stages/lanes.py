@@ -1,4 +1,4 @@
-"""Stages beside each other: one of each lane at a time; what each wrote is shown in one piece when it ends."""
+"""Stages beside each other, a few at a time; what each wrote is shown in one piece when it ends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ def say(*lines: str) -> None:
 
 
 class Lanes:
-    """Runs once."""
+    """Runs once: stages in their order, in as many lanes as given."""
 
-    def __init__(self, lanes: Sequence[Sequence[Stage]], every_s: float = EVERY_S) -> None:
-        self.waiting = [list(lane) for lane in lanes]
-        self.running: list[Stage | None] = [None] * len(self.waiting)
-        self.stages = [stage for lane in lanes for stage in lane]
+    def __init__(self, stages: Sequence[Stage], lanes: int, every_s: float = EVERY_S) -> None:
+        self.stages, self.waiting = list(stages), list(stages)
+        self.running: list[Stage | None] = [None] * lanes
         self.every_s = every_s
 
     def run(self) -> list[Stage]:
@@ -40,16 +39,21 @@ class Lanes:
 
     def _step(self) -> bool:
         """Shows what has ended and starts what is next; False when there is no more."""
-        for number, lane in enumerate(self.waiting):
-            stage = self.running[number]
+        for lane, stage in enumerate(self.running):
             if stage and stage.ended():
-                self.running[number] = None
                 self._show(stage)
-            if self.running[number] is None and lane:
-                self.running[number] = stage = lane.pop(0)
-                say(f"=== {stage.name}: begins")
-                stage.start()
+            if stage is None or stage.code is not None:
+                self.running[lane] = self._next()
         return any(self.running)
+
+    def _next(self) -> Stage | None:
+        """Starts the next that waits."""
+        if not self.waiting:
+            return None
+        stage = self.waiting.pop(0)
+        say(f"=== {stage.name}: begins")
+        stage.start()
+        return stage
 
     @staticmethod
     def _show(stage: Stage) -> None:
