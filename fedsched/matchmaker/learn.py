@@ -1,4 +1,4 @@
-"""What one look teaches: slots really seen (MA6), failures in a row (X8), shapes that admission refused (S4)."""
+"""What one look teaches: slots really seen (MA6), failures in a row (X8), refused shapes (S4), start-up times (X9)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from fedsched.matchmaker.reconcile import Standing
 
 KEEP_REFUSALS = 20
 """How many refused shapes of one member are remembered."""
+
+KEEP_STARTS = 50
+"""How many start-up times of one member are remembered: its p95 is then that of two or three of them."""
 
 OURS = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.MEMBER_SILENT})
 """Failures that say nothing about startds of that kind on that group."""
@@ -32,9 +35,9 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
             if slot.attributes and slot.probe_ok is not False:
                 pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
         if stand.held.slot_seen_at and placement.id not in seen_before and not failure:
-            pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0)
+            pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0, failed_classes=())
         if failure and placement.id not in failed_before and _counts(stand.held, failure):
-            pair = _failed(pair, failure, policy, snapshot.at)
+            pair = _failed(pair, stand.held, policy, snapshot.at)
         pairs[key] = pair
     return dict(sorted(pairs.items()))
 
@@ -44,18 +47,27 @@ def _counts(held: Held, failure: Reason) -> bool:
     return failure.cause not in OURS and not (failure.cause is Cause.POD_LOST and held.slot_seen_at is not None)
 
 
-def _failed(pair: PairMemory, failure: Reason, policy: Policy, at: float) -> PairMemory:
-    """One more failure in a row; from backoff_failures on the pair is closed, twice as long each time."""
+def _failed(pair: PairMemory, held: Held, policy: Policy, at: float) -> PairMemory:
+    """One more failure in a row; from backoff_failures on the pair is closed, twice as long each time.
+
+    Where startds worked before, one class alone does not close it for all others: its own breaker does (X8).
+    """
     failures = pair.failures + 1
+    classes = tuple(sorted({*pair.failed_classes, held.placement.class_key}))[:2]
     over = failures - policy.backoff_failures
-    closed = at + policy.backoff_s * 2 ** min(over, 6) if over >= 0 else pair.closed_until
-    return msgspec.structs.replace(pair, failures=failures, last_failure=failure, closed_until=closed)
+    everybodys = not pair.attributes or len(classes) > 1
+    closed = at + policy.backoff_s * 2 ** min(over, 6) if over >= 0 and everybodys else pair.closed_until
+    return msgspec.structs.replace(
+        pair, failures=failures, last_failure=held.failure, closed_until=closed, failed_classes=classes
+    )
 
 
 def learn_members(
     snapshot: Snapshot, standing: Iterable[Standing], members: Mapping[str, MemberMemory]
 ) -> dict[str, MemberMemory]:
-    """Shapes that a member's admission refused, from answers to our writes and from Jobs without pods."""
+    """Shapes that a member's admission refused, from answers to our writes and from Jobs without pods; start-ups."""
+    standing = tuple(standing)
+    starts = _starts(snapshot, standing)
     found: dict[str, list[tuple[str, Reason]]] = {}
     for outcome in snapshot.outcomes:
         if isinstance(outcome.change, CreateObject) and outcome.result == "refused":
@@ -71,9 +83,26 @@ def learn_members(
         known = {what: reason for what, reason in memory.refusals if _recent(reason, snapshot.at)}
         known.update(found.get(name, []))
         out[name] = msgspec.structs.replace(
-            memory, refusals=tuple(sorted(known.items(), key=lambda kv: kv[0]))[-KEEP_REFUSALS:]
+            memory,
+            refusals=tuple(sorted(known.items(), key=lambda kv: kv[0]))[-KEEP_REFUSALS:],
+            starts=(*memory.starts, *starts.get(name, ()))[-KEEP_STARTS:],
         )
     return out
+
+
+def _starts(snapshot: Snapshot, standing: Iterable[Standing]) -> dict[str, list[float]]:
+    """Seconds from written to running of what was first seen running now, by member (X9).
+
+    What waited for a node that did not exist tells nothing of how long a start takes where there is room.
+    """
+    before = {held.placement.id for held in snapshot.memory.held if held.pod_started_at is not None}
+    found: dict[str, list[float]] = {}
+    for held in (stand.held for stand in standing):
+        placement, began, written = held.placement, held.pod_started_at, held.written_at
+        if placement.id in before or began is None or written is None or held.adopted or placement.growth:
+            continue
+        found.setdefault(placement.member, []).append(max(0.0, began - written))
+    return found
 
 
 def _recent(reason: Reason, at: float) -> bool:

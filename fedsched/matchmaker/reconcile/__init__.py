@@ -1,0 +1,9 @@
+"""What memory, objects, pods, slots and outcomes say together about each placement (FA7, FA8).
+
+The result is facts: phases, failures, ghosts, orphans. What should become of them is decided elsewhere.
+"""
+
+from fedsched.matchmaker.reconcile.reconciling import Reconciled, reconcile
+from fedsched.matchmaker.reconcile.seen import Standing
+
+__all__ = ["Reconciled", "Standing", "reconcile"]

@@ -1,0 +1,204 @@
+"""Memory is brought up to what was observed: phases, the adopted, the gone, the orphans, the ghosts (FA7, FA8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fedsched.matchmaker.model import (
+    AdoptOwner,
+    DeleteObject,
+    Held,
+    InvalidateAds,
+    Notice,
+    Outcome,
+    Pending,
+    Phase,
+    PodView,
+    SlotView,
+    Snapshot,
+    Startds,
+)
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile.failures import failure_of
+from fedsched.matchmaker.reconcile.seen import (
+    DOUBT_S,
+    SETTLE_S,
+    Standing,
+    Views,
+    index,
+    is_itself,
+    vanished,
+)
+
+
+class Reconciled(msgspec.Struct, frozen=True):
+    """Facts of this cycle. gone: placements that are over and of which nothing is left; they leave memory."""
+
+    standing: tuple[Standing, ...]
+    gone: tuple[Held, ...]
+    ghosts: tuple[InvalidateAds, ...]
+    sweep: tuple[DeleteObject, ...]
+    adopt: tuple[AdoptOwner, ...]
+    notices: tuple[Notice, ...]
+
+
+def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None) -> Reconciled:
+    """Bring memory up to what was observed. pending: how long a placement may stay so (X9)."""
+    views = index(snapshot, rules, pending or Pending())
+    known = {held.placement.id for held in snapshot.memory.held}
+    adopted, sweep, notices = _strangers(snapshot, views, known)
+    standing: list[Standing] = []
+    gone: list[Standing] = []
+    for held in (*snapshot.memory.held, *adopted):
+        if held.placement.member not in views.members:
+            notices.append(_forgotten(held))
+            gone.append(Standing(held))
+            continue
+        stand = _stand(held, views)
+        (gone if _nothing_left(stand, views) else standing).append(stand)
+    own = tuple(
+        AdoptOwner(o.member, o.placement_id, o.name, o.kind, o.uid)
+        for s in standing
+        if (o := s.object) and not o.owned and not o.deleting and views.members[o.member].anchor_uid
+    )
+    return Reconciled(
+        tuple(standing), tuple(s.held for s in gone), tuple(_ghosts(views)), tuple(sweep), own, tuple(notices)
+    )
+
+
+def _forgotten(held: Held) -> Notice:
+    """Its member's file is gone: whatever stands there is not ours to count on, and nobody asks after it (R9)."""
+    text = f"{held.placement.object_name} is no longer counted: {held.placement.member} is no member any more"
+    return Notice("forgotten", text, member=held.placement.member)
+
+
+def _strangers(
+    snapshot: Snapshot, views: Views, known: set[str]
+) -> tuple[list[Held], list[DeleteObject], list[Notice]]:
+    """Objects with our labels that memory does not know: adopted when they are whole, swept when they are not (FA7)."""
+    adopted, sweep, notices = [], [], []
+    for thing in snapshot.observation.objects:
+        if thing.deleting:
+            continue
+        if not is_itself(thing) or not thing.digest:
+            sweep.append(DeleteObject(thing.member, thing.placement_id, thing.name, thing.kind, thing.uid))
+            text = f"{thing.kind} {thing.name} carries our labels but not a record of ours; it is removed"
+            notices.append(Notice("orphan", text, member=thing.member))
+        elif thing.placement_id not in known and thing.placement is not None:
+            known.add(thing.placement_id)
+            adopted.append(
+                Held(thing.placement, "starting", views.at, uid=thing.uid, written_at=thing.created_at, adopted=True)
+            )
+            notices.append(Notice("adopted", f"{thing.kind} {thing.name} is adopted", member=thing.member))
+    return adopted, sweep, notices
+
+
+def _stand(held: Held, views: Views) -> Standing:
+    placement = held.placement
+    thing = views.objects.get((placement.member, placement.id))
+    slots = views.slots.get(placement.id, ())
+    held = _told_by_outcome(held, views.made.get(placement.id))
+    if thing is not None:
+        held = msgspec.structs.replace(held, uid=thing.uid, written_at=held.written_at or thing.created_at)
+    held = _with_slots(held, slots)
+    live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
+    started = [p.started_at for p in live if p.started_at]
+    ordered = [p.leave_ordered_at for p in live if p.leave_ordered_at]
+    held = msgspec.structs.replace(
+        held,
+        pod_started_at=held.pod_started_at or (min(started) if started else None),
+        leave_ordered_at=held.leave_ordered_at or (min(ordered) if ordered and len(ordered) == len(live) else None),
+        nodes=max(1, len(live)) if placement.form == "startd-daemonset" else 1,
+    )
+    stand = Standing(held, thing, slots)
+    failure = held.failure or failure_of(stand, live, views)
+    phase = _phase(stand, live, views, failed=failure is not None)
+    since = held.since if phase == held.phase else views.at
+    return Standing(msgspec.structs.replace(held, phase=phase, since=since, failure=failure), thing, slots)
+
+
+def _told_by_outcome(held: Held, made: Outcome | None) -> Held:
+    """What the answer to our POST says: written, refused, or the name is somebody else's (L5)."""
+    if made is None or held.written_at is not None:
+        return held
+    where = held.placement.member
+    if made.result == "done":
+        return msgspec.structs.replace(held, uid=made.uid, written_at=made.at)
+    told = Reason(Cause.WRITE_REFUSED, have=made.what, member=where, at=made.at)
+    if made.result == "conflict":
+        told = msgspec.structs.replace(told, cause=Cause.FOREIGN_OBJECT, what=held.placement.object_name)
+    return msgspec.structs.replace(held, failure=told) if made.result in {"refused", "conflict"} else held
+
+
+def _with_slots(held: Held, slots: tuple[SlotView, ...]) -> Held:
+    """Claims and idleness as the collector tells them; without an ad the last word stands (FA8)."""
+    if not slots:
+        return held
+    claims = [c for s in slots for c in s.claims]
+    idle = [s.unclaimed_since for s in slots if s.unclaimed_since is not None]
+    heard = max(s.seen_at for s in slots)
+    # A short job may come and go between two looks; the startd has counted it.
+    first = min((c.since for c in claims), default=heard if any(s.jobs_started for s in slots) else None)
+    return msgspec.structs.replace(
+        held,
+        slot_seen_at=held.slot_seen_at or heard,
+        claimed_at=held.claimed_at or first,
+        last_claimed_at=heard if claims else held.last_claimed_at,
+        unclaimed_since=None if claims else (max(idle) if idle else held.unclaimed_since),
+        claimed_cpu_milli=sum(c.cpu_milli for c in claims),
+        claims=len(claims),
+    )
+
+
+def _phase(stand: Standing, live: tuple[PodView, ...], views: Views, *, failed: bool) -> Phase:
+    held, thing = stand.held, stand.object
+    if thing is None:
+        if failed or vanished(held, views):
+            return "gone"
+        return held.phase if held.written_at is not None else "intended"
+    if thing.finished or thing.deleting:
+        return "gone"
+    if held.leave_ordered_at or _going(stand, live):
+        return "leaving"
+    return _serving(stand, views)
+
+
+def _going(stand: Standing, live: tuple[PodView, ...]) -> bool:
+    """Whether it takes no new work: a startd Job with any sign of it, a DaemonSet only when all its startds go."""
+    signs = [*(p.deleting for p in live), *(s.leaving for s in stand.slots)]
+    return all(signs) and bool(signs) if stand.held.placement.form == "startd-daemonset" else any(signs)
+
+
+def _serving(stand: Standing, views: Views) -> Phase:
+    """Starting, unclaimed or claimed; while the collector is silent the last word stands (FA8)."""
+    held = stand.held
+    if stand.slots:
+        return "claimed" if held.claims else "unclaimed"
+    pool = views.pools.get(held.placement.pool)
+    silent = pool is None or pool.seen_at is None or views.at - pool.seen_at > DOUBT_S
+    return held.phase if silent and held.phase in {"claimed", "unclaimed"} else "starting"
+
+
+def _nothing_left(stand: Standing, views: Views) -> bool:
+    """Over, no object seen, and the member's view is new enough to say so."""
+    held = stand.held
+    if stand.object is not None or held.phase != "gone":
+        return False
+    return held.written_at is None or vanished(held, views)
+
+
+def _ghosts(views: Views) -> Iterable[InvalidateAds]:
+    """Ads whose pod is gone (FA8): their claims would eat a group's quota for minutes."""
+    for placement_id, slots in sorted(views.slots.items()):
+        for slot in slots:
+            member = views.members.get(slot.member)
+            if member is None or member.seen_at is None or member.contact != "ok":
+                continue
+            if member.seen_at < max(slot.started_at + SETTLE_S, views.at - DOUBT_S):
+                continue
+            thing = views.objects.get((slot.member, placement_id))
+            alive = {p.name for p in thing.pods if p.phase in {"pending", "running", "unknown"}} if thing else set()
+            if slot.pod not in alive:
+                yield InvalidateAds(slot.pool, placement_id, slot.pod, slot.member)

@@ -1,0 +1,102 @@
+"""What was observed, indexed, and when absence from it means anything (FA8)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.model import (
+    CreateObject,
+    Held,
+    MemberView,
+    ObjectView,
+    Outcome,
+    Pending,
+    PodView,
+    PoolView,
+    SlotView,
+    Snapshot,
+    Startds,
+)
+
+SETTLE_S = 5.0
+"""How much newer than an event a view must be before absence in it means anything, in seconds."""
+
+DOUBT_S = 30.0
+"""A view older than this many seconds cannot make anything fail or vanish."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A placement with what was observed of it."""
+
+    held: Held
+    object: ObjectView | None = None
+    slots: tuple[SlotView, ...] = ()
+
+    @property
+    def pods(self) -> tuple[PodView, ...]:
+        """Its pods, none when no object was seen."""
+        return self.object.pods if self.object else ()
+
+
+class Views(msgspec.Struct, frozen=True):
+    """Observation, indexed."""
+
+    at: float
+    rules: Startds
+    pending: Pending
+    starts: dict[str, tuple[float, ...]]
+    members: dict[str, MemberView]
+    pools: dict[str, PoolView]
+    objects: dict[tuple[str, str], ObjectView]
+    slots: dict[str, tuple[SlotView, ...]]
+    made: dict[str, Outcome]
+
+
+def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
+    """Everything by its key, so that each placement finds its own at once."""
+    seen = snapshot.observation
+    slots: dict[str, list[SlotView]] = {}
+    for pool in seen.pools:
+        for slot in pool.slots:
+            slots.setdefault(slot.placement_id, []).append(slot)
+    made = {o.change.placement.id: o for o in snapshot.outcomes if isinstance(o.change, CreateObject)}
+    objects: dict[tuple[str, str], ObjectView] = {}
+    for thing in seen.objects:
+        if is_itself(thing) or (thing.member, thing.placement_id) not in objects:
+            objects[thing.member, thing.placement_id] = thing
+    return Views(
+        at=snapshot.at,
+        rules=rules,
+        pending=pending,
+        starts={name: memory.starts for name, memory in snapshot.memory.members.items()},
+        members={m.name: m for m in seen.members},
+        pools={p.name: p for p in seen.pools},
+        objects=objects,
+        slots={key: tuple(found) for key, found in slots.items()},
+        made=made,
+    )
+
+
+def is_itself(thing: ObjectView) -> bool:
+    """Whether the object is what its own record says: same id, same member, the computed name."""
+    record = thing.placement
+    return (
+        record is not None
+        and record.id == thing.placement_id
+        and record.member == thing.member
+        and record.object_name == thing.name
+    )
+
+
+def doubtful(held: Held, views: Views) -> bool:
+    """What we know of its member is old: time may not be counted against what runs there (R2)."""
+    member = views.members.get(held.placement.member)
+    return member is None or member.seen_at is None or views.at - member.seen_at > DOUBT_S
+
+
+def vanished(held: Held, views: Views) -> bool:
+    """Written, and absent from a view that is newer than the writing: over, never "run again"."""
+    member = views.members.get(held.placement.member)
+    if held.written_at is None or member is None or member.seen_at is None:
+        return False
+    return member.contact == "ok" and member.seen_at > held.written_at + SETTLE_S
