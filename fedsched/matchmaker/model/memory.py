@@ -140,7 +140,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal". drops: by class key, the
     schedd's number of good reads when the class first asked for less than it has (a drop counts after two, SU7).
-    ledger: by principal's path. reference: 30-day mean of lent capacity, (resource, amount), as of reference_at (FS2).
+    ledger: by principal's path. reference: 30-day mean of lent capacity, (resource, amount), as of reference_at (FS2),
+    observed since reference_since.
     breakers: by "class key|member". spending: by "tier/NAME" and "group/PATH". tiers: by name. drift: as last told.
     """
 
@@ -157,6 +158,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     ledger: dict[str, LedgerEntry] = {}
     reference: tuple[tuple[str, float], ...] = ()
     reference_at: float = 0.0
+    reference_since: float = 0.0
     breakers: dict[str, Breaker] = {}
     spending: dict[str, Spending] = {}
     tiers: dict[str, TierState] = {}

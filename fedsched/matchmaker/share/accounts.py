@@ -1,6 +1,6 @@
-"""Who holds how much: the one ledger's counts (FS5). Entitlement by weight and memory of use join it here.
+"""Who holds how much now: counted, charged and wasted of every principal over all members and pools (FS5).
 
-Knows placements and claims, not clusters' room.
+Knows placements and claims, not clusters' room and not the past.
 """
 
 from __future__ import annotations
@@ -9,22 +9,126 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fedsched.matchmaker.model import Held, Principal, SlotView
+from fedsched.matchmaker.model import Claim, Held, Principal, SlotView
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources, fits
+from fedsched.matchmaker.share.sizes import Sizes
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One principal's numbers over all members and pools, in thousandths of a core.
+    """One principal's numbers over all members and pools, in thousandths of a core-equivalent.
 
-    counted: intended + starting + unclaimed for it + claimed by it (for turns and limits). charged: what it claims,
-    whoever the startd was started for.
+    counted: intended + starting + unclaimed for it + claimed by it (for turns, quotas, limits). charged: what it
+    claims, whoever the startd was started for. wasted: of what was started for it, unclaimed for too long or in parts
+    that nobody can claim. holds: the resources of `counted`; claims: those of `charged`.
     """
 
     counted: int = 0
     charged: int = 0
+    wasted: int = 0
+    holds: Resources = Resources()
+    claims: Resources = Resources()
+
+
+class _Sums:
+    """One principal's running totals."""
+
+    def __init__(self) -> None:
+        self.counted = self.charged = self.wasted = 0
+        self.holds = self.claims = Resources()
+
+    def freeze(self) -> Account:
+        return Account(self.counted, self.charged, self.wasted, self.holds, self.claims)
+
+
+def tally(
+    standing: Iterable[Standing], sizes: Sizes, lost: frozenset[str], free_idle_s: float, at: float
+) -> dict[Principal, Account]:
+    """The accounts of everybody who holds or claims something, at epoch seconds `at`.
+
+    A placement on a lost member whose slots are not heard of is released (Q6): it counted for the whole grace time.
+    """
+    sums: dict[Principal, _Sums] = {}
+    for stand in standing:
+        if counts(stand, lost):
+            _add(stand, sizes, sums)
+            mine = sums.setdefault(stand.held.placement.principal, _Sums())
+            mine.wasted += wasted_now(stand, sizes, free_idle_s, at)
+    return {who: sums[who].freeze() for who in sorted(sums)}
+
+
+def counts(stand: Standing, lost: frozenset[str]) -> bool:
+    """Whether a placement still counts: it is there, and its member is not given up (FA1)."""
+    return stand.held.phase != "gone" and not (stand.held.placement.member in lost and not stand.slots)
+
+
+def _add(stand: Standing, sizes: Sizes, sums: dict[Principal, _Sums]) -> None:
+    placement, claimed = stand.held.placement, 0
+    rest = placement.size.times(stand.held.nodes)
+    for slot in stand.slots:
+        for claim in slot.claims:
+            amount = claim_amount(claim, slot)
+            size = sizes.of(amount)
+            who = sums.setdefault(claim.principal, _Sums())
+            who.counted += size
+            who.charged += size
+            who.holds += amount
+            who.claims += amount
+            claimed += size
+            rest -= amount
+    owner = sums.setdefault(placement.principal, _Sums())
+    owner.counted += max(0, sizes.of(placement.size) * stand.held.nodes - claimed)
+    owner.holds += rest.floor_zero()
+
+
+def claim_amount(claim: Claim, slot: SlotView) -> Resources:
+    """The resources of a claim; where the slot tells cores only, the same part of everything else."""
+    if claim.amount != Resources():
+        return msgspec.structs.replace(claim.amount, pods=0)
+    whole = msgspec.structs.replace(slot.size, pods=0)
+    if whole.cpu_milli <= 0 or claim.cpu_milli >= whole.cpu_milli:
+        return msgspec.structs.replace(whole, cpu_milli=max(claim.cpu_milli, whole.cpu_milli))
+    return Resources(
+        claim.cpu_milli,
+        whole.memory_mib * claim.cpu_milli // whole.cpu_milli,
+        whole.disk_mib * claim.cpu_milli // whole.cpu_milli,
+        whole.gpus * claim.cpu_milli // whole.cpu_milli,
+    )
+
+
+def wasted_now(stand: Standing, sizes: Sizes, free_idle_s: float, at: float) -> int:
+    """What of a placement is wasted at this moment, in thousandths: see Account."""
+    if not stand.slots:
+        since = stand.held.unclaimed_since
+        idle = stand.held.phase == "unclaimed" and since is not None and at - since > free_idle_s
+        return sizes.of(stand.held.placement.size) * stand.held.nodes if idle else 0
+    return sum(_wasted_slot(stand, slot, sizes, at - free_idle_s) for slot in stand.slots)
+
+
+def _wasted_slot(stand: Standing, slot: SlotView, sizes: Sizes, before: float) -> int:
+    if not slot.claims:
+        idle = slot.unclaimed_since is not None and slot.unclaimed_since < before
+        return sizes.of(stand.held.placement.size) if idle else 0
+    return stuck(stand, slot, sizes)
+
+
+def stuck(stand: Standing, slot: SlotView, sizes: Sizes) -> int:
+    """The unclaimed part of a claimed startd in which no further job of its class has room, in thousandths."""
+    placement = stand.held.placement
+    if fits(_one_job(placement.size, placement.units), slot.free):
+        return 0
+    claimed = sum(sizes.of(claim_amount(claim, slot)) for claim in slot.claims)
+    return max(0, sizes.of(placement.size) - claimed)
+
+
+def _one_job(size: Resources, units: int) -> Resources:
+    """What one job of a startd for `units` jobs asks for; its disk aside, which is what is free on a file system."""
+    each = max(1, units)
+    return Resources(size.cpu_milli // each, size.memory_mib // each, 0, size.gpus // each)
 
 
 def count(held: Iterable[Held], slots: Iterable[SlotView]) -> dict[Principal, Account]:
-    """The accounts of everybody who holds or claims something (FS5: who uses a startd pays)."""
+    """Counted and charged in thousandths of a core, whatever else is asked for."""
     counted: dict[Principal, int] = {}
     charged: dict[Principal, int] = {}
     for one in held:
