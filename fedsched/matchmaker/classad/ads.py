@@ -108,14 +108,24 @@ def check_together(texts: Mapping[str, str]) -> None:
     refused when the ad is made; here they read nothing.
     """
     read = {name: _reads(text, texts) for name, text in texts.items()}
-    lengths = {name: _weight(text) for name, text in texts.items()}
-    sizes: dict[str, int] = {}
-    for name in texts:
-        _expand(name, lengths, read, sizes)
+    _expanded(texts, read)
     walkers = {name for name, text in texts.items() if _walks(text)}
     for name in walkers:
         if _reached(name, read) & walkers:
             raise Refused(f"{name}: evaluates in each context what does so again")
+
+
+def expanded(texts: Mapping[str, str]) -> dict[str, int]:
+    """What each attribute (by lower-case name) weighs once all that it reads of these is written out, in bytes."""
+    return _expanded(texts, {name: _reads(text, texts) for name, text in texts.items()})
+
+
+def _expanded(texts: Mapping[str, str], read: Reads) -> dict[str, int]:
+    lengths = {name: _weight(text) for name, text in texts.items()}
+    sizes: dict[str, int] = {}
+    for name in texts:
+        _expand(name, lengths, read, sizes)
+    return sizes
 
 
 def _walks(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
-from fedsched.matchmaker.classad.calls import call_names, closing, guarded
+from fedsched.matchmaker.classad.calls import PATTERNED, call_names, closing, guarded
 from fedsched.matchmaker.classad.scan import MAX_BYTES, Refused, Token, join, tokens
 
 __all__ = [
@@ -123,11 +123,17 @@ def _examined(text: str) -> _Examined:
         raise Refused("empty")
     _check_size(parts)
     _check_brackets(parts)
-    contexts = _check_calls(parts)
-    matching, extra = guarded(_bind_time(parts))
-    names = Counter(_name_of(part) for part in parts if part.kind in {"name", "quoted"})
+    calls = list(call_names(parts))
+    contexts = _check_calls(parts, calls)
+    called = {name for _, name in calls}
     found, whole = _references(parts), _takes_an_ad(parts)
-    return _Examined(join(matching), found, tuple(names.items()), contexts, len(text) + extra, whole)
+    if "time" in called:
+        parts = _bind_time(parts, dict(calls))
+    names = Counter(_name_of(part) for part in parts if part.kind in {"name", "quoted"})
+    extra = 0
+    if not called.isdisjoint(PATTERNED):
+        parts, extra = guarded(parts)
+    return _Examined(join(parts), found, tuple(names.items()), contexts, len(text) + extra, whole)
 
 
 def _name_of(part: Token) -> str:
@@ -168,16 +174,15 @@ def _check_brackets(parts: list[Token]) -> None:
         raise Refused("a bracket is not closed")
 
 
-def _check_calls(parts: list[Token]) -> bool:
+def _check_calls(parts: list[Token], calls: list[tuple[int, str]]) -> bool:
     """Only allowed functions, none that walks a list inside another; whether there is one that does."""
-    walks = list(call_names(parts))
-    for index, name in walks:
+    for index, name in calls:
         if name not in ALLOWED:
             raise Refused(f"function {name}() is not allowed")
         if name == "time" and parts[index + 2].kind != ")":
             raise Refused("time() takes no argument")
     inner_until = -1
-    for index, name in walks:
+    for index, name in calls:
         if name in CONTEXTS:
             if index < inner_until:
                 raise Refused(f"{name}() inside another of its kind")
@@ -185,10 +190,9 @@ def _check_calls(parts: list[Token]) -> bool:
     return inner_until >= 0
 
 
-def _bind_time(parts: list[Token]) -> list[Token]:
+def _bind_time(parts: list[Token], calls: dict[int, str]) -> list[Token]:
     out: list[Token] = []
     skip_until = -1
-    calls = dict(call_names(parts))
     for index, part in enumerate(parts):
         if calls.get(index) == "time":
             out.append(Token("name", NOW))

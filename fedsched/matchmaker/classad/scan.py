@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 MAX_BYTES = 64 * 1024
 """Longest expression in UTF-8 bytes; a real Requirements has some hundred."""
+MAX_TOKENS = 10_000
+"""Most tokens that are looked at."""
 
 
 class Refused(ValueError):  # noqa: N818 - a refusal is an answer of the gate, its text is the reason
@@ -36,20 +38,22 @@ _PATTERN = re.compile(
 
 def tokens(text: str) -> list[Token]:
     """The tokens of `text`, white space and comments left out; Refused when it is too long or not ClassAd text."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise Refused(f"longer than {MAX_BYTES // 1024} KiB")
     if "\0" in text:
         raise Refused("holds a zero byte")
     found: list[Token] = []
-    at = 0
-    while at < len(text):
-        part = _PATTERN.match(text, at)
-        if part is None:
-            raise Refused(f"unexpected character or open string at position {at + 1}")
-        kind, piece = str(part.lastgroup), part.group()
-        if kind != "space":
-            found.append(Token(piece if kind == "mark" else kind, piece))
+    at, match = 0, _PATTERN.match
+    while part := match(text, at):  # a search would skip what it does not know, and look for it again and again
         at = part.end()
+        kind = part.lastgroup
+        if kind != "space":
+            piece = part.group()
+            found.append(Token(piece if kind == "mark" else str(kind), piece))
+            if len(found) > MAX_TOKENS:
+                raise Refused(f"more than {MAX_TOKENS} names, numbers, operators and brackets: too many terms")
+    if at < len(text):
+        raise Refused(f"unexpected character or open string at position {at + 1}")
     return found
 
 

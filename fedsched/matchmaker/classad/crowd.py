@@ -1,0 +1,162 @@
+"""How much one schedd may ask to be thought about (MA7): so many classes, so much to evaluate; the rest is said.
+
+The process that reads a queue applies it, and the matchmaker once more to whatever it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, reduce
+from itertools import chain
+
+import msgspec
+
+from fedsched.matchmaker.classad.ads import expanded
+from fedsched.matchmaker.classad.gate import Refused
+from fedsched.matchmaker.model import DemandClass, Principal
+from fedsched.matchmaker.resources import FIXED, Resources
+
+EXAMPLES = 5
+FLOORS = 6
+MAX_TEXT = 1 << 20
+"""Most bytes of expressions that all classes of one schedd may have together: some 0.5 s to parse, once."""
+MAX_WEIGHT = 1 << 21
+"""Most bytes that these may stand for once written out: at most some 0.1 s to evaluate, for each kind of slot."""
+OTHERS = "(others)"
+"""User's name of the principal that stands for all whom one schedd has too many of."""
+
+
+def bounded(classes: Sequence[DemandClass], most: int) -> tuple[DemandClass, ...]:
+    """At most `most` classes of one schedd, sorted by key; no job is lost, and the order of input does not matter."""
+    folded = sorted(classes, key=lambda one: one.key)
+    for group_of in (_shape, _owner, _anybody):
+        if len(folded) <= most:
+            break
+        folded = _folded(folded, most, group_of)
+    return tuple(_affordable(sorted(folded, key=lambda one: one.key)))
+
+
+def _shape(one: DemandClass) -> tuple[object, ...]:
+    return one.principal, one.request, bool(one.gate), one.concurrency
+
+
+def _owner(one: DemandClass) -> tuple[object, ...]:
+    return one.principal, bool(one.gate)
+
+
+def _anybody(_: DemandClass) -> tuple[object, ...]:
+    return ()
+
+
+def _folded(
+    classes: list[DemandClass], most: int, group_of: Callable[[DemandClass], tuple[object, ...]]
+) -> list[DemandClass]:
+    """The larger half of `most` as they are; the rest folded under the largest of each group."""
+    by_size = sorted(classes, key=lambda one: (-one.idle - one.announced, one.key))
+    kept, rest = by_size[: most // 2], by_size[most // 2 :]
+    groups: dict[tuple[object, ...], list[DemandClass]] = {}
+    for one in rest:
+        groups.setdefault(group_of(one), []).append(one)
+    return kept + [fold(group) for group in groups.values()]
+
+
+def fold(group: Sequence[DemandClass]) -> DemandClass:
+    """One class for all of a group, the first one's terms, the largest request and the longest length.
+
+    Of several principals nothing is placed for: the class says so.
+    """
+    first = group[0]
+    if len(group) == 1:
+        return first
+    owners = {one.principal for one in group}
+    many = f"{len(owners)} principals with little demand at one schedd, which has too many to tell apart"
+    request = reduce(_larger, {one.request for one in group})
+    principal = first.principal if len(owners) == 1 else Principal("", OTHERS)
+    gate = first.gate if len(owners) == 1 else many
+    named = f"lump {first.schedd} {principal} {request} {gate and 'gated'} {len(owners) > 1} {first.concurrency}"
+    return msgspec.structs.replace(
+        first,
+        key=hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:20],
+        principal=principal,
+        request=request,
+        length=max((one.length for one in group), key=lambda length: (length.seconds, length.source)),
+        idle=sum(one.idle for one in group),
+        running=sum(one.running for one in group),
+        announced=sum(one.announced for one in group),
+        priorities=added(one.priorities for one in group),
+        oldest_at=min(one.oldest_at for one in group),
+        examples=tuple(chain.from_iterable(one.examples for one in group[:EXAMPLES]))[:EXAMPLES],
+        floors=tuple(sorted(set(chain.from_iterable(one.floors for one in group))))[:FLOORS],
+        concurrency=_most_units(one.concurrency for one in group),
+        lumped=sum(one.lumped or 1 for one in group),
+        gate=gate,
+    )
+
+
+def added(histograms: Iterable[tuple[tuple[int, int], ...]]) -> tuple[tuple[int, int], ...]:
+    """Histograms of job priorities as one, highest priority first."""
+    total: Counter[int] = Counter()
+    for priority, jobs in chain.from_iterable(histograms):
+        total[priority] += jobs
+    return tuple(sorted(total.items(), reverse=True))
+
+
+def _most_units(limits: Iterable[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
+    units: dict[str, int] = {}
+    for name, count in chain.from_iterable(limits):
+        units[name] = max(count, units.get(name, 0))
+    return tuple(sorted(units.items()))
+
+
+def _larger(one: Resources, more: Resources) -> Resources:
+    """The larger amount of each resource: what every job of a lump fits into."""
+    amounts = {name: max(amount, more.get(name)) for name, amount in one.items()}
+    amounts |= {name: amount for name, amount in more.items() if name not in amounts}
+    fixed = {name: amount for name, amount in amounts.items() if name in FIXED}
+    return Resources(**fixed, other=tuple(sorted((name, n) for name, n in amounts.items() if name not in FIXED)))
+
+
+def _affordable(classes: list[DemandClass]) -> list[DemandClass]:
+    """The lightest keep their expressions, first by text to parse, then by what evaluating it once takes."""
+    for weigh, most, what in ((_text, MAX_TEXT, "to parse"), (_weight, MAX_WEIGHT, "to evaluate")):
+        weights = {one.key: weigh(one) for one in classes}
+        if sum(weights.values()) > most:
+            why = f"the schedd's expressions are more than {most >> 10} KiB {what}: the longest are left out"
+            classes = _without_the_heaviest(classes, weights, most, why)
+    return classes
+
+
+def _without_the_heaviest(
+    classes: list[DemandClass], weights: Mapping[str, int], most: int, why: str
+) -> list[DemandClass]:
+    kept: set[str] = set()
+    for one in sorted(classes, key=lambda c: (weights[c.key], c.key)):
+        most -= weights[one.key]
+        if most < 0:
+            break
+        kept.add(one.key)
+    bare = {"requirements": "", "rank": "", "attributes": (), "gate": why}
+    return [c if c.key in kept else msgspec.structs.replace(c, **bare) for c in classes]
+
+
+def _text(one: DemandClass) -> int:
+    if one.gate:
+        return 0
+    return len(one.requirements) + len(one.rank) + sum(len(name) + len(text) for name, text in one.attributes)
+
+
+def _weight(one: DemandClass) -> int:
+    return 0 if one.gate else _written_out(one.requirements, one.rank, one.attributes)
+
+
+@lru_cache(maxsize=1 << 15)
+def _written_out(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> int:
+    """Bytes of both expressions with all attributes that they read; one that the gate refuses is not evaluated."""
+    texts = {name.lower(): text for name, text in attributes} | {"requirements": requirements, "rank": rank}
+    try:
+        sizes = expanded(texts)
+    except Refused:
+        return 0
+    return sizes["requirements"] + sizes["rank"]
