@@ -1,0 +1,65 @@
+"""Who can run where, ever: one class against one node group (MA1, MA3, MA6), without regard to room.
+
+Room, ramps and budgets are the business of filling.
+"""
+
+from fedsched.matchmaker.match.ads import (
+    Pairs,
+    Texts,
+    closure,
+    formulas,
+    job_ad,
+    job_texts,
+    lasting,
+    project,
+    sized,
+    slot_ad,
+    slot_pairs,
+)
+from fedsched.matchmaker.match.cordons import cordoned, denied, held_back
+from fedsched.matchmaker.match.matching import Matching, Side, Site
+from fedsched.matchmaker.match.never import Meeting, nevers, rests_on_unknown, unsatisfied
+from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
+from fedsched.matchmaker.match.places import Place, form_for, pair_key
+from fedsched.matchmaker.match.plain import may_probe, never
+from fedsched.matchmaker.match.sizes import packed, per_node, size_for
+from fedsched.matchmaker.match.terms import barred_by_limits, lacks, refused_by_terms
+
+__all__ = [
+    "NOW",
+    "Matching",
+    "Meeting",
+    "Pairs",
+    "Place",
+    "Side",
+    "Site",
+    "Texts",
+    "barred_by_limits",
+    "closure",
+    "cordoned",
+    "denied",
+    "false_clauses",
+    "form_for",
+    "formulas",
+    "held_back",
+    "job_ad",
+    "job_texts",
+    "judge",
+    "lacks",
+    "lasting",
+    "may_probe",
+    "never",
+    "nevers",
+    "number",
+    "packed",
+    "pair_key",
+    "per_node",
+    "project",
+    "refused_by_terms",
+    "rests_on_unknown",
+    "size_for",
+    "sized",
+    "slot_ad",
+    "slot_pairs",
+    "unsatisfied",
+]

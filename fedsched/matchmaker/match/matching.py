@@ -1,0 +1,183 @@
+"""One round's matching: every distinct pair of what is read of a job and what is read of a slot is judged once.
+
+Classes and places that differ only in what no expression reads share their answer. Sizes, terms and room are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fedsched.matchmaker.match.ads import (
+    Pairs,
+    Texts,
+    closure,
+    formulas,
+    job_texts,
+    lasting,
+    project,
+    sized,
+    slot_pairs,
+)
+from fedsched.matchmaker.match.never import Meeting, rests_on_unknown, unsatisfied
+from fedsched.matchmaker.match.pairs import NOW, judge, number
+from fedsched.matchmaker.match.places import Place
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.resources import Resources
+
+_WHOLE = frozenset({"self", "toplevel", "root", "parent"})
+"""Words that may stand for a whole ad: where one is read, everything is."""
+_EXPRESSION = "\0"
+
+
+class Site:
+    """A place with its slot's lasting attributes; `number` is its position in the round."""
+
+    __slots__ = ("formulas", "known", "lasting", "number", "place")
+
+    def __init__(self, place: Place, number_: int) -> None:
+        self.place = place
+        self.number = number_
+        self.lasting = lasting(place)
+        self.formulas = formulas(self.lasting)
+        self.known = None if place.pair.attributes else frozenset(self.lasting)
+
+
+class Side:
+    """A job as a match sees it; classes with equal expressions, requests and principals share one."""
+
+    __slots__ = ("answers", "formulas", "projected", "read", "requirements", "texts")
+
+    def __init__(self, demand: DemandClass) -> None:
+        self.texts: Texts = job_texts(demand)
+        self.formulas = formulas(self.texts)
+        self.requirements = demand.requirements
+        self.read: dict[tuple[str, frozenset[tuple[str, str]]], frozenset[str]] = {}
+        self.projected: dict[frozenset[str], Pairs] = {}
+        self.answers: dict[tuple[int, Resources, frozenset[str] | None], int] = {}
+
+    def reads(self, expression: str, site: Site) -> frozenset[str]:
+        """Lower-case names that are read of either side when `expression` is evaluated; "" for both Requirements."""
+        key = (expression, site.formulas)
+        found = self.read.get(key)
+        if found is None:
+            start = (_EXPRESSION,) if expression else ("requirements",)
+            found = closure(start, ((_EXPRESSION, expression),), self.formulas, site.formulas)
+            self.read[key] = found
+        return found
+
+    def project(self, read: frozenset[str]) -> Pairs:
+        """What is read of the job."""
+        found = self.projected.get(read)
+        if found is None:
+            found = self.projected[read] = (
+                tuple(sorted(self.texts.values())) if read & _WHOLE else project(self.texts, read)
+            )
+        return found
+
+
+class Matching:
+    """Answers for all pairs of one round at the time `at` (epoch seconds)."""
+
+    def __init__(self, places: Iterable[Place], at: float) -> None:
+        self.sites = tuple(Site(place, index) for index, place in enumerate(places))
+        self._at = at
+        self._names = frozenset(name for site in self.sites for name in site.lasting)
+        self._kept: dict[frozenset[str], frozenset[str]] = {}
+        self._projected: dict[frozenset[str], dict[int, int]] = {}
+        self._numbers: dict[Pairs, int] = {}
+        self._pairs: list[Pairs] = []
+        self._sides: dict[tuple[object, ...], Side] = {}
+        self._shapes: dict[tuple[frozenset[str], Resources], Pairs] = {}
+        self._ranks: dict[tuple[str, Pairs, int, Pairs], float] = {}
+        self._families = {site.formulas: site for site in self.sites}
+
+    def side(self, demand: DemandClass) -> Side:
+        """The job's side of a class."""
+        key = (demand.requirements, demand.attributes, demand.request, demand.principal)
+        found = self._sides.get(key)
+        if found is None:
+            found = self._sides[key] = Side(demand)
+        return found
+
+    def misses(self, side: Side, site: Site, size: Resources) -> int:
+        """How many clauses keep a startd of that size there from matching; 0 where both Requirements are true.
+
+        0 as well where only a real slot can tell (MA6).
+        """
+        read = side.reads("", site)
+        key = (self._projection(read, site), size, site.known)
+        found = side.answers.get(key)
+        if found is None:
+            found = side.answers[key] = self._judge(side, site, size)
+        return found
+
+    def _judge(self, side: Side, site: Site, size: Resources) -> int:
+        ads = self.meeting(side, site, size)
+        if judge(*ads).ok:
+            return 0
+        whole = {**site.lasting, **sized(size)}
+        if site.known is not None and rests_on_unknown(side.requirements, side.texts, whole, ads):
+            return 0
+        return max(1, sum(1 for _ in unsatisfied(side.requirements, site.place, ads)))
+
+    def meeting(self, side: Side, site: Site, size: Resources) -> Meeting:
+        """The two ads as far as their Requirements read them."""
+        read = side.reads("", site)
+        return Meeting(side.project(read), self._slot(read, site, size), self._time(read))
+
+    def rank(self, expression: str, side: Side, site: Site, size: Resources) -> float:
+        """A Rank expression over the predicted slot (MY) and the job (TARGET); 0 without one (MA5)."""
+        if not expression:
+            return 0.0
+        read = side.reads(expression, site)
+        job = side.project(read)
+        key = (expression, job, self._projection(read, site), self._shape(read, size))
+        found = self._ranks.get(key)
+        if found is None:
+            found = number(expression, self._slot(read, site, size), job, self._time(read))
+            self._ranks[key] = found
+        return found
+
+    def read_by_rank(self, expression: str, side: Side, sizes: Iterable[Resources]) -> tuple[Pairs, ...]:
+        """What a Rank expression reads of the job and of startds of these sizes: where it is equal, ranks are."""
+        if not expression:
+            return ()
+        read = frozenset[str]().union(*(side.reads(expression, site) for site in self._families.values()))
+        return (side.project(read), *(self._shape(read, size) for size in sizes))
+
+    def _time(self, read: frozenset[str]) -> float:
+        return self._at if NOW in read else 0.0
+
+    def _slot(self, read: frozenset[str], site: Site, size: Resources) -> Pairs:
+        devices = "availablegpus" in read or bool(read & _WHOLE)
+        return slot_pairs(
+            self._pairs[self._projection(read, site)], self._shape(read, size), size.gpus if devices else 0
+        )
+
+    def _shape(self, read: frozenset[str], size: Resources) -> Pairs:
+        """What is read of the attributes that the size gives."""
+        found = self._shapes.get((read, size))
+        if found is None:
+            texts = sized(size)
+            found = tuple(sorted(texts.values())) if read & _WHOLE else project(texts, read)
+            self._shapes[read, size] = found
+        return found
+
+    def _projection(self, read: frozenset[str], site: Site) -> int:
+        """Number of what is read of the slot's lasting attributes."""
+        kept = self._kept.get(read)
+        if kept is None:
+            kept = self._kept[read] = self._names if read & _WHOLE else self._read_here(read)
+        known = self._projected.setdefault(kept, {})
+        found = known.get(site.number)
+        if found is None:
+            pairs = project(site.lasting, kept)
+            found = self._numbers.setdefault(pairs, len(self._pairs))
+            if found == len(self._pairs):
+                self._pairs.append(pairs)
+            known[site.number] = found
+        return found
+
+    def _read_here(self, read: frozenset[str]) -> frozenset[str]:
+        """Of what is read, the names that some slot has: a job's other names make no difference between places."""
+        return (read & self._names) | (read & {"availablegpus"})

@@ -1,0 +1,34 @@
+"""A place: one node group of one member with all that a decision about it may read; it judges nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.model import Form, MemberMemory, MemberTerms, MemberView, NodeGroup, PairMemory
+from fedsched.matchmaker.reasons import Reason
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A node group of a member with all that a decision about it may read."""
+
+    terms: MemberTerms
+    view: MemberView
+    group: NodeGroup
+    memory: MemberMemory
+    pair: PairMemory
+
+    def here(self, reason: Reason) -> Reason:
+        """The same reason, about this place."""
+        return msgspec.structs.replace(reason, member=self.terms.name, node_group=self.group.name)
+
+
+def pair_key(member: str, group: str, image: str) -> str:
+    """Key of what is known of startds of one image there."""
+    return f"{member}/{group}/{image}"
+
+
+def form_for(place: Place) -> Form | None:
+    """The one form that this group takes: a DaemonSet where the member's file names the group, else startd Jobs."""
+    if place.group.name in place.terms.daemonset_groups:
+        return "startd-daemonset" if "startd-daemonset" in place.terms.forms else None
+    return "startd-job" if "startd-job" in place.terms.forms else None

@@ -1,0 +1,47 @@
+"""How large a startd for a class would be at a place, and how many of its jobs it would hold; not whether it may be."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.match.places import Place
+from fedsched.matchmaker.model import DemandClass, Form, Policy
+from fedsched.matchmaker.resources import Resources, how_many
+
+
+def size_for(demand: DemandClass, place: Place, form: Form, policy: Policy) -> tuple[Resources, int]:
+    """Size of one startd and the jobs it holds: exactly one job, packed up to the policy's size, or a node's worth."""
+    if form == "startd-daemonset":
+        units = per_node(demand.request, place)
+    else:
+        units = min(packed(demand, policy), _at_most(demand.request, place))
+    return times(demand.request, max(1, units)), max(1, units)
+
+
+def packed(demand: DemandClass, policy: Policy) -> int:
+    """Jobs that a startd of the class should hold, by the policy's size for packing and by how many there are."""
+    wanted = policy.startds.pack_cpu_milli // max(1, demand.request.cpu_milli)
+    return max(1, min(wanted, demand.idle))
+
+
+def times(request: Resources, units: int) -> Resources:
+    """One pod that has room for so many jobs."""
+    return msgspec.structs.replace(request.times(units), pods=1)
+
+
+def _at_most(request: Resources, place: Place) -> int:
+    """How many jobs an empty node holds in one startd: packing never makes a startd too large for its node."""
+    room = place.group.allocatable - place.terms.pod_overhead
+    return how_many(msgspec.structs.replace(request, pods=0), room)
+
+
+def per_node(request: Resources, place: Place) -> int:
+    """How many jobs of that request at least 95 % of the group's nodes have room for now (section 5)."""
+    overhead, one = place.terms.pod_overhead, msgspec.structs.replace(request, pods=0)
+    counts: list[int] = []
+    for room in place.group.rooms:
+        free = room.free - overhead
+        units = min(1000, how_many(one, free)) if free.pods >= 1 else 0
+        counts += [units] * room.nodes
+    counts.sort()
+    return counts[len(counts) // 20] if counts else 0

@@ -1,0 +1,68 @@
+"""Why a member's file, its nodes' shape or its LimitRanges rule a class out for ever (MA1); not its expressions.
+
+Each function tells all that stands in the way, so that what is named is all that must change (RE2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from fedsched.matchmaker.match.places import Place, form_for
+from fedsched.matchmaker.model import ContainerLimits, DemandClass
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.resources import Resources, show
+
+_FILE = "the member's file"
+
+
+def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
+    """What the member's file does not allow: pool, form, principal, image, length."""
+    terms = place.terms
+    if terms.pools and demand.pool not in terms.pools:
+        yield Reason(Cause.FORM_REFUSED, "pool", demand.pool, ", ".join(terms.pools), source=_FILE)
+    if form_for(place) is None:
+        yield Reason(Cause.FORM_REFUSED, "form", "a startd", ", ".join(terms.forms) or "none", source=_FILE)
+    who = str(demand.principal)
+    if not _admits(terms.principals, who):
+        yield Reason(Cause.PRINCIPAL_REFUSED, "principal", who, ", ".join(terms.principals), source=_FILE)
+    if demand.image and not _admits(terms.images, demand.image):
+        yield Reason(Cause.IMAGE_REFUSED, "image", demand.image, ", ".join(terms.images), source=_FILE)
+    length = demand.length
+    if length.source != "assumed" and length.seconds > terms.max_lifetime_s:
+        have = f"{terms.max_lifetime_s} s"
+        yield Reason(Cause.TOO_LONG, length.source, f"{length.seconds} s", have, source=_FILE)
+
+
+def _admits(patterns: tuple[str, ...], what: str) -> bool:
+    """No pattern admits everything."""
+    return not patterns or any(fnmatchcase(what, pattern) for pattern in patterns)
+
+
+def too_small(size: Resources, place: Place) -> Iterator[Reason]:
+    """Each resource of which even an empty node has too little, the relatively scarcest first."""
+    overhead = place.terms.pod_overhead
+    source = f"an empty node of {place.group.name}, less what a startd's pod needs besides"
+    for name, need, have in lacks(size + overhead, place.group.allocatable):
+        held_back = overhead.get(name)
+        numbers = (show(name, need - held_back), show(name, max(0, have - held_back)))
+        yield Reason(Cause.NODE_TOO_SMALL, name, *numbers, source=source, at=place.view.seen_at)
+
+
+def lacks(request: Resources, room: Resources) -> list[tuple[str, int, int]]:
+    """Every resource that does not fit as (name, needed, had), the relatively scarcest first."""
+    short = [(room.get(n) / amount, n, amount, room.get(n)) for n, amount in request.items() if amount > room.get(n)]
+    return [(name, need, have) for _, name, need, have in sorted(short)]
+
+
+def barred_by_limits(full: Resources, limits: tuple[ContainerLimits, ...]) -> Iterator[Reason]:
+    """What LimitRanges of the namespace refuse of a pod that asks for `full` (S4)."""
+    for limit in limits:
+        source = f"LimitRange {limit.name}"
+        for name, amount in full.items():
+            most, least = limit.maximum.get(name), limit.minimum.get(name)
+            if name in limit.maximum_names and amount > most:
+                yield Reason(Cause.ADMISSION_REFUSED, name, show(name, amount), show(name, most), source=source)
+            if name in limit.minimum_names and amount < least:
+                need = f"at least {show(name, least)}"
+                yield Reason(Cause.ADMISSION_REFUSED, name, need, show(name, amount), source=source)
