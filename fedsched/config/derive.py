@@ -23,6 +23,7 @@ from fedsched.config.kinds import (
     Quantity,
     Text,
 )
+from fedsched.config.problems import WrongError
 from fedsched.config.tables import Key, Table
 from fedsched.matchmaker.resources import Resources
 
@@ -101,7 +102,18 @@ def _keys(
         if field.name not in skip:
             derived = Amounts() if field.name in named else None
             kind = kinds.get(field.name) or derived or _kind(field.name, hints[field.name])
-            yield Key(rename.get(field.name, field.name), kind, field.name, field.required)
+            name = rename.get(field.name, field.name)
+            yield Key(name, kind, field.name, field.required, _default(kind, field.default))
+
+
+def _default(kind: Kind | Table, default: Any) -> str | float | bool | None:
+    """A field's default where the file could say the same."""
+    if isinstance(kind, Table) or not isinstance(default, str | int | float):
+        return None
+    try:
+        return default if kind.read(default) == default else None
+    except WrongError:
+        return None
 
 
 def _named(struct: type[msgspec.Struct]) -> tuple[str, ...]:

@@ -20,13 +20,20 @@ FAILED = object()
 
 
 class Key(msgspec.Struct, frozen=True):
-    """One key of a table: its kind, the field that it fills ("" for the same name), and whether it must be there."""
+    """One key of a table: its kind, the field that it fills ("" for the same name), and whether it must be there.
+
+    default: what stands when it is missing, for editors; None where nothing plain does.
+    """
 
     name: str
     kind: Kind | Table
     field: str = ""
     required: bool = False
-    help: str = ""
+    default: str | float | bool | None = None
+
+    def schema(self) -> Schema:
+        """Of its value."""
+        return self.kind.schema() | ({"default": self.default} if self.default is not None else {})
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -44,7 +51,7 @@ class Table(msgspec.Struct, frozen=True):
         """An object that allows nothing unknown."""
         one: Schema = {
             "type": "object",
-            "properties": {k.name: k.kind.schema() | ({"description": k.help} if k.help else {}) for k in self.keys},
+            "properties": {key.name: key.schema() for key in self.keys},
             "additionalProperties": False,
         }
         if required := [k.name for k in self.keys if k.required]:
