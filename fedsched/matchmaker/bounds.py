@@ -2,3 +2,160 @@
 
 Knows who holds what, not where.
 """
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from fedsched.matchmaker.model import DemandClass, Group, Policy, Principal
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources, show
+from fedsched.matchmaker.share import CE, Shared, path_of
+from fedsched.matchmaker.share.accounts import counts
+from fedsched.matchmaker.share.entitlement import most, scaled
+
+
+class Bounds:
+    """Running totals of groups, principals and limits; each startd booked by `take` adds to them.
+
+    Nothing that `blocker` lets pass brings a total above its bound, whatever was taken before.
+    """
+
+    def __init__(
+        self, shared: Shared, policy: Policy, standing: Iterable[Standing], classes: Iterable[DemandClass]
+    ) -> None:
+        self._shared = shared
+        self._vectors: dict[str, Resources] = {}
+        self._sizes: dict[str, int] = {}
+        self._chains: dict[Principal, tuple[str, ...]] = {}
+        self._keepers = tuple(path for path, group in shared.groups.items() if group.has_quota and group.lend < 1)
+        for principal, account in shared.accounts.items():
+            self._hold(principal, account.holds, account.counted)
+        self._limits = {limit.name.lower(): limit.units for limit in policy.limits}
+        self._in_use = _in_use((s for s in standing if counts(s, shared.lost)), classes)
+
+    def blocker(self, demand: DemandClass, size: Resources, units: int) -> Reason | None:
+        """The first bound that startds of `size` in all, for `units` jobs, would pass; None when they may start."""
+        weight = self._shared.sizes.of(size)
+        chain = self._chain(demand.principal)
+        for path in chain[1:]:
+            reason = self._group(self._shared.groups[path], size, weight)
+            if reason is not None:
+                return reason
+        return self._ceiling(demand, weight) or self._not_lent(chain, weight) or self._concurrency(demand, units)
+
+    def take(self, demand: DemandClass, size: Resources, units: int) -> None:
+        """Count startds of `size` in all, for `units` jobs of the class, from now on."""
+        self._hold(demand.principal, size, self._shared.sizes.of(size))
+        for name, each in demand.concurrency:
+            self._in_use[name.lower()] = self._in_use.get(name.lower(), 0) + each * units
+
+    def _chain(self, principal: Principal) -> tuple[str, ...]:
+        """The principal's path and the groups above it, the root last."""
+        chain = self._chains.get(principal)
+        if chain is None:
+            chain = self._chains[principal] = self._shared.ancestors(path_of(principal))
+        return chain
+
+    def _hold(self, principal: Principal, amount: Resources, size: int) -> None:
+        for path in self._chain(principal):
+            self._vectors[path] = self._vectors.get(path, Resources()) + amount
+            self._sizes[path] = self._sizes.get(path, 0) + size
+
+    def _group(self, group: Group, size: Resources, weight: int) -> Reason | None:
+        """The group's limit, its quota where that is also the ceiling, and what it may borrow."""
+        for cause, bound, names in self._vector_bounds(group):
+            held = self._vectors.get(group.path, Resources())
+            for name in sorted(names):
+                asked, left = size.get(name), bound.get(name) - held.get(name)
+                if asked > max(0, left):
+                    return _said(cause, f"{name} of {group.path}", show(name, asked), show(name, max(0, left)))
+        quota = self._shared.quotas.amounts.get(group.path, 0.0)
+        left_ce = most(group, quota) - self._sizes.get(group.path, 0)
+        if weight > left_ce + _SLACK:
+            cause = Cause.GROUP_BORROW if group.accept_surplus else Cause.GROUP_QUOTA
+            return _said(cause, group.path, _cores(weight), _cores(left_ce))
+        return None
+
+    def _vector_bounds(self, group: Group) -> Iterator[tuple[Cause, Resources, frozenset[str]]]:
+        if group.limit_names:
+            yield Cause.GROUP_LIMIT, group.limit, group.limit_names
+        if group.quota_names and not group.accept_surplus:
+            scale = self._shared.quotas.scales.get(group.path, 1.0)
+            yield Cause.GROUP_QUOTA, scaled(group.quota, scale), group.quota_names
+
+    def _ceiling(self, demand: DemandClass, weight: int) -> Reason | None:
+        path = path_of(demand.principal)
+        terms = self._shared.terms.get(path)
+        if terms is None or terms.ceiling <= 0:
+            return None
+        left = terms.ceiling * CE - self._sizes.get(path, 0)
+        if weight <= left + _SLACK:
+            return None
+        return _said(Cause.PRINCIPAL_CEILING, str(demand.principal), _cores(weight), _cores(left))
+
+    def _not_lent(self, chain: tuple[str, ...], weight: int) -> Reason | None:
+        """Unused quota of others that may not be lent stays free, in whole."""
+        kept = {path: self._kept(path) for path in self._keepers if path not in chain}
+        if not kept:
+            return None
+        left = self._shared.capacity - math.fsum(kept.values()) - self._sizes.get("", 0)
+        if weight <= left + _SLACK:
+            return None
+        keeper = max(sorted(kept), key=lambda path: kept[path])
+        return _said(Cause.NOT_LENT, keeper, _cores(weight), _cores(left))
+
+    def _kept(self, path: str) -> float:
+        """What a group's unused quota keeps from all others."""
+        unused = self._shared.quotas.amounts[path] - self._sizes.get(path, 0)
+        return (1 - max(0.0, self._shared.groups[path].lend)) * max(0.0, unused)
+
+    def _concurrency(self, demand: DemandClass, units: int) -> Reason | None:
+        for name, each in demand.concurrency:
+            limit = self._limits.get(name.lower())
+            if limit is not None and each * units > limit - self._in_use.get(name.lower(), 0):
+                left = max(0, limit - self._in_use.get(name.lower(), 0))
+                return _said(Cause.CONCURRENCY_LIMIT, name, f"{each * units} units", f"{left} of {limit} units")
+        return None
+
+
+_SLACK = 1e-6
+"""What floating point may lack of a whole thousandth."""
+
+
+def _cores(amount: float) -> str:
+    """Thousandths of a core-equivalent for a person."""
+    return f"{max(0.0, amount) / CE:.4g} core-equivalents"
+
+
+def _said(cause: Cause, what: str, need: str, have: str) -> Reason:
+    return Reason(cause, what, need, have, source="the policy")
+
+
+def _in_use(standing: Iterable[Standing], classes: Iterable[DemandClass]) -> dict[str, int]:
+    """Units of each concurrency limit in use or promised, by lower-case name.
+
+    Per class what its schedd says is running or what claims our startds, whichever is more: the two tell of a new job
+    at different times. On top every place for a job that a startd still has, one that leaves included: it may have been
+    claimed a moment before.
+    """
+    running = {demand.key: demand.running for demand in classes}
+    carries = {demand.key: demand.concurrency for demand in classes}
+    claimed: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for stand in standing:
+        held = stand.held
+        key, open_units = held.placement.class_key, max(0, held.placement.units * held.nodes - held.claims)
+        claimed[key] = claimed.get(key, 0) + held.claims
+        carries.setdefault(key, held.placement.concurrency)
+        _use(found, held.placement.concurrency, open_units)
+    for key, concurrency in carries.items():
+        _use(found, concurrency, max(running.get(key, 0), claimed.get(key, 0)))
+    return found
+
+
+def _use(found: dict[str, int], concurrency: Iterable[tuple[str, int]], jobs: int) -> None:
+    for name, each in concurrency:
+        found[name.lower()] = found.get(name.lower(), 0) + each * jobs

@@ -48,6 +48,11 @@ class Cause(StrEnum):
     BACKING_OFF = "backing-off"  # X8 placements of this kind failed there lately
     SCHEDD_STALE = "schedd-stale"  # D1 the demand is older than the limit
     GROUP_LIMIT = "group-limit"  # FS1
+    GROUP_QUOTA = "group-quota"  # FS1 a quota that accepts no surplus is also the ceiling
+    GROUP_BORROW = "group-borrow"  # FS1 it holds its quota and all that it may borrow
+    NOT_LENT = "not-lent"  # FS1 what is left belongs to a group that does not lend it
+    PRINCIPAL_CEILING = "principal-ceiling"  # FS1
+    CONCURRENCY_LIMIT = "concurrency-limit"  # Q7
     SUPPLY_ON_ITS_WAY = "supply-on-its-way"  # SU2 startds for it are starting or unclaimed
     LEAKED = "leaked"  # FS8 max_leak
     NOT_MATERIALISED = "not-materialised"  # MA7

@@ -141,6 +141,26 @@ SAYINGS: dict[Cause, Saying] = {
         "the accounting group is at its limit | {what} | {need}{of} more wanted | {have}{of} left",
         "wait, or raise the group's limit in the policy",
     ),
+    Cause.GROUP_QUOTA: Saying(
+        "the accounting group has its quota and accepts no surplus | {what} | {need}{of} more wanted | {have}{of} left",
+        "wait, or set `accept_surplus = true` for the group in the policy",
+    ),
+    Cause.GROUP_BORROW: Saying(
+        "the accounting group borrows all that it may above its quota | {what} | {need} more wanted | {have} left",
+        "wait, or raise `borrow` of the group in the policy",
+    ),
+    Cause.NOT_LENT: Saying(
+        "what is left belongs to a group that does not lend it | {what} | {need} more wanted | {have} left for others",
+        "wait, or raise `lend` of that group in the policy",
+    ),
+    Cause.PRINCIPAL_CEILING: Saying(
+        "the principal is at its ceiling | {what} | {need} more wanted | {have} left",
+        "wait, or raise its `ceiling` in the policy",
+    ),
+    Cause.CONCURRENCY_LIMIT: Saying(
+        "a concurrency limit is used up | {what} | {need} more wanted | {have} left",
+        "wait until jobs that use it end, or raise the limit in the policy",
+    ),
     Cause.SUPPLY_ON_ITS_WAY: Saying(
         "startds for it are on their way | {have} | {need} needed", "wait for them to join the pool"
     ),

@@ -34,7 +34,7 @@ class Shared(msgspec.Struct, frozen=True):
 
     lines: every group and principal by path (Q11). accounts: who holds how much. groups: the policy's, reservations and
     mirror applied. quotas: what they amount to now. terms: of each principal, by path. capacity: thousandths lent.
-    members_lent: smoothed, (resource, amount), and as of when. reference: of dominant shares (FS2).
+    members_lent: smoothed, (resource, amount), and as of when. reference: of dominant shares (FS2). lost: members whose placements count no more.
     """
 
     lines: dict[str, ShareLine]
@@ -47,6 +47,7 @@ class Shared(msgspec.Struct, frozen=True):
     capacity: int
     members_lent: dict[str, tuple[lent.Amounts, float]]
     reference: lent.Reference
+    lost: frozenset[str] = frozenset()
 
     def line(self, principal: Principal) -> ShareLine:
         """The principal's line; one with nothing in it for somebody who neither holds nor wants anything."""
@@ -127,6 +128,7 @@ def look(snapshot: Snapshot, policy: Policy, memory: Memory, standing: Iterable[
         capacity=capacity,
         members_lent=members,
         reference=reference,
+        lost=lost,
     )
 
 
