@@ -50,13 +50,16 @@ class Option(msgspec.Struct, frozen=True):
     rank: tuple[float, float]
 
 
-def _preference(place: Place, *, needs_gpus: bool) -> tuple[bool, str, str]:
-    """Where ranks tie (MA5): no GPU node for what needs none; then names, never the order of observation.
+def _preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]:
+    """Where ranks tie (MA5): no GPU node for what needs none, then nodes that hold the image already.
+
+    Then names, never the order of observation.
 
     Reads nothing of a class but whether it needs GPUs: the order is kept for a round.
     """
     wasted = place.group.allocatable.gpus > 0 and not needs_gpus
-    return wasted, place.terms.name, place.group.name
+    pulls = place.terms.image not in place.group.images
+    return wasted, pulls, place.terms.name, place.group.name
 
 
 class _Fit(NamedTuple):

@@ -28,7 +28,12 @@ def pair_key(member: str, group: str, image: str) -> str:
 
 
 def form_for(place: Place) -> Form | None:
-    """The one form that this group takes: a DaemonSet where the member's file names the group, else startd Jobs."""
-    if place.group.name in place.terms.daemonset_groups:
-        return "startd-daemonset" if "startd-daemonset" in place.terms.forms else None
-    return "startd-job" if "startd-job" in place.terms.forms else None
+    """The one form that this group takes: a DaemonSet where the member's file names the group, else startd Jobs.
+
+    Where an autoscaler works no DaemonSet is made: its pods would be no reason to grow, and would keep every new node.
+    """
+    group, terms = place.group, place.terms
+    autoscaled = group.name in terms.autoscaled_groups or group.can_grow_to > 0
+    if group.name in terms.daemonset_groups and not autoscaled:
+        return "startd-daemonset" if "startd-daemonset" in terms.forms else None
+    return "startd-job" if "startd-job" in terms.forms else None
