@@ -9,7 +9,9 @@ import typer
 
 from fedsched.cli.output import Exit, Failure, fail, is_plain
 
-FAMILIES = ("join", "clusters", "queue", "explain", "orders", "flock", "check", "serve", "demo", "version")
+FAMILIES = (
+    *("join", "clusters", "queue", "explain", "orders", "flock", "negotiator", "check", "serve", "demo", "version"),
+)
 """Modules with `register(app)`, in the order of --help."""
 
 EPILOG = """
