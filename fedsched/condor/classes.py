@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from typing import NamedTuple
 
 import msgspec
 
@@ -15,40 +12,32 @@ from fedsched.condor.lengths import job_length
 from fedsched.condor.principals import Origin, principal
 from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
+from fedsched.condor.rows import Row, few
 from fedsched.matchmaker import classad
+from fedsched.matchmaker.classad.crowd import EXAMPLES, FLOORS, added, bounded, nobodys
 from fedsched.matchmaker.model import DemandClass
-from fedsched.matchmaker.resources import FIXED, Resources
 
-EXAMPLES = 5
-FLOORS = 6
 IMAGES = ("ContainerImage", "DockerImage", "SingularityImage")
 SIZES = frozenset({"requestcpus", "requestmemory", "requestdisk", "requestgpus"})
 """Attributes that a class states by its rounded request."""
 REFUSED_TEXT = 200
 """Characters that are kept of an expression that the gate refused: enough to find the job, too few to harm."""
 
+MOST_PRIORITY = (1 << 31) - 1
+
 _JOB_ID = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 
 
-class Row(NamedTuple):
-    """Jobs alike in all attributes that were asked for.
-
-    jobs: how many are idle. announced: how many are not materialised. ids: "1.0 ... 1.9", the lowest first.
-    """
-
-    jobs: int
-    ids: str
-    attributes: Mapping[str, str]
-    announced: int = 0
-
-
 def demand_classes(rows: Iterable[Row], origin: Origin, terms: Terms, at: float) -> tuple[DemandClass, ...]:
-    """The classes of one schedd, sorted by key; counts are exact. at: epoch seconds that `time()` means."""
+    """The classes of one schedd, sorted by key; counts are exact. at: epoch seconds that `time()` means.
+
+    Of very many rows only the largest are looked at one by one.
+    """
     merged: dict[str, DemandClass] = {}
-    for row in rows:
+    for row in few(rows, terms.max_classes, tuple(terms.machine_resources)):
         one = _class_of(row, origin, terms, at)
         merged[one.key] = _merge(merged[one.key], one) if one.key in merged else one
-    return tuple(sorted(_lumped(list(merged.values()), terms.max_classes), key=lambda c: c.key))
+    return bounded(list(merged.values()), terms.max_classes)
 
 
 def reads(attributes: Mapping[str, str], roots: Iterable[str], leaves: frozenset[str] = frozenset()) -> set[str]:
@@ -106,13 +95,21 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         rank=rank if rank != "0.0" else "",
         attributes=attributes,
         image=next((image for name in IMAGES if (image := _string(job, name))), ""),
-        priorities=((int(job.number("JobPrio") or 0), row.jobs),) if row.jobs else (),
+        priorities=((_priority(job), row.jobs),) if row.jobs else (),
         examples=tuple(_JOB_ID.findall(row.ids)[:EXAMPLES]),
         announced=row.announced,
         floors=tuple(sorted(what.floors)),
+        lumped=row.rows if row.rows > 1 else 0,
         gate=gate,
     )
+    if row.owners > 1:
+        return nobodys(one, row.owners)
     return msgspec.structs.replace(one, key=_key(one, whole))
+
+
+def _priority(job: JobNumbers) -> int:
+    """JobPrio, of which any 32 bits are believed."""
+    return int(max(-MOST_PRIORITY, min(MOST_PRIORITY, job.number("JobPrio") or 0)))
 
 
 def _attributes(attributes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -146,56 +143,16 @@ def _key(one: DemandClass, whole: str) -> str:
 
 
 def _merge(one: DemandClass, more: DemandClass) -> DemandClass:
-    prios = Counter(dict(one.priorities))
-    for priority, jobs in more.priorities:
-        prios[priority] += jobs
     ids = sorted({*one.examples, *more.examples}, key=_numbers)
     return msgspec.structs.replace(
         one,
         idle=one.idle + more.idle,
         announced=one.announced + more.announced,
-        priorities=tuple(sorted(prios.items(), reverse=True)),
+        priorities=added((one.priorities, more.priorities)),
         examples=tuple(ids[:EXAMPLES]),
+        lumped=one.lumped + more.lumped,
         floors=tuple(sorted({*one.floors, *more.floors}))[:FLOORS],
     )
-
-
-def _lumped(classes: list[DemandClass], most: int) -> list[DemandClass]:
-    """At most `most` classes, while no more principals ask: the smallest are folded under the largest one's terms.
-
-    First those of one principal and shape, then, should that not be enough, those of one principal.
-    """
-    for shape in (lambda one: (one.request, bool(one.gate)), lambda one: bool(one.gate)):
-        if len(classes) <= most:
-            break
-        by_size = sorted(classes, key=lambda one: (-one.idle - one.announced, one.key))
-        kept, rest = by_size[: most // 2], by_size[most // 2 :]
-        lumps: dict[tuple[object, ...], list[DemandClass]] = {}
-        for one in rest:
-            lumps.setdefault((one.principal, shape(one)), []).append(one)
-        classes = kept + [_lump(group) for group in lumps.values()]
-    return classes
-
-
-def _lump(group: list[DemandClass]) -> DemandClass:
-    if len(group) == 1:
-        return group[0]
-    whole = group[0]
-    for one in group[1:]:
-        whole = _merge(whole, one)
-    request = reduce(_larger, (one.request for one in group))
-    longest = max((one.length for one in group), key=lambda length: length.seconds)
-    folded = sum(one.lumped or 1 for one in group)
-    key = hashlib.sha256(f"lump {whole.schedd} {whole.principal} {request} {whole.gate}".encode()).hexdigest()[:20]
-    return msgspec.structs.replace(whole, key=key, request=request, length=longest, lumped=folded)
-
-
-def _larger(one: Resources, more: Resources) -> Resources:
-    """The larger amount of each resource: what every job of a lump fits into."""
-    amounts = {name: max(amount, more.get(name)) for name, amount in one.items()}
-    amounts |= {name: amount for name, amount in more.items() if name not in amounts}
-    fixed = {name: amount for name, amount in amounts.items() if name in FIXED}
-    return Resources(**fixed, other=tuple(sorted((name, n) for name, n in amounts.items() if name not in FIXED)))
 
 
 def _account(job: JobNumbers) -> str:

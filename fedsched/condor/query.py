@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fedsched.condor import slots as slot_ads
-from fedsched.condor.classes import Row, demand_classes, first_id, reads
+from fedsched.condor.classes import demand_classes, first_id, reads
 from fedsched.condor.principals import Origin
 from fedsched.condor.questions import (
     AskDemand,
@@ -23,6 +23,7 @@ from fedsched.condor.questions import (
     Slots,
     Terms,
 )
+from fedsched.condor.rows import Row, largest
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.model.names import ATTR_PLACEMENT, ATTR_POD
@@ -118,12 +119,13 @@ def _grouped(schedd: Any, question: AskDemand) -> tuple[list[Row], set[str]]:
     rows: list[Row] = []
     for _ in range(ROUNDS):
         rows = list(_rows(_schedd_query(schedd, constraint, [*always, *sorted(names)], htcondor2.QueryOpt.GroupBy)))
-        read = set[str]().union(*(reads(row.attributes, row.attributes) for row in rows))
+        judged = largest(rows, question.terms.max_classes)
+        read = set[str]().union(*(reads(row.attributes, row.attributes) for row in judged))
         fresh = sorted(read - names - asked)[: max(0, MOST_READ - len(names))]
         if not fresh:
             break
         names.update(fresh)
-        if all(name in keys for row in rows for keys in [{n.lower() for n in row.attributes}] for name in fresh):
+        if all(name in keys for row in judged for keys in [{n.lower() for n in row.attributes}] for name in fresh):
             break
     return rows, names
 

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from fedsched.condor.classes import Row, demand_classes, first_id
+from fedsched.condor.classes import demand_classes, first_id
 from fedsched.condor.lengths import STEPS, job_length
 from fedsched.condor.principals import Origin
 from fedsched.condor.questions import Terms
+from fedsched.condor.rows import Row
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.resources import Resources
 

@@ -63,23 +63,15 @@ def _folded(
 
 
 def fold(group: Sequence[DemandClass]) -> DemandClass:
-    """One class for all of a group, the first one's terms, the largest request and the longest length.
-
-    Of several principals nothing is placed for: the class says so.
-    """
+    """One class for all of a group, on the first one's terms, with the largest request and the longest length."""
     first = group[0]
     if len(group) == 1:
         return first
-    owners = {one.principal for one in group}
-    many = f"{len(owners)} principals with little demand at one schedd, which has too many to tell apart"
     request = reduce(_larger, {one.request for one in group})
-    principal = first.principal if len(owners) == 1 else Principal("", OTHERS)
-    gate = first.gate if len(owners) == 1 else many
-    named = f"lump {first.schedd} {principal} {request} {gate and 'gated'} {len(owners) > 1} {first.concurrency}"
-    return msgspec.structs.replace(
+    named = f"lump {first.schedd} {first.principal} {request} {first.gate and 'gated'} {first.concurrency}"
+    whole = msgspec.structs.replace(
         first,
-        key=hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:20],
-        principal=principal,
+        key=_digest(named),
         request=request,
         length=max((one.length for one in group), key=lambda length: (length.seconds, length.source)),
         idle=sum(one.idle for one in group),
@@ -91,8 +83,20 @@ def fold(group: Sequence[DemandClass]) -> DemandClass:
         floors=tuple(sorted(set(chain.from_iterable(one.floors for one in group))))[:FLOORS],
         concurrency=_most_units(one.concurrency for one in group),
         lumped=sum(one.lumped or 1 for one in group),
-        gate=gate,
     )
+    owners = {one.principal for one in group}
+    return whole if len(owners) == 1 else nobodys(whole, len(owners))
+
+
+def nobodys(one: DemandClass, owners: int) -> DemandClass:
+    """A class of several principals: nobody can be charged, so nothing is placed for it, and it says so."""
+    many = f"one of {owners} principals with little demand at a schedd that has too many to tell apart"
+    key = _digest(f"nobody's {one.schedd}")
+    return msgspec.structs.replace(one, key=key, principal=Principal("", OTHERS), gate=many)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:20]
 
 
 def added(histograms: Iterable[tuple[tuple[int, int], ...]]) -> tuple[tuple[int, int], ...]:
