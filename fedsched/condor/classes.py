@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.condor.lengths import job_length
-from fedsched.condor.principals import Origin, principal
+from fedsched.condor.limits import concurrency
+from fedsched.condor.principals import LONGEST, Origin, principal
 from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
 from fedsched.condor.rows import Row, few
@@ -98,13 +99,19 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         priorities=((_priority(job), row.jobs),) if row.jobs else (),
         examples=tuple(_JOB_ID.findall(row.ids)[:EXAMPLES]),
         announced=row.announced,
-        floors=tuple(sorted(what.floors)),
+        floors=tuple(sorted((*what.floors, *_cut(user)))),
+        concurrency=concurrency(_string(job, "ConcurrencyLimits")),
         lumped=row.rows if row.rows > 1 else 0,
         gate=gate,
     )
     if row.owners > 1:
         return nobodys(one, row.owners)
     return msgspec.structs.replace(one, key=_key(one, whole))
+
+
+def _cut(user: str) -> tuple[str, ...]:
+    """Names that long are not told apart any more."""
+    return (f"User is longer than {LONGEST} characters: cut",) if len(user) > LONGEST else ()
 
 
 def _priority(job: JobNumbers) -> int:
@@ -138,7 +145,9 @@ def _check(name: str, text: str) -> None:
 
 
 def _key(one: DemandClass, whole: str) -> str:
-    parts = (one.schedd, one.principal, one.request, one.length, one.image, whole)
+    parts: tuple[object, ...] = (one.schedd, one.principal, one.request, one.length, one.image, whole)
+    if one.concurrency:
+        parts += (one.concurrency,)
     return hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest()[:20]
 
 

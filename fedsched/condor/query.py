@@ -41,6 +41,7 @@ SHORT = " && size(unparse(Requirements)) < 65536"
 ALWAYS = (
     *("JobStatus", "JobUniverse", "AccountingGroup", "AcctGroup", "AcctGroupUser", "User", "Owner"),
     *("RequestCpus", "RequestMemory", "RequestDisk", "RequestGPUs", "RequireGPUs", "JobPrio", "JobMaterializeLimit"),
+    "ConcurrencyLimits",
     *("ContainerImage", "DockerImage", "SingularityImage", "Requirements", "Rank"),
 )
 """Asked of every schedd. What the constraint names must be among them: else there are no rows, and no error."""

@@ -182,3 +182,10 @@ def test_the_image_is_told() -> None:
 def test_the_lowest_job_id_is_found_in_a_list() -> None:
     assert first_id("17.0 ... 17.9 5.3") == (5, 3)
     assert first_id("nonsense") is None
+
+
+def test_concurrency_limits_are_told_and_separate_classes() -> None:
+    one = only(row(ConcurrencyLimits='"Matlab, db.read:2, matlab:1.5, , odd name, free:0"'))
+    assert one.concurrency == (("db.read", 2), ("matlab", 3))
+    assert len(classes(row(ConcurrencyLimits='"a"'), row(ConcurrencyLimits='"b"'), row())) == 3
+    assert only(row(ConcurrencyLimits="strcat(x, y)")).concurrency == ()
