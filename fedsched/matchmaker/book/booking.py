@@ -1,7 +1,4 @@
-"""The book: room, quotas and budgets of every member while one round is filled; each startd booked takes its part.
-
-Knows no classes and no principals. One member's numbers never change another's.
-"""
+"""What may be started where, and what that takes (MA2, S3, S4, OW3, FA9): room that is there, then growth (S7)."""
 
 from __future__ import annotations
 
@@ -9,12 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import Place
-from fedsched.matchmaker.model import Form, Held, MemberTerms, MemberView, Policy
+from fedsched.matchmaker.model import Form, Held, Policy
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources, fits, lacking, show
+from fedsched.matchmaker.resources import Resources, lacking, show
 
 REMEMBER_REFUSAL_S = 600.0
 """How long a shape that a member's admission refused is not tried there again, in seconds (S4)."""
@@ -27,79 +25,18 @@ One that waits longer waits for something else, or is taken at once when room ap
 """
 
 
-class _Member:
-    """One member's running totals."""
-
-    def __init__(self, terms: MemberTerms, view: MemberView) -> None:
-        self.terms = terms
-        self.view = view
-        self.pods = 0
-        self.held = Resources()
-        self.in_flight = 0
-        self.pulling = 0
-        self.quota_left = {quota.name: quota.left for quota in view.quotas}
-        self.jobs_left = {quota.name: quota.jobs_left for quota in view.quotas}
-
-    def spend(self, size: Resources, count: int = 1) -> None:
-        """A pod (or `count`) that the quota's figures do not hold yet."""
-        for name, left in self.quota_left.items():
-            self.quota_left[name] = left - size.times(count)
-            jobs = self.jobs_left[name]
-            self.jobs_left[name] = None if jobs is None else jobs - count
-
-
-class _Group:
-    """One node group's room, as a histogram that shrinks."""
-
-    def __init__(self, place: Place) -> None:
-        self.bars = {room.free: room.nodes for room in place.group.rooms}
-        self.probing = False
-        self.daemonset = False
-
-    def total(self) -> Resources:
-        """Sum over nodes, for leave_free only; never for fitting (MA2)."""
-        total = Resources()
-        for free, nodes in self.bars.items():
-            total += free.times(nodes)
-        return total
-
-    def tightest(self, size: Resources) -> Resources | None:
-        """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
-        return min((free for free, nodes in self.bars.items() if nodes and fits(size, free)), default=None)
-
-    def fitting(self, size: Resources) -> int:
-        """How many nodes have room for one."""
-        return sum(nodes for free, nodes in self.bars.items() if fits(size, free))
-
-    def take(self, size: Resources) -> None:
-        bar = self.tightest(size)
-        if bar is None:
-            return
-        self.bars[bar] -= 1
-        rest = bar - size
-        self.bars[rest] = self.bars.get(rest, 0) + 1
-
-    def take_all(self, size: Resources) -> int:
-        """One on each node that has room; how many nodes that were."""
-        fitting = [(free, nodes) for free, nodes in self.bars.items() if nodes and fits(size, free)]
-        for free, nodes in fitting:
-            self.bars[free] -= nodes
-            rest = free - size
-            self.bars[rest] = self.bars.get(rest, 0) + nodes
-        return sum(nodes for _, nodes in fitting)
-
-
 class Book:
     """Everything that a round may spend, with what is already promised taken off (S3)."""
 
     def __init__(self, places: Iterable[Place], standing: Iterable[Standing], policy: Policy, at: float) -> None:
         self._policy = policy
         self._at = at
-        self._members: dict[str, _Member] = {}
-        self._groups: dict[tuple[str, str], _Group] = {}
+        self._members: dict[str, MemberTotals] = {}
+        self._groups: dict[tuple[str, str], GroupRoom] = {}
+        self._growing: dict[str, str] = {}
         for place in places:
-            self._members.setdefault(place.terms.name, _Member(place.terms, place.view))
-            self._groups[place.terms.name, place.group.name] = _Group(place)
+            self._members.setdefault(place.terms.name, MemberTotals(place.terms, place.view))
+            self._groups[place.terms.name, place.group.name] = GroupRoom(place)
             self._hold_for_the_site(place)
         for stand in standing:
             self._reserve(stand)
@@ -132,16 +69,19 @@ class Book:
         if held.wanted == "run" and group is not None and not any(p.node for p in stand.pods):
             self._promise(group, held, size)
 
-    @staticmethod
-    def _promise(group: _Group, held: Held, size: Resources) -> None:
+    def _promise(self, group: GroupRoom, held: Held, size: Resources) -> None:
+        """Room that is there first: the member's scheduler takes a new node for it as soon as one has come (S7)."""
         if held.placement.form == "startd-daemonset":
             group.take_all(size)
-        else:
-            group.take(size)
+            return
+        found = group.take(size)
+        if held.placement.growth:
+            self._growing.setdefault(held.placement.class_key, held.placement.member)
+            if not found:
+                group.take_growth(size)
 
     def take(self, place: Place, size: Resources, form: Form) -> int:
         """Book one startd (or one on each node); how many nodes it takes."""
-        member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
         nodes = 1
@@ -150,12 +90,26 @@ class Book:
             group.daemonset = True
         else:
             group.take(full)
+        self._count(place, full, nodes)
+        return nodes
+
+    def take_growth(self, place: Place, size: Resources, asker: str) -> int:
+        """Book one startd on a node that does not exist yet (S7); asker: key of the class that the member grows for."""
+        full = size + place.terms.pod_overhead
+        self._groups[place.terms.name, place.group.name].take_growth(full)
+        self._growing.setdefault(asker, place.terms.name)
+        self._count(place, full, 1)
+        return 1
+
+    def _count(self, place: Place, full: Resources, nodes: int) -> None:
+        """What is booked counts against the member, wherever its room comes from."""
+        member = self._members[place.terms.name]
+        group = self._groups[place.terms.name, place.group.name]
         group.probing = group.probing or not place.pair.attributes
         member.pods += nodes
         member.held += full.times(nodes)
         member.in_flight += 1
         member.spend(full, nodes)
-        return nodes
 
     def blocker(self, place: Place, size: Resources, form: Form) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
@@ -166,6 +120,29 @@ class Book:
             or self._quota(place, size)
             or self._room(place, size, form)
         )
+
+    def growable(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
+        """What keeps this place from growing for one more startd of that size; None when it may be asked to (S7).
+
+        To be asked only where no place has room now. asker: key of a class; one member at a time grows for it.
+        """
+        return (
+            self._doubt(place)
+            or self._setback(place, size)
+            or self._caps(place, size, form)
+            or self._quota(place, size)
+            or self._no_growth(place, size, form, asker)
+        )
+
+    def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
+        group = self._groups[place.terms.name, place.group.name]
+        if form == "startd-daemonset" or not group.could_grow(size + place.terms.pod_overhead):
+            return self._no_room(place, size)
+        asked = self._growing.get(asker, place.terms.name)
+        if asked == place.terms.name:
+            return None
+        numbers = (f"one member grows for it, {asked}", f"could grow to {place.group.can_grow_to} nodes")
+        return place.here(Reason(Cause.GROWTH_ASKED, "nodes", *numbers, at=place.view.seen_at))
 
     def _doubt(self, place: Place) -> Reason | None:
         """The member does not answer, or what it said is too old to build on (FA1, S6)."""
@@ -283,6 +260,11 @@ class Book:
         full = size + place.terms.pod_overhead
         if group.tightest(full) is not None:
             return self._kept_free(place, full, form)
+        return self._no_room(place, size)
+
+    def _no_room(self, place: Place, size: Resources) -> Reason:
+        group = self._groups[place.terms.name, place.group.name]
+        full = size + place.terms.pod_overhead
         largest = max(group.bars, key=lambda free: _headroom(full, free), default=Resources())
         name, need, have = lacking(full, largest) or ("nodes", 1, 0)
         numbers = (show(name, need), show(name, max(0, have)))

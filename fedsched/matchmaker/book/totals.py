@@ -1,0 +1,89 @@
+"""Running totals of one member and rooms of one node group while a round is filled; what may be taken is booking's."""
+
+from __future__ import annotations
+
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import MemberTerms, MemberView
+from fedsched.matchmaker.resources import Resources, fits
+
+
+class MemberTotals:
+    """One member's running totals."""
+
+    def __init__(self, terms: MemberTerms, view: MemberView) -> None:
+        self.terms = terms
+        self.view = view
+        self.pods = 0
+        self.held = Resources()
+        self.in_flight = 0
+        self.pulling = 0
+        self.quota_left = {quota.name: quota.left for quota in view.quotas}
+        self.jobs_left = {quota.name: quota.jobs_left for quota in view.quotas}
+
+    def spend(self, size: Resources, count: int = 1) -> None:
+        """A pod (or `count`) that the quota's figures do not hold yet."""
+        for name, left in self.quota_left.items():
+            self.quota_left[name] = left - size.times(count)
+            jobs = self.jobs_left[name]
+            self.jobs_left[name] = None if jobs is None else jobs - count
+
+
+class GroupRoom:
+    """One node group's room, as a histogram that shrinks."""
+
+    def __init__(self, place: Place) -> None:
+        self.bars = {room.free: room.nodes for room in place.group.rooms}
+        more = max(0, place.group.can_grow_to - place.group.nodes)
+        self.growth = {place.group.allocatable: more} if more else {}
+        self.probing = False
+        self.daemonset = False
+
+    def total(self) -> Resources:
+        """Sum over nodes, for leave_free only; never for fitting (MA2)."""
+        total = Resources()
+        for free, nodes in self.bars.items():
+            total += free.times(nodes)
+        return total
+
+    def tightest(self, size: Resources) -> Resources | None:
+        """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
+        return _tightest(self.bars, size)
+
+    def fitting(self, size: Resources) -> int:
+        """How many nodes have room for one."""
+        return sum(nodes for free, nodes in self.bars.items() if fits(size, free))
+
+    def take(self, size: Resources) -> bool:
+        """One from the tightest room; whether there was any."""
+        return _take(self.bars, size)
+
+    def could_grow(self, size: Resources) -> bool:
+        """Whether a node that does not exist yet would have room."""
+        return _tightest(self.growth, size) is not None
+
+    def take_growth(self, size: Resources) -> bool:
+        """One from nodes that do not exist yet; whether there was any left."""
+        return _take(self.growth, size)
+
+    def take_all(self, size: Resources) -> int:
+        """One on each node that has room; how many nodes that were."""
+        fitting = [(free, nodes) for free, nodes in self.bars.items() if nodes and fits(size, free)]
+        for free, nodes in fitting:
+            self.bars[free] -= nodes
+            rest = free - size
+            self.bars[rest] = self.bars.get(rest, 0) + nodes
+        return sum(nodes for _, nodes in fitting)
+
+
+def _tightest(bars: dict[Resources, int], size: Resources) -> Resources | None:
+    return min((free for free, nodes in bars.items() if nodes and fits(size, free)), default=None)
+
+
+def _take(bars: dict[Resources, int], size: Resources) -> bool:
+    bar = _tightest(bars, size)
+    if bar is None:
+        return False
+    bars[bar] -= 1
+    rest = bar - size
+    bars[rest] = bars.get(rest, 0) + 1
+    return True
