@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -67,21 +66,13 @@ def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60.0) -> 
     raise AssertionError(f"not within {timeout_s:g} s: {what} (last: {last!r})")
 
 
-def free_port() -> int:
-    """A port of the loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Federation:
     """One federation: a folder with fedsched.toml, members, credentials, journal; and one daemon at a time."""
 
     def __init__(self, folder: Path, pool: Pool, *, policy: str = POLICY, cadence: str = FAST) -> None:
         self.folder = folder
         self.pool = pool
-        self.port = free_port()
+        (self.port,) = pool.session.ports(1)  # no connection that goes out is given it
         self.daemon: subprocess.Popen[bytes] | None = None
         for name in ("clusters", "policies", "credentials", "tokens"):
             (folder / name).mkdir(parents=True, exist_ok=True)

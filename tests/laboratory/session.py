@@ -57,7 +57,7 @@ class Process:
 
 
 RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
-OUR_PORTS = "20000-29999"
+OUR_PORTS = "9618,20000-29999"  # as the kernel writes them; 9618 is every pool's, on an address of its own
 
 
 def reserve_ports() -> None:

@@ -63,8 +63,8 @@ class Lanes:
 
     def _progress(self) -> None:
         for stage in self.running:
-            if stage and (line := stage.last_line()):
-                say(f"    {stage.name} {stage.running_s():.0f} s: {line}")
+            if stage:
+                say(f"    {stage.name} {stage.running_s():.0f} s: {stage.last_line()}")
 
     def _interrupted(self) -> None:
         for stage in self.running:
