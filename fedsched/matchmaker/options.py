@@ -132,6 +132,11 @@ class Table:
         self._refusals: dict[tuple[object, ...], int] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
 
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """People's standing orders."""
+        return self._rules.orders
+
     def options(self, demand: DemandClass) -> Options:
         """Places where the class could run and nobody holds it back, best rank first (MA5), then by name."""
         return self._know(demand).options

@@ -3,14 +3,24 @@
 from fedsched.matchmaker.preempt.life import WORSE, follow_life, urge
 from fedsched.matchmaker.preempt.orders import leave_cordoned, obey_orders
 from fedsched.matchmaker.preempt.owner import SETTLED_S, give_up, taken_by_owner, yield_to_owner
+from fedsched.matchmaker.preempt.promises import promised
+from fedsched.matchmaker.preempt.room import make_room
+from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Victim, Wish, evict
 
 __all__ = [
     "SETTLED_S",
     "WORSE",
+    "Evictions",
+    "Rules",
+    "Victim",
+    "Wish",
+    "evict",
     "follow_life",
     "give_up",
     "leave_cordoned",
+    "make_room",
     "obey_orders",
+    "promised",
     "taken_by_owner",
     "urge",
     "yield_to_owner",

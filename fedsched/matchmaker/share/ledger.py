@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from fedsched.matchmaker.model import Held, LedgerEntry, ShareLine, Sharing, SlotView
+from fedsched.matchmaker.model import Claim, Held, LedgerEntry, ShareLine, Sharing, SlotView
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share.accounts import claim_amount, counts, stuck
 from fedsched.matchmaker.share.paths import path_of
@@ -171,14 +171,18 @@ def _read_claims(stand: Standing, slot: SlotView, known: Mapping[str, dict[str, 
     for claim in slot.claims:
         path = path_of(claim.principal)
         size = look.sizes.of(claim_amount(claim, slot))
-        since = min(max(claim.since, slot.started_at, stand.held.placement.created_at), look.at)
-        key = claim_key(slot, since)
+        key = claim_key(slot, claim.since)
         claims = use.claims.setdefault(path, {})
         claims[key] = claims.get(key, 0) + size
-        begins = max(look.then, since) if key in known.get(path, {}) else since
+        begins = look.then if key in known.get(path, {}) else _begin(claim, slot, stand, look)
         _put(use.charged, path, Interval(size / CE, begins, look.at))
         part = 1.0 if claim.used_cpu_milli is None else min(1.0, claim.used_cpu_milli / max(1, claim.cpu_milli))
         _put(use.worked, path, Interval(size / CE * max(0.0, part), begins, look.at))
+
+
+def _begin(claim: Claim, slot: SlotView, stand: Standing, look: Look) -> float:
+    """When a claim that was not charged yet began: as its slot says, but never before the slot or its placement."""
+    return min(max(claim.since, slot.started_at, stand.held.placement.created_at), look.at)
 
 
 def _read_waste(stand: Standing, slot: SlotView, idle_before: float | None, use: Use, look: Look) -> None:

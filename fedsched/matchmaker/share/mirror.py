@@ -105,8 +105,12 @@ def drift_notices(before: Sequence[Drift], now: Sequence[Drift]) -> tuple[Notice
             continue
         told = "; ".join(f"{d.what}: wanted {d.wanted}, is {d.have}" for d in here[:3])
         more = f"; and {len(here) - 3} more" if len(here) > 3 else ""
-        text = f"pool {pool}: its negotiator differs from the policy: {told}{more}. Try: fedsched negotiator-config {pool}"
-        notices.append(Notice("negotiator-drift", text if here else f"pool {pool}: its negotiator agrees with the policy"))
+        text = (
+            f"pool {pool}: its negotiator differs from the policy: {told}{more}. Try: fedsched negotiator-config {pool}"
+        )
+        notices.append(
+            Notice("negotiator-drift", text if here else f"pool {pool}: its negotiator agrees with the policy")
+        )
     return tuple(notices)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -34,7 +35,8 @@ class Shared(msgspec.Struct, frozen=True):
 
     lines: every group and principal by path (Q11). accounts: who holds how much. groups: the policy's, reservations and
     mirror applied. quotas: what they amount to now. terms: of each principal, by path. capacity: thousandths lent.
-    members_lent: smoothed, (resource, amount), and as of when. reference: of dominant shares (FS2). lost: members whose placements count no more.
+    members_lent: smoothed, (resource, amount), and as of when. reference: of dominant shares (FS2). lost: members whose
+    placements count no more.
     """
 
     lines: dict[str, ShareLine]
@@ -85,10 +87,17 @@ class Shared(msgspec.Struct, frozen=True):
         )
 
 
-def look(snapshot: Snapshot, policy: Policy, memory: Memory, standing: Iterable[Standing]) -> Shared:
+def look(
+    snapshot: Snapshot,
+    policy: Policy,
+    memory: Memory,
+    standing: Iterable[Standing],
+    runnable: Callable[[DemandClass], bool] | None = None,
+) -> Shared:
     """Work out who has a right to how much.
 
-    memory: with this cycle's states of members, and what was remembered of shares at the last look.
+    memory: with this cycle's states of members, and what was remembered of shares at the last look. runnable: whether a
+    class could ever run anywhere; one that could not gives nobody a right. None: every class that passed the gate.
 
     1. What is lent, its mean, and so the size of every request (FS1, FS2).
     2. Who holds how much, and what each was charged since the last look (FS3, FS5).
@@ -110,7 +119,7 @@ def look(snapshot: Snapshot, policy: Policy, memory: Memory, standing: Iterable[
     )
     entries = ledger.advance(memory.ledger, used, rules, at)
     groups = groups_of(policy, at)
-    classes = [one for view in snapshot.observation.schedds for one in view.classes]
+    classes = [one for one in _asking(snapshot) if runnable is None or runnable(one)]
     factors, leaves = _leaves(policy, groups, (accounts, classes, entries), sizes)
     tree = grow(groups, leaves)
     capacity = sizes.capacity(lent.whole(now))
@@ -130,6 +139,16 @@ def look(snapshot: Snapshot, policy: Policy, memory: Memory, standing: Iterable[
         reference=reference,
         lost=lost,
     )
+
+
+def _asking(snapshot: Snapshot) -> Iterator[DemandClass]:
+    """Classes that may get something: not refused by the gate, not denied by a person (OW3)."""
+    denied = [order.target for order in snapshot.orders if order.kind == "deny"]
+    for view in snapshot.observation.schedds:
+        for one in view.classes:
+            who = str(one.principal)
+            if not one.gate and not any(fnmatchcase(who, p) or fnmatchcase(one.schedd, p) for p in denied):
+                yield one
 
 
 def _sizes(rules: Sharing, reference: lent.Reference) -> Sizes:

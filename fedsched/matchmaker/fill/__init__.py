@@ -1,0 +1,9 @@
+"""Turns: which class gets the next startd, and where (FS6, MA2, MA5); within what shares, bounds and purses allow.
+
+What could run where at all is matching's; what the room is, is the book's; who has a right to what, sharing's.
+"""
+
+from fedsched.matchmaker.fill.filling import Filled, Round, fill
+from fedsched.matchmaker.fill.turn import Ask, Trusted, Turn
+
+__all__ = ["Ask", "Filled", "Round", "Trusted", "Turn", "fill"]

@@ -1,0 +1,133 @@
+"""Progressive filling (FS6): one unit after the other to the lowest level, until nothing fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fedsched.matchmaker import breaker
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.bounds import Bounds
+from fedsched.matchmaker.fill.reports import report
+from fedsched.matchmaker.fill.starting import Birth, held_for
+from fedsched.matchmaker.fill.tree import Tree
+from fedsched.matchmaker.fill.turn import Ask, Turn
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Order, Policy, Ramping
+from fedsched.matchmaker.options import Choosing, Option, options
+from fedsched.matchmaker.purse import Purse
+from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.share import Shared
+
+
+class Round(msgspec.Struct):
+    """One round's services: what may still be spent (they change while it is filled), and what it reads.
+
+    places: every node group of every member that has a file. serial: number of the next placement. together: what all
+    classes may start. breakers: a copy that this round changes.
+    """
+
+    places: tuple[Place, ...]
+    policy: Policy
+    orders: tuple[Order, ...]
+    at: float
+    epoch: int
+    serial: int
+    shared: Shared
+    book: Book
+    purse: Purse
+    bounds: Bounds
+    breakers: dict[str, Breaker]
+    together: Ramping
+
+    def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
+        """The first thing that keeps one more startd of the class from that place; None when it may start."""
+        place = option.place
+        return (
+            breaker.blocker(self.breakers, demand, place, self.at)
+            or self.bounds.blocker(demand, option.size, option.units)
+            or self.purse.blocker(demand, option)
+            or self.book.blocker(place, option.size, option.form)
+        )
+
+    def options(self, demand: DemandClass) -> list[Option]:
+        """Where the class could run: lower tiers first (SU4), then best rank (MA5)."""
+        found = options(demand, self.places, Choosing(self.policy, self.orders, self.at))
+        return sorted(found, key=self.purse.order) if self.policy.tiers else found
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """New placements, one report per class, how many startds each class started, and the turns as they ended.
+
+    out: unclaimed startds of each (schedd, principal), new ones included.
+    """
+
+    new: tuple[Held, ...]
+    reports: tuple[ClassReport, ...]
+    started: dict[str, int]
+    turns: tuple[Turn, ...]
+    out: dict[str, int]
+
+
+def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
+    """Give one unit after the other to the lowest level, of its next class by (job priority, age), on the best place.
+
+    Classes for which room was made by eviction are served first, as many startds as were promised. A class that fits
+    nowhere, or may start nothing more, steps aside with its reason and never blocks the next (P10).
+    """
+    turns = [Turn(ask, rounds.options(ask.demand)) for ask in sorted(asks, key=lambda a: a.demand.key)]
+    filling = _Filling(rounds, {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns})
+    waiting = [turn for turn in turns if turn.unmet and not turn.ask.blocked]
+    for first in waiting:
+        for _ in range(first.ask.promised):
+            filling.serve(first)
+    tree = Tree(rounds.shared, waiting)
+    while (turn := tree.next()) is not None:
+        milli = filling.serve(turn)
+        if milli:
+            tree.took(milli)
+        else:
+            tree.leave()
+    reports = tuple(report(turn, rounds) for turn in turns)
+    started = {turn.ask.demand.key: turn.started for turn in turns if turn.started}
+    return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
+
+
+class _Filling:
+    """The running state of one round. out: see Filled."""
+
+    def __init__(self, rounds: Round, out: dict[str, int]) -> None:
+        self.rounds = rounds
+        self.out = out
+        self.new: list[Held] = []
+
+    def serve(self, turn: Turn) -> int:
+        """Start one startd for the class where that is best; its thousandths of a core-equivalent, 0 where none may."""
+        rounds, demand = self.rounds, turn.ask.demand
+        if not turn.unmet or not turn.may_start(
+            self.out, rounds.together.allowance - rounds.together.used - len(self.new)
+        ):
+            return 0
+        option = turn.choose(lambda one: rounds.blocker(demand, one))
+        if option is None:
+            return 0
+        held = _start(turn, option, rounds, rounds.serial + len(self.new))
+        self.new.append(held)
+        self.out[turn.ask.trusted.key] += 1
+        milli = rounds.shared.sizes.of(option.size) * held.nodes
+        turn.took(min(turn.unmet, option.units * held.nodes), milli)
+        return milli
+
+
+def _start(turn: Turn, option: Option, rounds: Round, serial: int) -> Held:
+    """Book one startd for the class at the option."""
+    demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
+    wanted_s = min(life.lifetime_s, place.terms.max_lifetime_s)
+    lifetime_s = rounds.purse.lifetime_s(demand, option, wanted_s)
+    priced = rounds.purse.take(demand, option, lifetime_s)
+    birth = Birth(f"{rounds.epoch:x}-{serial:x}", rounds.epoch, rounds.at, lifetime_s, priced)
+    nodes = rounds.book.take(place, option.size, option.form)
+    rounds.bounds.take(demand, option.size, option.units * nodes)
+    breaker.take(rounds.breakers, demand, place)
+    return held_for(turn, option, birth, nodes, life)

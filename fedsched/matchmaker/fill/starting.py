@@ -1,0 +1,60 @@
+"""A new placement: everything that its object will be made from, and what it remembers of its choice."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.fill.turn import Turn
+from fedsched.matchmaker.model import Held, Placement, Startds
+from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.purse import Priced
+from fedsched.matchmaker.reasons import Cause, Reason
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """What a placement is given when it is made: id, epoch, time (epoch seconds), life in seconds, price and tier."""
+
+    id: str
+    epoch: int
+    at: float
+    lifetime_s: int
+    priced: Priced
+    growth: bool = False
+
+
+def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds) -> Held:
+    """The placement of one startd (or one on each of `nodes` nodes) for the class."""
+    demand, place = turn.ask.demand, option.place
+    placement = Placement(
+        id=birth.id,
+        member=place.terms.name,
+        node_group=place.group.name,
+        form=option.form,
+        pool=demand.pool,
+        schedd=demand.schedd,
+        principal=demand.principal,
+        class_key=demand.key,
+        size=option.size,
+        created_at=birth.at,
+        expires_at=birth.at + birth.lifetime_s + life.pending_s,
+        lifetime_s=birth.lifetime_s,
+        retire_s=min(life.retire_s, birth.lifetime_s // 2),
+        idle_s=life.gpu_idle_s if option.size.gpus else life.idle_s,
+        first_refusal_s=life.first_refusal_s,
+        epoch=birth.epoch,
+        units=option.units,
+        share=place.terms.share,
+        image=place.terms.image,
+        selector=place.group.selector,
+        taints=place.group.taints,
+        gpu_resource=place.group.gpu_resource,
+        concurrency=demand.concurrency,
+        price_per_hour=birth.priced.price_per_hour,
+        tier=birth.priced.tier,
+        growth=birth.growth,
+        priority=-turn.order()[0],
+        probe=not place.pair.attributes,
+    )
+    cause = Cause.PROBE if placement.probe else Cause.DEMAND
+    why = place.here(Reason(cause, demand.key, str(demand.idle), str(turn.ask.served), at=birth.at))
+    return Held(placement, "intended", birth.at, why=why, nodes=nodes, candidates=turn.candidates(option))

@@ -1,0 +1,103 @@
+"""Whose turn it is: the tree of groups and principals, walked to the lowest level (FS6); nothing of places."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from fedsched.matchmaker.fill.turn import Turn
+from fedsched.matchmaker.model import ShareLine
+from fedsched.matchmaker.share import Shared, path_of
+
+Key = tuple[float, int, str]
+
+
+class _Node:
+    """One group or principal: its children or, for a principal, its classes as a heap, lowest level first."""
+
+    def __init__(self, path: str, line: ShareLine | None, parent: _Node | None) -> None:
+        self.path = path
+        self.parent = parent
+        self.entitled = line.entitled if line else 0
+        self.held = line.held if line else 0
+        self.children: list[tuple[Key, _Node]] = []
+        self.turns: list[tuple[tuple[int, float, str], Turn]] = []
+
+    def key(self) -> Key:
+        """Level = held by entitlement; ties go to the larger entitlement, then to the name, never to input order."""
+        level = self.held / self.entitled if self.entitled > 0 else float("inf")
+        return level, -self.entitled, self.path
+
+    def upwards(self) -> Iterator[_Node]:
+        """Itself and every node above it, the root last."""
+        node: _Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+class Tree:
+    """All classes that still want something, under their principals and groups.
+
+    At each group the child with the lowest level is next, so what one principal leaves goes to its siblings before
+    their cousins (FS4).
+    """
+
+    def __init__(self, shared: Shared, turns: Iterable[Turn]) -> None:
+        self._shared = shared
+        self._nodes: dict[str, _Node] = {"": _Node("", shared.lines.get(""), None)}
+        leaves: set[str] = set()
+        for turn in turns:
+            leaf = self._node(path_of(turn.ask.demand.principal))
+            for node in leaf.upwards():
+                node.held += turn.milli
+            if turn.unmet:
+                leaves.add(leaf.path)
+                leaf.turns.append((turn.order(), turn))
+        for path in leaves:
+            heapq.heapify(self._nodes[path].turns)
+        for path in {node.path for leaf in leaves for node in self._nodes[leaf].upwards()}:
+            node = self._nodes[path]
+            if node.parent is not None:
+                node.parent.children.append((node.key(), node))
+        for node in self._nodes.values():
+            heapq.heapify(node.children)
+
+    def _node(self, path: str) -> _Node:
+        found = self._nodes.get(path)
+        if found is None:
+            parent = self._shared.ancestors(path)[1]
+            found = self._nodes[path] = _Node(path, self._shared.lines.get(path), self._node(parent))
+        return found
+
+    def next(self) -> Turn | None:
+        """The class that takes the next unit; None when nobody wants one."""
+        leaf = self._leaf()
+        return leaf.turns[0][1] if leaf.turns else None
+
+    def took(self, milli: int) -> None:
+        """The class whose turn it was took so many thousandths of a core-equivalent, and may still want more."""
+        leaf = self._leaf()
+        turn = leaf.turns[0][1]
+        heapq.heapreplace(leaf.turns, (turn.order(), turn))
+        for node in leaf.upwards():
+            node.held += milli
+        for node in leaf.upwards():
+            if node.parent is not None:
+                heapq.heapreplace(node.parent.children, (node.key(), node))
+
+    def leave(self) -> None:
+        """The class whose turn it was wants nothing more, or finds no place: it steps aside."""
+        node = self._leaf()
+        heapq.heappop(node.turns)
+        empty = not node.turns
+        while empty and node.parent is not None:
+            node = node.parent
+            heapq.heappop(node.children)
+            empty = not node.children and not node.turns
+
+    def _leaf(self) -> _Node:
+        node = self._nodes[""]
+        while node.children:
+            node = node.children[0][1]
+        return node

@@ -1,0 +1,127 @@
+"""One class while turns are taken: what it still wants, what limits it as a whole, where it may go next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from fedsched.matchmaker.model import Candidate, DemandClass, Ramping
+from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.reasons import Cause, Reason
+
+CANDIDATES = 5
+"""How many places are remembered with a placement, the chosen one included (E5)."""
+
+
+class Trusted(msgspec.Struct, frozen=True):
+    """What all classes of one (schedd, principal) share (SU7): out of `most` unclaimed startds `out` are there."""
+
+    key: str
+    out: int
+    most: int
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A class with what is still to be placed for: unmet jobs, and what limits it as a whole.
+
+    served: jobs that supply on hand or on its way takes. promised: startds for which room was made by eviction (PR3).
+    ramp: what it may start now. blocked: why nothing at all may start for it (stale schedd or pool, leaks); None when
+    it may.
+    """
+
+    demand: DemandClass
+    served: int
+    ramp: Ramping
+    trusted: Trusted
+    blocked: Reason | None = None
+    promised: int = 0
+
+
+class Turn:
+    """The mutable state of one class while turns are taken."""
+
+    def __init__(self, ask: Ask, options: list[Option]) -> None:
+        self.ask = ask
+        self.options = options
+        self.unmet = max(0, ask.demand.idle - ask.served)
+        self.placed = 0
+        self.started = 0
+        self.milli = 0
+        self.limit: Reason | None = ask.blocked
+        self._next = 0
+        self._passed: list[Candidate] = []
+        self._priorities = _cumulated(ask.demand)
+
+    def order(self) -> tuple[int, float, str]:
+        """Within one principal: higher job priority, then older, then the key (FS6). Priority is that of its next job.
+
+        Jobs of a class are alike but for their priority, so those of highest priority are taken to be served first.
+        """
+        demand = self.ask.demand
+        done = demand.idle - self.unmet
+        priority = next((value for upto, value in self._priorities if done < upto), 0)
+        return -priority, demand.oldest_at, demand.key
+
+    def may_start(self, out: Mapping[str, int], left: int) -> bool:
+        """Whether trust (SU7) and growth (SU3) allow one more startd; `limit` says which does not.
+
+        out: see Trusted. left: what all classes together may still start.
+        """
+        trusted, ramp, demand = self.ask.trusted, self.ask.ramp, self.ask.demand
+        if left <= 0:
+            have = "all classes' starts of this interval are used up"
+            self.limit = Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
+            return False
+        if out[trusted.key] >= trusted.most:
+            have, who = f"{out[trusted.key]} of {trusted.most} out", str(demand.principal)
+            self.limit = Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
+            return False
+        if self.started >= ramp.allowance - ramp.used:
+            have = f"{ramp.allowance} per interval"
+            self.limit = Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
+            return False
+        return True
+
+    def starts_left(self, out: Mapping[str, int]) -> int:
+        """How many startds trust and ramp still allow."""
+        trusted, ramp = self.ask.trusted, self.ask.ramp
+        return max(0, min(trusted.most - out[trusted.key], ramp.allowance - ramp.used - self.started))
+
+    def choose(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
+        """The best place that is not held back. What blocked once blocks until the round ends, as room only shrinks."""
+        while self._next < len(self.options):
+            option = self.options[self._next]
+            reason = blocker(option)
+            if reason is None:
+                return option
+            if len(self._passed) < CANDIDATES - 1:
+                self._passed.append(candidate(option, reason))
+            self._next += 1
+        return None
+
+    def took(self, jobs: int, milli: int) -> None:
+        """One startd was started for so many jobs, of so many thousandths of a core-equivalent."""
+        self.milli += milli
+        self.unmet -= jobs
+        self.placed += jobs
+        self.started += 1
+
+    def candidates(self, chosen: Option) -> tuple[Candidate, ...]:
+        """What was considered for a placement (E5): better places that were held back, then the chosen one."""
+        return (*self._passed, candidate(chosen, None))
+
+
+def candidate(option: Option, reason: Reason | None) -> Candidate:
+    """A place as it is remembered with a placement."""
+    cause = str(reason.cause) if reason else ""
+    return Candidate(option.place.terms.name, option.place.group.name, option.rank[0], cause)
+
+
+def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:
+    """(jobs up to and with this priority, priority), highest priority first."""
+    found, total = [], 0
+    for priority, count in sorted(demand.priorities, reverse=True):
+        total += count
+        found.append((total, priority))
+    return found

@@ -1,0 +1,72 @@
+"""What is asked for and what may be placed for it: classes with their supply, ramp and trust (step 6 of the recipe)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fedsched.matchmaker import preempt, surge
+from fedsched.matchmaker.fill import Ask, Trusted
+from fedsched.matchmaker.model import DemandClass, Memory, Policy, Snapshot
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+
+
+def classes_of(snapshot: Snapshot) -> tuple[DemandClass, ...]:
+    """Every class with idle jobs, by key; observed order never matters."""
+    found = [d for view in snapshot.observation.schedds for d in view.classes if d.idle > 0]
+    return tuple(sorted(found, key=lambda d: d.key))
+
+
+def out_by_trust(standing: Iterable[Standing]) -> dict[str, int]:
+    """Placements of each (schedd, principal) that wait for a first claim."""
+    out: dict[str, int] = {}
+    for stand in standing:
+        held = stand.held
+        if held.phase in surge.OPEN and held.claimed_at is None and held.wanted == "run":
+            key = surge.trust_key(held.placement.schedd, held.placement.principal)
+            out[key] = out.get(key, 0) + 1
+    return out
+
+
+def blocked(demand: DemandClass, snapshot: Snapshot, policy: Policy) -> Reason | None:
+    """Nothing new for a schedd that was not heard (D1), nor for a pool that startds could not join (S6)."""
+    at = snapshot.at
+    for view in snapshot.observation.schedds:
+        if view.name == demand.schedd and (view.seen_at is None or at - view.seen_at > policy.silence.stale_demand_s):
+            age = "never" if view.seen_at is None else f"{at - view.seen_at:.0f} s ago"
+            need = f"{policy.silence.stale_demand_s:.0f} s"
+            return Reason(Cause.SCHEDD_STALE, view.name, need, age, source=view.error, at=view.seen_at)
+    pool = next((p for p in snapshot.observation.pools if p.name == demand.pool), None)
+    if pool is None or pool.seen_at is None or at - pool.seen_at > policy.silence.stale_pool_s:
+        age = "never" if pool is None or pool.seen_at is None else f"{at - pool.seen_at:.0f} s ago"
+        need = f"{policy.silence.stale_pool_s:.0f} s"
+        return Reason(
+            Cause.STALE,
+            f"collector of {demand.pool}",
+            need,
+            age,
+            source=pool.error if pool else "",
+            at=pool.seen_at if pool else None,
+        )
+    return None
+
+
+def lost_members(base: Memory) -> frozenset[str]:
+    """Members whose placements may be supplied elsewhere (FA1)."""
+    return frozenset(name for name, memory in base.members.items() if memory.state == "lost")
+
+
+def asks(snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], base: Memory) -> tuple[Ask, ...]:
+    """Every class with idle jobs as filling takes it, by key."""
+    at = snapshot.at
+    served = surge.supply(surge.asked(snapshot.observation.schedds, at), standing, lost_members(base))
+    out = out_by_trust(standing)
+    promised = preempt.promised(standing, policy.preemption.wait_s, at)
+    found = []
+    for demand in classes_of(snapshot):
+        key = surge.trust_key(demand.schedd, demand.principal)
+        trusted = Trusted(key, out.get(key, 0), surge.trust_limit(base.trust.get(key), policy.ramp.first))
+        ramp = surge.grow(base.ramps, demand.key, policy.ramp, at)
+        why = blocked(demand, snapshot, policy) or surge.leaked(base.surge, demand.key, policy.surge)
+        found.append(Ask(demand, served.get(demand.key, 0), ramp, trusted, why, promised.get(demand.key, 0)))
+    return tuple(found)

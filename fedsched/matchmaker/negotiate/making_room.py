@@ -1,0 +1,77 @@
+"""Room by eviction: who may ask for it, and what becomes of the victims (step 8 of the recipe)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker import fill, preempt
+from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
+from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.reconcile import Standing
+
+FULL = frozenset({Cause.NO_ROOM})
+"""Blockers that an eviction can lift: everything else on the way to a placement is open."""
+
+
+def make_room(
+    filled: fill.Filled, turns: fill.Round, standing: tuple[Standing, ...], base: Memory
+) -> tuple[tuple[Standing, ...], tuple[ClassReport, ...], Memory]:
+    """What stands, with victims told to go; reports with what became of each wish; memory with evictions counted."""
+    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, filled.out)) is not None)
+    if not wishes:
+        return standing, filled.reports, base
+    recent = {name: memory.evictions for name, memory in base.members.items()}
+    rules = preempt.Rules(turns.policy, turns.places, recent, turns.at)
+    evictions = preempt.make_room(wishes, standing, turns.shared, rules)
+    after = tuple(_told(stand, evictions, turns.at) for stand in standing)
+    reports = tuple(
+        msgspec.structs.replace(report, spared=evictions.refused[report.key])
+        if report.key in evictions.refused
+        else report
+        for report in filled.reports
+    )
+    members = {
+        name: msgspec.structs.replace(memory, evictions=evictions.evictions[name])
+        if name in evictions.evictions
+        else memory
+        for name, memory in base.members.items()
+    }
+    return after, reports, msgspec.structs.replace(base, members=members)
+
+
+def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int]) -> preempt.Wish | None:
+    """A class that found no room and is otherwise free to start; None for any other."""
+    demand = turn.ask.demand
+    starts = turn.starts_left(out)
+    if not turn.unmet or turn.ask.blocked or not starts:
+        return None
+    if not _may_ask(demand, turns):
+        return None
+    open_but_full = tuple(
+        option
+        for option in turn.options
+        if (reason := turns.blocker(demand, option)) is not None and reason.cause in FULL
+    )
+    if not open_but_full:
+        return None
+    return preempt.Wish(demand, open_but_full, turn.unmet, starts)
+
+
+def _may_ask(demand: DemandClass, turns: fill.Round) -> bool:
+    """Whether its principal, or a group above it, has less than it has a right to; priority needs no right (PR6)."""
+    preemption = turns.policy.preemption
+    if preemption.by_priority:
+        return True
+    if preemption.mode == "never":
+        return False
+    above = turns.shared.ancestors(turns.shared.line(demand.principal).path)
+    lines = [line for path in above if (line := turns.shared.lines.get(path)) is not None]
+    return lines[0].held < lines[0].entitled or any(line.held < line.floor for line in lines) if lines else False
+
+
+def _told(stand: Standing, evictions: preempt.Evictions, at: float) -> Standing:
+    """The victim with its order, the reason that its owner reads, and whom it makes room for (PR8)."""
+    victim = evictions.victims.get(stand.held.placement.id)
+    if victim is None:
+        return stand
+    return Standing(preempt.evict(stand.held, victim, at), stand.object, stand.slots)

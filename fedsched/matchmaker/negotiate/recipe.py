@@ -1,0 +1,114 @@
+"""The recipe: one snapshot and a policy in, one plan out. Each step's rules live in the module that it calls."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker import fill, share, surge
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.bounds import Bounds
+from fedsched.matchmaker.breaker import learn_breakers
+from fedsched.matchmaker.health import Health, look
+from fedsched.matchmaker.learn import learn_members, learn_pairs
+from fedsched.matchmaker.model import ClassReport, Memory, Plan, Policy, Snapshot
+from fedsched.matchmaker.negotiate.asking import asks, classes_of
+from fedsched.matchmaker.negotiate.going import who_goes
+from fedsched.matchmaker.negotiate.making_room import make_room
+from fedsched.matchmaker.negotiate.places import places_of
+from fedsched.matchmaker.negotiate.writing_up import Done, written_up
+from fedsched.matchmaker.purse import Purse
+from fedsched.matchmaker.reasons import Cause, Reason, Verdict
+from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile
+
+
+def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
+    """Decide what should exist. Equal arguments give an equal plan; nothing outside them is read.
+
+    1. Members' health, and whether it is ourselves who are cut off (FA1, FA2). Frozen: nothing moves.
+    2. Memory meets observation: phases, failures, ghosts, orphans (FA7, FA8).
+    3. Learn: slots seen, failures, refusals, start-up times, trust (MA6, X8, X9, S4, SU7).
+    4. Shares: use ages, and lent capacity is divided down the tree of groups (FS1-FS5, FS8).
+    5. What must go: finished, failed, expired, ordered, cordoned, the owner's pods, no longer wanted (OW2, PR5, SU5).
+    6. What supply there is for each class (SU2), and how fast it may grow (SU3, SU7).
+    7. Turns, lowest level first, until nothing fits (FS6): within bounds (FS1), open tiers and budgets (SU4).
+    8. Room by eviction for those whose right it is and who found none (PR1-PR7).
+    9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1).
+    """
+    memory, at = snapshot.memory, snapshot.at
+    health = look(
+        snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
+    )  # 1
+    facts = reconcile(snapshot, policy.startds)  # 2
+    base = _learn(snapshot, policy, health, facts)  # 3
+    if health.frozen_since is not None:
+        return _frozen(snapshot, health, facts, base)
+    shared = share.look(snapshot, policy, base, facts.standing)  # 4
+    base = shared.remembered(base)
+    standing, base = who_goes(snapshot, policy, facts, base)  # 5
+    asked = asks(snapshot, policy, standing, base)  # 6
+    turns = _round(snapshot, policy, standing, base, shared)
+    filled = fill.fill(asked, turns)  # 7
+    standing, reports, base = make_room(filled, turns, standing, base)  # 8
+    done = Done(snapshot, policy, standing, facts.gone, filled, reports)
+    base, drift, said = written_up(done, base, turns)  # 9
+    return Plan(
+        cycle=base.cycle,
+        at=at,
+        held=base.held,
+        classes=reports,
+        memory=base,
+        notices=(*health.notices, *facts.notices, *said),
+        ghosts=facts.ghosts,
+        sweep=facts.sweep,
+        adopt=facts.adopt,
+        shares=tuple(line for _, line in sorted(shared.lines.items())),
+        drift=drift,
+        drive=share.driven(policy, snapshot.observation.pools, snapshot.pools),
+    )
+
+
+def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled) -> Memory:
+    """What one look teaches, remembered whatever is decided after."""
+    memory, at = snapshot.memory, snapshot.at
+    return msgspec.structs.replace(
+        memory,
+        cycle=memory.cycle + 1,
+        at=at,
+        frozen_since=health.frozen_since,
+        members=learn_members(snapshot, facts.standing, health.members),
+        pairs=learn_pairs(snapshot, facts.standing, policy),
+        breakers=learn_breakers(memory, facts.standing, policy, at),
+        trust=surge.learn_trust(memory, facts.standing, facts.gone, at),
+    )
+
+
+def _round(
+    snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], base: Memory, shared: share.Shared
+) -> fill.Round:
+    """Everything that this round may spend."""
+    places, at = places_of(snapshot, base), snapshot.at
+    return fill.Round(
+        places=places,
+        policy=policy,
+        orders=snapshot.orders,
+        at=at,
+        epoch=snapshot.epoch,
+        serial=base.serial,
+        shared=shared,
+        book=Book(places, standing, policy, at),
+        purse=Purse(policy, base, standing, places, at),
+        bounds=Bounds(shared, policy, standing, classes_of(snapshot)),
+        breakers=dict(base.breakers),
+        together=surge.together(base.ramps, policy.ramp, at),
+    )
+
+
+def _frozen(snapshot: Snapshot, health: Health, facts: Reconciled, base: Memory) -> Plan:
+    """Nothing moves, nothing expires; every waiting job is told that it is us (FA2)."""
+    held = tuple(s.held for s in facts.standing)
+    why = Reason(Cause.FROZEN, "members that answer", "most", "few", at=health.frozen_since)
+    reports = tuple(
+        ClassReport(d.key, d.idle, 0, 0, d.idle, Verdict.NOT_NOW, why, ((d.idle, why),)) for d in classes_of(snapshot)
+    )
+    memory = msgspec.structs.replace(base, held=held)
+    return Plan(base.cycle, snapshot.at, held, reports, memory, notices=(*health.notices, *facts.notices))

@@ -1,0 +1,101 @@
+"""Startds as victims: what each is worth, to whom it counts, how young it is (PR4); not who may take it from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fedsched.matchmaker.model import Claim, Policy
+from fedsched.matchmaker.preempt.ground import Ground, Key, node_of
+from fedsched.matchmaker.preempt.wishes import Sized
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.share import path_of
+from fedsched.matchmaker.share.accounts import claim_amount
+
+CONSIDERED = frozenset({"starting", "unclaimed", "claimed"})
+"""Phases of a startd that may be told to go; an intention holds no room yet, what leaves is told already."""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A startd that may be asked for its room.
+
+    losses: (principal's path, thousandths of a core-equivalent) that its going costs each. lost: work lost, in
+    milli-core seconds. priority: highest job priority on it. young: seconds until it is no longer protected, 0 when it
+    is not. gain: what comes back of each number of the ground.
+    """
+
+    stand: Standing
+    node: str
+    losses: tuple[tuple[str, int], ...]
+    lost: int
+    priority: int
+    young: float
+    gain: dict[Key, int]
+
+    @property
+    def id(self) -> str:
+        """The placement's id."""
+        return self.stand.held.placement.id
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Who is on it now."""
+        return tuple(claim for slot in self.stand.slots for claim in slot.claims)
+
+    @property
+    def cost(self) -> tuple[bool, int, float, str]:
+        """Cheapest first (PR4): unclaimed, then least work lost, then youngest; the id makes it one order."""
+        held = self.stand.held
+        return held.claims > 0, self.lost, -held.placement.created_at, self.id
+
+
+def candidates(
+    standing: Iterable[Standing], ground: Ground, sizes: Sized, policy: Policy, at: float
+) -> dict[str, list[Candidate]]:
+    """Startd Jobs that serve, by member, cheapest first. A DaemonSet is decided per node group, never here."""
+    found: dict[str, list[Candidate]] = {}
+    for stand in standing:
+        held = stand.held
+        serves = held.wanted == "run" and held.failure is None and held.phase in CONSIDERED
+        if serves and held.placement.form == "startd-job" and held.nodes == 1:
+            found.setdefault(held.placement.member, []).append(_candidate(stand, ground, sizes, policy, at))
+    return {member: sorted(some, key=lambda c: c.cost) for member, some in found.items()}
+
+
+def losses(stand: Standing, sizes: Sized) -> dict[str, int]:
+    """What a startd counts to each principal (FS5): claims to who claims, the rest to who asked for the startd."""
+    found: dict[str, int] = {}
+    for slot in stand.slots:
+        for claim in slot.claims:
+            path = path_of(claim.principal)
+            found[path] = found.get(path, 0) + sizes.of(claim_amount(claim, slot))
+    placement = stand.held.placement
+    rest = sizes.of(placement.size) * stand.held.nodes - sum(found.values())
+    if rest > 0:
+        path = path_of(placement.principal)
+        found[path] = found.get(path, 0) + rest
+    return found
+
+
+def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at: float) -> Candidate:
+    held, node = stand.held, node_of(stand)
+    claims = [claim for slot in stand.slots for claim in slot.claims]
+    return Candidate(
+        stand=stand,
+        node=node,
+        losses=tuple(sorted(losses(stand, sizes).items())),
+        lost=sum(int(max(0.0, at - claim.since)) * claim.cpu_milli for claim in claims),
+        priority=max((claim.priority for claim in claims), default=held.placement.priority),
+        young=_young(stand, [claim.since for claim in claims], policy, at),
+        gain=ground.gain(held, node),
+    )
+
+
+def _young(stand: Standing, since: list[float], policy: Policy, at: float) -> float:
+    """Seconds of protection left: since its oldest claim; one that nobody claims keeps its first refusal, no longer."""
+    protect_s, placement = policy.preemption.protect_s, stand.held.placement
+    if not since and not stand.held.claims:
+        return max(0.0, placement.created_at + min(protect_s, placement.first_refusal_s) - at)
+    oldest = min(since, default=stand.held.claimed_at or placement.created_at)
+    return max(0.0, oldest + protect_s - at)

@@ -1,0 +1,145 @@
+"""Who may take room from whom (PR2, PR7): the tree's numbers before and after an exchange, nothing of nodes.
+
+A floor that is kept after every exchange, and levels that keep their order, are what rules out that two take the same
+room from each other in turns: docs/decisions/0013-preemption.md has the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from fedsched.matchmaker.model import ShareLine
+
+Mode = Literal["never", "reclaim", "fair"]
+Rule = Literal["PR2", "PR6", "PR7"]
+
+
+class Exchange:
+    """Who holds what while one round of preemption is decided, in thousandths of a core-equivalent."""
+
+    def __init__(self, lines: Mapping[str, ShareLine], mode: Mode) -> None:
+        self._lines = lines
+        self._mode = mode
+        self._held = {path: line.held for path, line in lines.items()}
+        self._chains: dict[str, tuple[str, ...]] = {}
+
+    def chain(self, path: str) -> tuple[str, ...]:
+        """A principal and the groups above it, without the root, which is above everybody."""
+        if path not in self._chains:
+            found = [path]
+            while (above := self._parent(found[-1])) and above not in found:
+                found.append(above)
+            self._chains[path] = tuple(found)
+        return self._chains[path]
+
+    def _parent(self, path: str) -> str:
+        line = self._lines.get(path)
+        return line.parent if line else path.partition("/")[0] if "/" in path else path.rpartition(".")[0]
+
+    def held(self, path: str) -> int:
+        """What a group or principal holds now, what was decided in this round included."""
+        return self._held.get(path, 0)
+
+    def entitled(self, path: str) -> int:
+        """What it has a right to; nothing for somebody who is not in the tree."""
+        line = self._lines.get(path)
+        return line.entitled if line else 0
+
+    def floor(self, path: str) -> int:
+        """The part of it that nobody may take."""
+        line = self._lines.get(path)
+        return line.floor if line else 0
+
+    def move(self, path: str, amount: int) -> None:
+        """Add to (or, negative, take from) a principal and all groups above it."""
+        for node in self.chain(path):
+            self._held[node] = self.held(node) + amount
+
+    def level(self, path: str) -> float:
+        """Held by entitlement; without a right infinite, or 0 where nothing is held."""
+        right, held = self.entitled(path), self.held(path)
+        if right <= 0:
+            return float("inf") if held > 0 else 0.0
+        return held / right
+
+    def standing(self, path: str) -> tuple[bool, tuple[float, ...]]:
+        """For the order of turns: owners below their floor first, then the lowest level, from the top of the tree."""
+        return not self.short(path), tuple(self.level(node) for node in reversed(self.chain(path)))
+
+    def below(self, path: str) -> bool:
+        """Whether it holds less than it has a right to."""
+        return self.held(path) < self.entitled(path)
+
+    def short(self, path: str) -> bool:
+        """Whether it, or a group that it is in, holds less than its floor."""
+        return any(self.held(node) < self.floor(node) for node in self.chain(path))
+
+    def may_ask(self, path: str) -> bool:
+        """Whether a principal could make anybody else yield at all."""
+        return self._mode != "never" and (self.short(path) or (self._mode == "fair" and self.below(path)))
+
+    def could_yield(self, taker: str, yielder: str) -> bool:
+        """Whether the rules let `taker` ask `yielder`, before sizes are known: true whenever `rules` could be."""
+        _, theirs = self._branches(taker, yielder)
+        if any(self.held(node) <= self.floor(node) for node in theirs) or not self.may_ask(taker):
+            return False
+        return self._reclaims(taker, yielder, {}) or self._fairer(taker, yielder, {})
+
+    def rules(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, Rule] | None:
+        """By which rule each of `losses` (principal's path -> amount) yields when `taker` gains; None if one need not.
+
+        What the taker itself loses (PR6) is only counted: whether it may is not a matter of shares.
+        """
+        change = self._change(taker, gain, losses)
+        found: dict[str, Rule] = {}
+        for yielder in losses:
+            if yielder == taker:
+                continue
+            if not self._keeps_floors(taker, yielder, change):
+                return None
+            if self._reclaims(taker, yielder, change):
+                found[yielder] = "PR7"
+            elif self._fairer(taker, yielder, change):
+                found[yielder] = "PR2"
+            else:
+                return None
+        return found
+
+    def _change(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, int]:
+        change: dict[str, int] = {}
+        for path, amount in ((taker, gain), *((path, -amount) for path, amount in losses.items())):
+            for node in self.chain(path):
+                change[node] = change.get(node, 0) + amount
+        return change
+
+    def _branches(self, one: str, other: str) -> tuple[list[str], list[str]]:
+        """What lies above each of two principals and not above both, itself first."""
+        mine, theirs = self.chain(one), self.chain(other)
+        return [n for n in mine if n not in theirs], [n for n in theirs if n not in mine]
+
+    def _keeps_floors(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
+        """No floor on the yielder's side is broken: what its owner would take back is not taken (PR2, PR7)."""
+        _, theirs = self._branches(taker, yielder)
+        return all(self.held(node) + change.get(node, 0) >= self.floor(node) for node in theirs)
+
+    def _reclaims(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
+        """PR7: an owner on the taker's side is below its floor, and not above it afterwards."""
+        mine, _ = self._branches(taker, yielder)
+        return any(self.held(n) < self.floor(n) and self.held(n) + change.get(n, 0) <= self.floor(n) for n in mine)
+
+    def _fairer(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
+        """PR2, for the two principals and for the two branches in which they lie where the tree divides them."""
+        if self._mode != "fair":
+            return False
+        mine, theirs = self._branches(taker, yielder)
+        pairs = ((taker, yielder), (mine[-1], theirs[-1]))
+        return all(
+            self.below(low) and self.held(high) > self.entitled(high) and self._in_order(low, high, change)
+            for low, high in pairs
+        )
+
+    def _in_order(self, low: str, high: str, change: Mapping[str, int]) -> bool:
+        """After the change the level of `high` is not below that of `low`; in integers, so that nothing is rounded."""
+        left = (self.held(high) + change.get(high, 0)) * self.entitled(low)
+        return left >= (self.held(low) + change.get(low, 0)) * self.entitled(high)

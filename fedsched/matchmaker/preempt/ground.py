@@ -1,0 +1,172 @@
+"""What would be free on nodes, in quotas and under ceilings if some of ours left; not who may be asked to leave.
+
+Every limit is one number: how much of something is left. A startd needs some of several, who leaves gives some back,
+and an eviction helps when every number that is needed becomes large enough (MA2 on the node, S4, OW3 on the member).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from fedsched.matchmaker.book import HOLD_ROOM_S
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Held, MemberTerms, MemberView, NodeRoom, PodView
+from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources, fits
+
+Key = tuple[str, ...]
+"""What is limited: ("node", member, node, resource), ("quota", member, quota, resource), …"""
+Amounts = Mapping[Key, int]
+
+ANY_NODE = ""
+"""A node of the group that has room for one already; it is a quota or a ceiling that is in the way."""
+
+
+class _Land(msgspec.Struct, frozen=True):
+    """A member with its node groups, and where ours stand."""
+
+    terms: MemberTerms
+    view: MemberView
+    places: dict[str, Place]
+    rooms: dict[str, NodeRoom]
+
+
+def pod_of(stand: Standing) -> PodView | None:
+    """The pod that holds a startd Job's node; None where it has none (yet, or any more)."""
+    return next((p for p in stand.pods if p.node and p.phase in {"pending", "running", "unknown"}), None)
+
+
+def node_of(stand: Standing) -> str:
+    """The node that it would free, "" while no node is taken."""
+    pod = pod_of(stand)
+    return pod.node if pod else ""
+
+
+class Ground:
+    """The running numbers of all members."""
+
+    def __init__(self, places: Iterable[Place], standing: Iterable[Standing], at: float) -> None:
+        self._left: dict[Key, int] = {}
+        self._lands: dict[str, _Land] = {}
+        self._nodes: dict[str, dict[str, str]] = {}
+        for place in places:
+            rooms = {room.node: room for room in place.view.node_rooms}
+            land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
+            land.places[place.group.name] = place
+        by_member: dict[str, list[Standing]] = {}
+        for stand in standing:
+            by_member.setdefault(stand.held.placement.member, []).append(stand)
+        for name, land in self._lands.items():
+            self._open_nodes(land, by_member.get(name, []), at)
+            self._open_limits(land, by_member.get(name, []))
+
+    def nodes(self, option: Option) -> list[str]:
+        """Nodes of the option's group that ours stand on and that take pods, by name; ANY_NODE where one has room."""
+        member, group = option.place.terms.name, option.place.group.name
+        usable = sorted(node for node, its in self._nodes[member].items() if its == group)
+        need = option.size + option.place.terms.pod_overhead
+        if any(bar.nodes and fits(need, bar.free) for bar in option.place.group.rooms):
+            usable.append(ANY_NODE)
+        return usable
+
+    def need(self, option: Option, node: str) -> dict[Key, int]:
+        """What one startd of the option takes of each number when it runs on that node."""
+        terms, group = option.place.terms, option.place.group.name
+        size = option.size + terms.pod_overhead
+        amounts = self._of_member(self._lands[terms.name], group, size)
+        if node != ANY_NODE:
+            amounts |= {("node", terms.name, node, name): amount for name, amount in size.items() if amount}
+        return amounts
+
+    def gain(self, held: Held, node: str) -> dict[Key, int]:
+        """What comes back when a placement goes that stands on that node, or on none yet."""
+        land = self._lands.get(held.placement.member)
+        if land is None:
+            return {}
+        size = held.placement.size + land.terms.pod_overhead
+        amounts = self._of_member(land, held.placement.node_group if node else "", size)
+        if node:
+            amounts |= {("node", land.terms.name, node, name): amount for name, amount in size.items() if amount}
+        return amounts
+
+    def short(self, need: Amounts, gained: Amounts) -> set[Key]:
+        """Which numbers are too small for `need` even with what `gained` adds; empty when it fits."""
+        return {k for k, amount in need.items() if self._left.get(k, 0) + gained.get(k, 0) < amount}
+
+    def give(self, amounts: Amounts) -> None:
+        """So much comes back."""
+        for key, amount in amounts.items():
+            self._left[key] = self._left.get(key, 0) + amount
+
+    def take(self, amounts: Amounts) -> None:
+        """So much is promised."""
+        for key, amount in amounts.items():
+            self._left[key] = self._left.get(key, 0) - amount
+
+    def _open_nodes(self, land: _Land, mine: list[Standing], at: float) -> None:
+        """What is free on every node that ours stand on; a node that the view does not list has nothing besides."""
+        name = land.terms.name
+        nodes = self._nodes.setdefault(name, {})
+        for stand in mine:
+            node = node_of(stand)
+            room = land.rooms.get(node)
+            if node and (room is None or _usable(room)):
+                nodes[node] = room.node_group if room else stand.held.placement.node_group
+        for node in nodes:
+            free = land.rooms[node].free if node in land.rooms else Resources()
+            for pod in land.view.site_pods:
+                if node in pod.nodes and at - pod.since < HOLD_ROOM_S:
+                    free -= pod.request  # what the owner waits for is the owner's (OW2)
+            self.give({("node", name, node, resource): amount for resource, amount in free.items()})
+
+    def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
+        """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""
+        name, terms = land.terms.name, land.terms
+        sizes = [(s, s.held.placement.size + terms.pod_overhead) for s in mine if s.held.phase != "gone"]
+        for quota in land.view.quotas:
+            unseen = [size for s, size in sizes if not s.pods and s.held.wanted == "run"]
+            for resource in quota.limits:
+                spent = sum(size.get(resource) for size in unseen)
+                self._left[("quota", name, quota.name, resource)] = quota.left.get(resource) - spent
+            if quota.jobs_left is not None:
+                self._left[("jobs", name, quota.name)] = quota.jobs_left - len(unseen)
+        for resource in terms.ceiling_names:
+            held = sum(size.get(resource) * s.held.nodes for s, size in sizes)
+            self._left[("ceiling", name, resource)] = terms.ceiling.get(resource) - held
+        if terms.mode == "trial":
+            self._left[("trial", name)] = terms.trial - sum(s.held.nodes for s, _ in sizes)
+        for group, place in land.places.items():
+            self._keep_free(name, group, _kept(terms, group), place)
+
+    def _keep_free(self, name: str, group: str, kept: Resources, place: Place) -> None:
+        for resource, amount in kept.items():
+            if amount:
+                free = sum(bar.free.get(resource) * bar.nodes for bar in place.group.rooms)
+                self._left[("kept", name, group, resource)] = free - amount
+
+    def _of_member(self, land: _Land, group: str, size: Resources) -> dict[Key, int]:
+        """What one pod of that size counts in the member's own numbers."""
+        name, amounts = land.terms.name, dict(size.items())
+        found: dict[Key, int] = {}
+        for quota in land.view.quotas:
+            found |= {("quota", name, quota.name, r): amounts.get(r, 0) for r in quota.limits if amounts.get(r)}
+            if quota.jobs_left is not None:
+                found["jobs", name, quota.name] = 1
+        found |= {("ceiling", name, r): amounts.get(r, 0) for r in land.terms.ceiling_names if amounts.get(r)}
+        if land.terms.mode == "trial":
+            found["trial", name] = 1
+        kept = _kept(land.terms, group) if group else Resources()
+        return found | {("kept", name, group, r): amounts.get(r, 0) for r, a in kept.items() if a and amounts.get(r)}
+
+
+def _usable(room: NodeRoom) -> bool:
+    return room.ready and not room.cordoned
+
+
+def _kept(terms: MemberTerms, group: str) -> Resources:
+    """What stays free in a group (OW3)."""
+    kept = dict(terms.leave_free)
+    return kept.get(group) or kept.get("*") or Resources()

@@ -1,0 +1,226 @@
+"""Room for one principal at another's cost (PR1-PR8): the recipe of one cycle, class by class, startd by startd.
+
+Who may ask whom stands in `exchange`, what an eviction frees in `ground`, which startds go in `victims`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt import refusals
+from fedsched.matchmaker.preempt.candidates import candidates, losses
+from fedsched.matchmaker.preempt.exchange import Exchange
+from fedsched.matchmaker.preempt.expressions import Expressions
+from fedsched.matchmaker.preempt.ground import Ground, node_of
+from fedsched.matchmaker.preempt.promises import in_flight, is_coming
+from fedsched.matchmaker.preempt.victims import Ask, Found, Search
+from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.share import path_of
+
+ROOM = frozenset({Cause.NO_ROOM, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.TRIAL_FULL, Cause.LEAVE_FREE})
+"""What an eviction can help against; behind any other blocker it would only cost work."""
+
+MINUTE_S = 60.0
+
+
+class _Turn:
+    """A class while turns are taken: what it still needs, and for how many of its startds room is on its way."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.demand = wish.demand
+        self.options = tuple(o for o in wish.options if o.form == "startd-job")
+        self.path = path_of(wish.demand.principal)
+        self.unmet = wish.unmet
+        self.starts = wish.starts
+        self.awaited = 0
+
+    @property
+    def priority(self) -> int:
+        """The priority of its best job that nothing serves yet: the schedd starts higher ones first."""
+        ahead = max(0, self.demand.idle - self.unmet)
+        for priority, jobs in self.demand.priorities:
+            if ahead < jobs:
+                return priority
+            ahead -= jobs
+        return self.demand.priorities[-1][0] if self.demand.priorities else 0
+
+    def await_room(self, option: Option) -> None:
+        """One startd of the option will have room."""
+        self.awaited += 1
+        self.starts -= 1
+        self.unmet -= option.units
+
+
+def make_room(wishes: Iterable[Wish], standing: Iterable[Standing], shared: Shares, rules: Rules) -> Evictions:
+    """Who must yield so that those with the better right can run (PR1-PR8).
+
+    1. what leaves already counts as gone, and its room to whom it was promised;
+    2. the class whose principal is furthest below its right takes the next turn: owners below their floor first;
+    3. room that is there or on its way makes nobody yield (PR1, PR3); else the cheapest victims on one member (PR4);
+    4. an exchange is counted before the next turn (PR2), so that nobody yields more than the rules let them.
+
+    standing: with what was placed in this cycle. Nothing depends on the order of wishes or placements.
+    """
+    if rules.policy.preemption.mode == "never":
+        return Evictions({}, {}, {})
+    one_round = _Round(sorted(standing, key=lambda s: s.held.placement.id), shared, rules)
+    return one_round.run(sorted(wishes, key=lambda w: w.demand.key))
+
+
+class _Round:
+    """One cycle's running numbers."""
+
+    def __init__(self, standing: list[Standing], shared: Shares, rules: Rules) -> None:
+        policy, at = rules.policy, rules.at
+        self._rules, self._shared, self._standing = rules, shared, standing
+        self._exchange = Exchange(shared.lines, policy.preemption.mode)
+        self._ground = Ground(rules.places, standing, at)
+        self._book = Book(rules.places, standing, policy, at)
+        places = {(place.terms.name, place.group.name): place for place in rules.places}
+        self._expressions = Expressions(policy.preemption, shared.lines, places, at)
+        self._recent = {
+            name: tuple(t for t in times if at - t < MINUTE_S) for name, times in sorted(rules.evictions.items())
+        }
+        self._victims: dict[str, Victim] = {}
+        self._refused: dict[str, Reason] = {}
+        self._asked: dict[str, tuple[float, ...]] = {}
+        terms = {place.terms.name: place.terms for place in rules.places}
+        self._search = Search(
+            self._exchange,
+            self._ground,
+            self._expressions,
+            candidates(standing, self._ground, shared.sizes, policy, at),
+            {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
+            policy.preemption.by_priority,
+        )
+        self._hopeless: dict[tuple[object, ...], Reason] = {}
+        self._blockers: dict[tuple[object, ...], Reason | None] = {}
+
+    def run(self, wishes: list[Wish]) -> Evictions:
+        """The recipe of `make_room`."""
+        turns = [_Turn(wish) for wish in wishes]
+        self._count_leaving()
+        self._keep_promises(turns)
+        queue = [(self._order(turn), index) for index, turn in enumerate(turns)]
+        heapq.heapify(queue)
+        while queue:
+            known, index = heapq.heappop(queue)
+            turn = turns[index]
+            if turn.unmet <= 0 or turn.starts <= 0:
+                continue
+            now = self._order(turn)
+            if now > known or self._serve(turn):
+                heapq.heappush(queue, (self._order(turn), index))
+        for turn in turns:
+            if turn.awaited:
+                numbers = (str(turn.awaited + max(0, turn.unmet)), str(turn.awaited))
+                self._refused[turn.demand.key] = Reason(Cause.ROOM_ON_ITS_WAY, "room", *numbers, at=self._rules.at)
+        return Evictions(self._victims, dict(sorted(self._refused.items())), self._asked)
+
+    def _order(self, turn: _Turn) -> tuple[object, ...]:
+        return (*self._exchange.standing(turn.path), -turn.priority, turn.demand.oldest_at, turn.demand.key)
+
+    def _count_leaving(self) -> None:
+        """What leaves is nobody's any more, and its room is on its way."""
+        wait_s = self._rules.policy.preemption.wait_s
+        for stand in self._standing:
+            if is_coming(stand, wait_s, self._rules.at):
+                self._ground.give(self._ground.gain(stand.held, node_of(stand)))
+                for path, amount in losses(stand, self._shared.sizes).items():
+                    self._exchange.move(path, -amount)
+
+    def _keep_promises(self, turns: list[_Turn]) -> None:
+        """Room that was made for a class is kept for it, and no second eviction is made for the same job (PR3)."""
+        flying = in_flight(self._standing, self._rules.policy.preemption.wait_s, self._rules.at)
+        for turn in turns:
+            for _, leaving in sorted(flying.get(turn.demand.key, {}).items()):
+                where = {stand.held.placement.member for stand in leaving}
+                nodes = {node_of(stand) for stand in leaving}
+                option = next((o for o in turn.options if o.place.terms.name in where), None)
+                if option is None:
+                    continue
+                fitting = [node for node in self._ground.nodes(option) if node in nodes]
+                self._promise(turn, option, fitting[0] if fitting else "")
+
+    def _promise(self, turn: _Turn, option: Option, node: str) -> None:
+        self._ground.take(self._ground.need(option, node))
+        self._exchange.move(turn.path, self._shared.sizes.of(option.size))
+        turn.await_room(option)
+
+    def _serve(self, turn: _Turn) -> bool:
+        """Make or find room for one startd; False when nothing more can be done for the class, with the reason."""
+        if not self._exchange.may_ask(turn.path) and not self._rules.policy.preemption.by_priority:
+            self._refuse(turn.demand, refusals.no_right(turn.path, self._exchange, self._rules))
+            return False
+        blockers = [self._blocker(option) for option in turn.options]
+        if None in blockers:
+            return False  # PR1: there is room; what keeps the class from it is none of ours
+        usable = tuple(o for o, b in zip(turn.options, blockers, strict=True) if b is not None and b.cause in ROOM)
+        if not usable:
+            return False  # some other blocker, which filling has named
+        if self._room_comes(turn, usable):
+            return True
+        ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(usable[0].size))
+        return self._make_yield(turn, ask, usable)
+
+    def _make_yield(self, turn: _Turn, ask: Ask, usable: tuple[Option, ...]) -> bool:
+        alike = (
+            ask.path,
+            ask.priority,
+            usable[0].size,
+            tuple((o.place.terms.name, o.place.group.name) for o in usable),
+        )
+        key = (*alike, ask.demand.key if self._expressions.used else "")
+        if key not in self._hopeless:
+            found = None if self._expressions.broken else self._search.cheapest(ask, usable)
+            if found is not None:
+                self._carry_out(turn, found)
+                return True
+            self._hopeless[key] = refusals.why_nobody(ask, usable, self._search, self._rules)
+        self._refuse(turn.demand, self._hopeless[key])
+        return False
+
+    def _blocker(self, option: Option) -> Reason | None:
+        """The book's answer, once per place and size."""
+        place = option.place
+        key = (place.terms.name, place.group.name, option.size, option.form)
+        if key not in self._blockers:
+            self._blockers[key] = self._book.blocker(place, option.size, option.form)
+        return self._blockers[key]
+
+    def _room_comes(self, turn: _Turn, usable: tuple[Option, ...]) -> bool:
+        """Room that is on its way and promised to nobody is waited for (PR1)."""
+        for option in usable:
+            for node in self._ground.nodes(option):
+                if not self._ground.short(self._ground.need(option, node), {}):
+                    self._promise(turn, option, node)
+                    self._hopeless.clear()
+                    return True
+        return False
+
+    def _carry_out(self, turn: _Turn, found: Found) -> None:
+        """Write down who goes; what that changes counts from now."""
+        member, at = found.option.place.terms.name, self._rules.at
+        first = min(victim.id for victim in found.victims)
+        for victim in found.victims:
+            self._victims[victim.id] = Victim(
+                self._rules.policy.preemption.way, refusals.told(turn.demand, victim, found, at), turn.demand.key, first
+            )
+            self._search.remove(member, victim)
+            self._ground.give(victim.gain)
+            for path, amount in victim.losses:
+                self._exchange.move(path, -amount)
+        times = self._asked.get(member, self._recent.get(member, ()))
+        self._asked[member] = (*times, *([at] * len(found.victims)))
+        self._hopeless.clear()
+        self._promise(turn, found.option, found.node)
+
+    def _refuse(self, demand: DemandClass, reason: Reason | None) -> None:
+        if reason is not None:
+            self._refused[demand.key] = reason

@@ -1,0 +1,156 @@
+"""Which startds make room for one job, at the least cost (PR4): on one node, or under one member's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt.candidates import Candidate
+from fedsched.matchmaker.preempt.exchange import Exchange, Rule
+from fedsched.matchmaker.preempt.expressions import Expressions
+from fedsched.matchmaker.preempt.ground import Amounts, Ground, Key
+
+Waived = Literal["", "rate", "protection", "requirements"]
+"""Which single rule a search leaves out, to learn whether that one is in the way."""
+
+Cost = tuple[bool, float, int, int, int, int, str, str]
+"""Somebody is claimed, policy's rank reversed, work lost, claimed startds, startds, the option's place, names."""
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One startd that needs room: for a job of that class and priority, which counts `gain` to `path`."""
+
+    demand: DemandClass
+    path: str
+    priority: int
+    gain: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Victims that make room for one startd of `option` on `node`, and the rule by which each principal yields."""
+
+    victims: tuple[Candidate, ...]
+    option: Option
+    node: str
+    rules: Mapping[str, Rule]
+    cost: Cost
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What a search reads; `budget`: evictions that each member may still see this minute."""
+
+    exchange: Exchange
+    ground: Ground
+    expressions: Expressions
+    standing: dict[str, list[Candidate]]
+    budget: dict[str, int]
+    by_priority: bool
+
+    def remove(self, member: str, victim: Candidate) -> None:
+        """It goes: it can be asked no more, and one eviction less is left there."""
+        self.standing[member] = [other for other in self.standing[member] if other is not victim]
+        self.budget[member] -= 1
+
+    def cheapest(self, ask: Ask, options: Iterable[Option], waived: Waived = "") -> Found | None:
+        """The least work lost, then fewest victims, then the best place; None where nobody has to yield enough."""
+        best: Found | None = None
+        asked: dict[str, list[Candidate]] = {}
+        for index, option in enumerate(options):
+            member = option.place.terms.name
+            if member not in asked:
+                asked[member] = self._must_yield(ask, member, waived)
+            for node in self.ground.nodes(option) if asked[member] else ():
+                found = self._at(ask, asked[member], option, index, node)
+                too_many = found is not None and len(found.victims) > self.budget.get(member, 0) and waived != "rate"
+                if found is not None and not too_many and (best is None or found.cost < best.cost):
+                    best = found
+        return best
+
+    def _must_yield(self, ask: Ask, member: str, waived: Waived) -> list[Candidate]:
+        """Those of the member that the asking principal may ask at all, best victims first."""
+        known: dict[str, bool] = {}
+
+        def may(path: str, victim: Candidate) -> bool:
+            if path == ask.path:
+                return self.by_priority and victim.priority < ask.priority
+            if path not in known:
+                known[path] = self.exchange.could_yield(ask.path, path)
+            return known[path]
+
+        found = [
+            victim
+            for victim in self.standing.get(member, ())
+            if (not victim.young or waived == "protection")
+            and all(may(path, victim) for path, _ in victim.losses)
+            and (waived == "requirements" or self.expressions.allow(ask.demand, ask.priority, victim))
+        ]
+        return sorted(found, key=self._order(ask))
+
+    def _order(self, ask: Ask) -> Callable[[Candidate], tuple[object, ...]]:
+        """Unclaimed first, then by the policy's rank, then by cost (PR4)."""
+        rank = self.expressions.rank
+        return lambda v: (v.cost[0], -rank(ask.demand, ask.priority, v), v.cost)
+
+    def _at(self, ask: Ask, victims: list[Candidate], option: Option, index: int, node: str) -> Found | None:
+        """The cheaper of two: the cheapest victims together without any that can be spared, and one alone."""
+        need = self.ground.need(option, node)
+        sets = [self._together(ask, victims, need), self._alone(ask, victims, need)]
+        found = [self._found(ask, some, option, index, node) for some in sets if some]
+        return min((f for f in found if f is not None), key=lambda f: f.cost, default=None)
+
+    def _together(self, ask: Ask, victims: list[Candidate], need: Amounts) -> list[Candidate]:
+        """Cheapest first until it fits, less each that can be spared, dearest first; empty where it never fits."""
+        chosen: list[Candidate] = []
+        short = self.ground.short(need, {})
+        for victim in victims:
+            if not short:
+                break
+            if short & victim.gain.keys() and self._lawful(ask, [*chosen, victim]) is not None:
+                chosen.append(victim)
+                short = self.ground.short(need, _sum(chosen))
+        if short:
+            return []
+        for victim in reversed(chosen):
+            rest = [other for other in chosen if other is not victim]
+            if not self.ground.short(need, _sum(rest)):
+                chosen = rest
+        return chosen
+
+    def _alone(self, ask: Ask, victims: list[Candidate], need: Amounts) -> list[Candidate]:
+        """The first that does it by itself."""
+        for victim in victims if self.ground.short(need, {}) else ():
+            if not self.ground.short(need, victim.gain) and self._lawful(ask, [victim]) is not None:
+                return [victim]
+        return []
+
+    def _lawful(self, ask: Ask, victims: list[Candidate]) -> dict[str, Rule] | None:
+        losses: dict[str, int] = {}
+        for victim in victims:
+            for path, amount in victim.losses:
+                losses[path] = losses.get(path, 0) + amount
+        rules = self.exchange.rules(ask.path, ask.gain, losses)
+        if rules is not None and ask.path in losses:
+            rules[ask.path] = "PR6"
+        return rules
+
+    def _found(self, ask: Ask, victims: list[Candidate], option: Option, index: int, node: str) -> Found | None:
+        rules = self._lawful(ask, victims)
+        if rules is None:
+            return None
+        claimed = [v for v in victims if v.cost[0]]
+        rank = min((self.expressions.rank(ask.demand, ask.priority, v) for v in claimed), default=0.0)
+        lost = sum(victim.lost for victim in victims)
+        cost = (bool(claimed), -rank, lost, len(claimed), len(victims), index, option.place.terms.name, node)
+        return Found(tuple(victims), option, node, rules, cost)
+
+
+def _sum(victims: Iterable[Candidate]) -> dict[Key, int]:
+    total: dict[Key, int] = {}
+    for victim in victims:
+        for key, amount in victim.gain.items():
+            total[key] = total.get(key, 0) + amount
+    return total

@@ -1,0 +1,118 @@
+"""Progressive filling one unit at a time, as plainly as rule FS6 reads; slow, and shares no code with the product."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from fedsched.matchmaker.model import DemandClass, ShareLine
+from fedsched.matchmaker.resources import Resources
+
+
+@dataclass
+class Node:
+    """One node: which member and node group it is of, and what is free there."""
+
+    member: str
+    group: str
+    free: dict[str, int]
+
+
+@dataclass
+class Reference:
+    """The whole state, recomputed from scratch at every step.
+
+    lines: entitlement and what is held at the beginning, by path. size: thousandths of a core-equivalent of a class.
+    """
+
+    nodes: list[Node]
+    classes: list[DemandClass]
+    lines: dict[str, ShareLine]
+    size: dict[str, int]
+    placed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    aside: set[str] = field(default_factory=set)
+
+    def run(self) -> Counter[tuple[str, str, str]]:
+        """(class key, member, node group) -> startds, when nothing fits any more."""
+        while (demand := self._next()) is not None:
+            node = self._node(demand)
+            if node is None:
+                self.aside.add(demand.key)
+                continue
+            for name, amount in need(demand).items():
+                node.free[name] -= amount
+            self.placed[demand.key, node.member, node.group] += 1
+        return self.placed
+
+    def _done(self, demand: DemandClass) -> int:
+        return sum(count for (key, _, _), count in self.placed.items() if key == demand.key)
+
+    def _active(self) -> list[DemandClass]:
+        return [d for d in self.classes if d.key not in self.aside and self._done(d) < d.idle]
+
+    def _held(self, path: str) -> int:
+        below = [d for d in self.classes if inside(principal_path(d), path)]
+        line = self.lines.get(path)
+        return (line.held if line else 0) + sum(self._done(d) * self.size[d.key] for d in below)
+
+    def _next(self) -> DemandClass | None:
+        active = self._active()
+        if not active:
+            return None
+        path = ""
+        while children := {child(principal_path(d), path) for d in active if principal_path(d) != path}:
+            path = min(children, key=self._key)
+            active = [d for d in active if inside(principal_path(d), path)]
+            if all(principal_path(d) == path for d in active):
+                break
+        return min(active, key=lambda d: (-self._priority(d), d.oldest_at, d.key))
+
+    def _key(self, path: str) -> tuple[float, int, str]:
+        line = self.lines.get(path)
+        entitled = line.entitled if line else 0
+        return (self._held(path) / entitled if entitled else float("inf")), -entitled, path
+
+    def _priority(self, demand: DemandClass) -> int:
+        each = [p for p, count in sorted(demand.priorities, reverse=True) for _ in range(count)]
+        done = self._done(demand)
+        return each[done] if done < len(each) else 0
+
+    def _node(self, demand: DemandClass) -> Node | None:
+        asked = need(demand)
+        fitting = [n for n in self.nodes if all(n.free[name] >= amount for name, amount in asked.items())]
+        if not fitting:
+            return None
+        # the best place by name, in it the node that it leaves least on
+        best = min((n.member, n.group) for n in fitting)
+        return min((n for n in fitting if (n.member, n.group) == best), key=lambda n: tuple(n.free.values()))
+
+
+def need(demand: DemandClass) -> dict[str, int]:
+    """What one startd for one job of the class takes of a node, by resource."""
+    return {name: amount for name, amount in demand.request.items() if amount}
+
+
+def free(amount: Resources) -> dict[str, int]:
+    """A node's free room by resource."""
+    return dict(amount.items())
+
+
+def principal_path(demand: DemandClass) -> str:
+    """Where the class's principal hangs in the tree."""
+    return f"{demand.principal.group}/{demand.principal.user}"
+
+
+def inside(path: str, above: str) -> bool:
+    """Whether a principal's path lies under (or is) a group's or its own."""
+    group = path.rpartition("/")[0]
+    return above in {"", path, group} or group.startswith(above + ".")
+
+
+def child(path: str, above: str) -> str:
+    """The next node on the way from a group to a principal."""
+    group = path.rpartition("/")[0]
+    if group == above:
+        return path
+    rest = group[len(above) :].lstrip(".")
+    head = rest.split(".")[0]
+    return f"{above}.{head}" if above else head
