@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
 from fedsched.config.settings import DeclaredGroup, MemberFile
 from fedsched.kube.amounts import NOTHING, Amounts, add, resources
 from fedsched.kube.attributes import attributes
@@ -49,7 +51,21 @@ def _group(
         can_grow_to=group.can_grow_to,
         grow_s=group.grow_s,
         declared=True,
+        template=group.nodes == 0 and group.can_grow_to > 0,
     )
+
+
+def template_groups(
+    member: MemberFile, there: frozenset[str], storage: tuple[tuple[str, str], ...]
+) -> tuple[NodeGroup, ...]:
+    """Declared groups of which no node exists yet but could (S9); there: names of the groups that have nodes."""
+    could = [g for g in member.groups if g.can_grow_to > 0 and g.name not in there and g.allocatable != Resources()]
+    return tuple(_template(member, group, storage) for group in could)
+
+
+def _template(member: MemberFile, group: DeclaredGroup, storage: tuple[tuple[str, str], ...]) -> NodeGroup:
+    bare = msgspec.structs.replace(group, nodes=0)
+    return msgspec.structs.replace(_group(member, bare, (), [], storage), declared=False)
 
 
 def _taken(objects: Iterable[ObjectView], pods: Iterable[OwnPod]) -> dict[str, list[Amounts]]:

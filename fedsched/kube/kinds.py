@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fedsched.config.settings import MemberFile
+from fedsched.kube.images import normal
 from fedsched.kube.nodes import node
 from fedsched.kube.objects import own_object, own_pod, refused
 from fedsched.kube.pods import seat
@@ -38,7 +40,8 @@ def kinds(member: MemberFile, federation_id: str = "") -> tuple[Kind[Any, Any], 
         Kind("events", f"{core}/events", EventItem, refused, {"fieldSelector": "reason=FailedCreate"}, optional=True),
     ]
     if member.terms.visibility != "namespace":
-        found.append(Kind("nodes", "/api/v1/nodes", NodeItem, node))
+        image = normal(member.terms.image) if member.terms.image else ""
+        found.append(Kind("nodes", "/api/v1/nodes", NodeItem, partial(node, image=image)))
     if member.terms.visibility == "full":
         found.append(Kind("pods", "/api/v1/pods", PodItem, lambda item: seat(item, member.namespace)))
     return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.kube.amounts import Amounts, available
+from fedsched.kube.images import holds
 from fedsched.kube.wire import NodeItem
 from fedsched.matchmaker.model import Taint
 
@@ -34,7 +35,10 @@ _MOST_PAIRS = 200_000
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A node. labels: sorted, shared between nodes. taints: all that block. usable: ready and not passing away."""
+    """A node. labels: sorted, shared between nodes. taints: all that block. usable: ready and not passing away.
+
+    has_image: it holds the image of the member's file already.
+    """
 
     name: str
     labels: tuple[tuple[str, str], ...]
@@ -42,6 +46,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     allocatable: Amounts
     usable: bool
     cordoned: bool
+    has_image: bool = False
 
     def label(self, key: str) -> str:
         """The value of a label, "" when the node has none."""
@@ -53,8 +58,8 @@ class Node(msgspec.Struct, frozen=True, gc=False):
         return tuple(taint for taint in self.taints if taint.key not in PASSING_TAINTS)
 
 
-def node(item: NodeItem) -> Node:
-    """The facts of one node."""
+def node(item: NodeItem, image: str = "") -> Node:
+    """The facts of one node. image: full name of the one that the member's file names, "" for none."""
     taints = tuple(sorted(Taint(t.key, t.value, t.effect) for t in item.spec.taints if t.effect in BLOCKING))
     passing = any(t.key in PASSING_TAINTS and t.key != CORDON_TAINT for t in taints)
     return Node(
@@ -64,6 +69,7 @@ def node(item: NodeItem) -> Node:
         available(item.status.allocatable),
         _ready(item) and not passing and item.metadata.deletion_timestamp is None,
         item.spec.unschedulable or any(t.key == CORDON_TAINT for t in taints),
+        holds(item.status.images, image),
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from fedsched.config.settings import MemberFile
 from fedsched.kube.amounts import gpu_name, resources
 from fedsched.kube.attributes import attributes, text
-from fedsched.kube.declared import declared_groups
+from fedsched.kube.declared import declared_groups, template_groups
 from fedsched.kube.node_groups import Group, Grouper
 from fedsched.kube.nodes import Node
 from fedsched.kube.objects import OwnPod, epoch, views
@@ -110,7 +110,9 @@ class Survey:
         if self._member.terms.visibility == "namespace":
             return declared_groups(self._member, quotas, objects, pods, storage)
         self._recount()
-        return tuple(self._node_group(group, storage) for group in self._groups)
+        there = frozenset(group.name for group in self._groups)
+        found = [self._node_group(group, storage) for group in self._groups]
+        return tuple(sorted([*found, *template_groups(self._member, there, storage)], key=lambda group: group.name))
 
     def _recount(self) -> None:
         if self._regroup:
@@ -143,6 +145,7 @@ class Survey:
             gpu_resource=group.gpu_resource,
             can_grow_to=declared.can_grow_to if declared else 0,
             grow_s=declared.grow_s if declared else 0,
+            images=(self._member.terms.image,) if sum(n.has_image for n in room) * 2 > len(room) else (),
         )
 
     def _node_rooms(self, pods: Iterable[OwnPod]) -> tuple[NodeRoom, ...]:

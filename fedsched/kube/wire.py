@@ -100,10 +100,11 @@ class NodeSpec(Wire):
 
 
 class NodeStatus(Wire):
-    """What a node says."""
+    """What a node says. images stay undecoded: dozens of names on each node, of which one is looked for."""
 
     allocatable: dict[str, str] = {}
     conditions: list[Condition] = []
+    images: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class NodeItem(Wire):
