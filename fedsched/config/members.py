@@ -95,6 +95,8 @@ def _build(**fields: Any) -> MemberFile:
         fields["ceiling"], fields["ceiling_names"] = fields["ceiling"]
     overrides: Overrides = fields.get("overrides", Overrides())
     terms = {name: fields.pop(name) for name in MemberTerms.__struct_fields__ if name in fields}
+    grow = [group.name for group in fields.get("groups", ()) if group.autoscaled]
+    terms["autoscaled_groups"] = tuple(dict.fromkeys([*terms.get("autoscaled_groups", ()), *grow]))
     place = fields.pop("place", {})
     return MemberFile(MemberTerms(image=overrides.image, **terms), **fields, **place)
 
