@@ -1,7 +1,7 @@
 """The only gate to the ClassAd language (MA4): limits and an allow-list, then the library's answers."""
 
 from fedsched.matchmaker.classad.ads import Ad, check_together
-from fedsched.matchmaker.classad.clauses import Clause, conjuncts, first_false_clause
+from fedsched.matchmaker.classad.clauses import Clause, conjuncts, false_clauses, first_false_clause
 from fedsched.matchmaker.classad.evaluate import (
     Expression,
     Value,
@@ -27,6 +27,7 @@ __all__ = [
     "conjuncts",
     "evaluate",
     "evaluate_number",
+    "false_clauses",
     "first_false_clause",
     "matches",
     "parse",

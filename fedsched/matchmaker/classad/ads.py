@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads, weight, whole_ads
+from fedsched.matchmaker.classad.gate import NOW, Refused, bound, calls_contexts, reads, weight
 
 # htcondor2 registers stringListMember and its kin with the ClassAd library: it must be imported first.
 import htcondor2  # isort: skip  # noqa: F401
@@ -35,7 +35,7 @@ class Ad:
         check_together(texts)
         self._key = frozenset(texts.items())
         self._hash = hash(self._key)
-        self._shape: Shape | bool | None = False
+        self._shape: Shape | None = None
         self._ad = classad2.ClassAd()
         for name, text in self._texts.values():
             self._ad[name] = tree(text, name)
@@ -55,9 +55,9 @@ class Ad:
         return tuple(self._texts.values())
 
     @property
-    def shape(self) -> Shape | None:
-        """What reads what; None when an attribute takes a whole ad as a value."""
-        if isinstance(self._shape, bool):
+    def shape(self) -> Shape:
+        """What reads what."""
+        if self._shape is None:
             self._shape = _shape({key: text for key, (_, text) in self._texts.items()})
         return self._shape
 
@@ -77,9 +77,7 @@ class Ad:
         return self._ad
 
 
-def _shape(texts: Mapping[str, str]) -> Shape | None:
-    if any(whole_ads(text) for text in texts.values()):
-        return None
+def _shape(texts: Mapping[str, str]) -> Shape:
     mentioned = ((name, frozenset(other for other, _ in reads(text))) for name, text in texts.items())
     return _one_of_its_kind(frozenset(pair for pair in mentioned if pair[1]))
 

@@ -24,7 +24,6 @@ __all__ = [
     "reads",
     "references",
     "weight",
-    "whole_ads",
 ]
 
 MAX_TERMS = 2_000
@@ -65,7 +64,7 @@ can outgrow their arguments."""
 
 _WORDS = frozenset({"true", "false", "undefined", "error"})
 _WORD_OPERATORS = frozenset({"is", "isnt"})
-_DOT = Token(".", ".")
+_DOT = [Token(".", ".")]
 _SCOPES = {"my": "MY", "target": "TARGET", "other": "TARGET"}
 _OUTER = frozenset({"self", "parent", "root", "toplevel"})
 _ADS = _OUTER.union(_SCOPES)
@@ -78,7 +77,6 @@ class _Examined(NamedTuple):
     reads: tuple[tuple[str, int], ...]
     contexts: bool
     weight: int
-    whole: bool
 
 
 def check(text: str) -> None:
@@ -111,11 +109,6 @@ def weight(text: str) -> int:
     return _examined(text).weight
 
 
-def whole_ads(text: str) -> bool:
-    """Whether it takes an ad as a value (`size(MY)`): then it reads every attribute."""
-    return _examined(text).whole
-
-
 @lru_cache(maxsize=4096)
 def _examined(text: str) -> _Examined:
     parts = tokens(text)
@@ -126,14 +119,15 @@ def _examined(text: str) -> _Examined:
     calls = list(call_names(parts))
     contexts = _check_calls(parts, calls)
     called = {name for _, name in calls}
-    found, whole = _references(parts), _takes_an_ad(parts)
+    _check_scopes(parts)
+    found = _references(parts)
     if "time" in called:
         parts = _bind_time(parts, dict(calls))
     names = Counter(_name_of(part) for part in parts if part.kind in {"name", "quoted"})
     extra = 0
     if not called.isdisjoint(PATTERNED):
         parts, extra = guarded(parts)
-    return _Examined(join(parts), found, tuple(names.items()), contexts, len(text) + extra, whole)
+    return _Examined(join(parts), found, tuple(names.items()), contexts, len(text) + extra)
 
 
 def _name_of(part: Token) -> str:
@@ -143,11 +137,15 @@ def _name_of(part: Token) -> str:
     return name.lower()
 
 
-def _takes_an_ad(parts: list[Token]) -> bool:
-    return any(
-        part.kind in {"name", "quoted"} and _unquoted(*part).lower() in _ADS and parts[i + 1 : i + 2] != [_DOT]
-        for i, part in enumerate(parts)
-    )
+def _check_scopes(parts: list[Token]) -> None:
+    """`size(MY)` would read every attribute: what a match reads could not be told from its text."""
+    for index, part in enumerate(parts):
+        if (
+            part.kind in {"name", "quoted"}
+            and _unquoted(*part).lower() in _ADS
+            and parts[index + 1 : index + 2] != _DOT
+        ):
+            raise Refused(f"{part.text}: an ad as a value")
 
 
 def _check_size(parts: list[Token]) -> None:

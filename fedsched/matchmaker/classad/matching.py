@@ -21,18 +21,14 @@ def matches(job: Ad, slot: Ad, at: float) -> bool:
     Ads that are equal in what the pair reads share one evaluation. Either ad may be the job's.
     """
     names = attributes_read(job, slot)
-    if names is None:
-        return symmetric(job, slot, at)
     return _verdict(projected(job, names), projected(slot, names), int(at) if _NOW in names else 0)
 
 
-def attributes_read(job: Ad, slot: Ad) -> frozenset[str] | None:
+def attributes_read(job: Ad, slot: Ad) -> frozenset[str]:
     """Names, in lower case, of all attributes of either ad that a match may read, followed through both ads.
 
-    None for all of them, when an ad is used as a value. Errs on the side of too many: scopes are not told apart.
+    Errs on the side of too many: scopes are not told apart.
     """
-    if job.shape is None or slot.shape is None:
-        return None
     return _followed(job.shape, slot.shape)
 
 
