@@ -17,6 +17,10 @@ from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.tree import Tree
 
 
+NOTHING = 1e-6
+"""Thousandths of a core-equivalent that are only what floating point left over."""
+
+
 class Quotas(msgspec.Struct, frozen=True):
     """By group path, in thousandths of a core-equivalent.
 
@@ -88,4 +92,4 @@ def _assign_children(tree: Tree, path: str, fixed: dict[str, float], quotas: Quo
         quotas.amounts[child.path] = fixed[child.path] * scale + share
         quotas.scales[child.path] = scale
     given = math.fsum(quotas.amounts[c.path] for c in children if c.has_quota or fixed[c.path] > 0)
-    quotas.beside[path] = max(0.0, mine - given)
+    quotas.beside[path] = mine - given if mine - given > NOTHING else 0.0
