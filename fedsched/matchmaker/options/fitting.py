@@ -1,0 +1,93 @@
+"""What sizes and members' terms say to classes: answers that many classes and places share; no expressions here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fedsched.matchmaker.match import (
+    Place,
+    Site,
+    barred_by_limits,
+    form_for,
+    lacks,
+    packed,
+    refused_by_terms,
+    size_for,
+)
+from fedsched.matchmaker.model import DemandClass, Policy
+from fedsched.matchmaker.resources import Resources
+
+
+class Fit(NamedTuple):
+    """A startd for a class on nodes of one shape: its size, the jobs it holds, and what rules it out.
+
+    short: (resource, needed, had) where an empty node has too little. barred: how many bounds of LimitRanges it passes.
+    """
+
+    size: Resources
+    units: int
+    short: tuple[tuple[str, int, int], ...]
+    barred: int
+
+    @property
+    def passed(self) -> int:
+        """How many limits stand in the way; 0 where an empty node takes it."""
+        return len(self.short) + self.barred
+
+
+class Fitting:
+    """The answers of one round. samples: one place of each shape."""
+
+    def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
+        self._policy = policy
+        self._shapes = _numbered(_shape(site.place) for site in sites)
+        self._kinds = _numbered((site.place.terms.name, form_for(site.place)) for site in sites)
+        self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
+        self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
+        self._refusals: dict[tuple[object, ...], int] = {}
+
+    def fit(self, demand: DemandClass, site: Site) -> Fit:
+        """A startd for the class there."""
+        known = self._fits.setdefault((demand.request, self.packed(demand)), {})
+        number = self._shapes[site.number]
+        found = known.get(number)
+        if found is None:
+            found = known[number] = self._measure(demand, site.place)
+        return found
+
+    def refused(self, demand: DemandClass, site: Site) -> int:
+        """How many of the member's terms refuse the class."""
+        key = (self._kinds[site.number], demand.pool, demand.principal, demand.image, known_length(demand))
+        found = self._refusals.get(key)
+        if found is None:
+            found = self._refusals[key] = sum(1 for _ in refused_by_terms(demand, site.place))
+        return found
+
+    def packed(self, demand: DemandClass) -> int:
+        """Jobs that a startd of the class should hold."""
+        return packed(demand, self._policy)
+
+    def _measure(self, demand: DemandClass, place: Place) -> Fit:
+        size, units = size_for(demand, place, form_for(place) or "startd-job", self._policy)
+        full = size + place.terms.pod_overhead
+        barred = sum(1 for _ in barred_by_limits(full, place.view.limits))
+        return Fit(size, units, tuple(lacks(full, place.group.allocatable)), barred)
+
+
+def known_length(demand: DemandClass) -> int | None:
+    """Seconds that a job of the class takes, None where that is only assumed: nothing is refused for a guess."""
+    return None if demand.length.source == "assumed" else demand.length.seconds
+
+
+def _shape(place: Place) -> tuple[object, ...]:
+    """What the size of startds and the limits of an empty node depend on, the class apart."""
+    form = form_for(place)
+    rooms = place.group.rooms if form == "startd-daemonset" else ()
+    return form, place.terms.pod_overhead, place.group.allocatable, place.view.limits, rooms
+
+
+def _numbered(keys: Iterable[tuple[object, ...]]) -> tuple[int, ...]:
+    """A number for each, equal for equal keys."""
+    numbers: dict[tuple[object, ...], int] = {}
+    return tuple(numbers.setdefault(key, len(numbers)) for key in keys)
