@@ -4,10 +4,11 @@ from fedsched.matchmaker.preempt.life import WORSE, follow_life, urge
 from fedsched.matchmaker.preempt.orders import leave_cordoned, obey_orders
 from fedsched.matchmaker.preempt.owner import SETTLED_S, give_up, taken_by_owner, yield_to_owner
 from fedsched.matchmaker.preempt.promises import promised
-from fedsched.matchmaker.preempt.room import make_room
+from fedsched.matchmaker.preempt.room import ROOM, make_room
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Victim, Wish, evict
 
 __all__ = [
+    "ROOM",
     "SETTLED_S",
     "WORSE",
     "Evictions",

@@ -6,7 +6,7 @@ room from each other in turns: docs/decisions/0013-preemption.md has the argumen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from fedsched.matchmaker.model import ShareLine
@@ -23,6 +23,7 @@ class Exchange:
         self._mode = mode
         self._held = {path: line.held for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
+        self._made: set[tuple[str, str]] = set()
 
     def chain(self, path: str) -> tuple[str, ...]:
         """A principal and the groups above it, without the root, which is above everybody."""
@@ -55,6 +56,10 @@ class Exchange:
         """Add to (or, negative, take from) a principal and all groups above it."""
         for node in self.chain(path):
             self._held[node] = self.held(node) + amount
+
+    def remember(self, taker: str, yielders: Iterable[str]) -> None:
+        """An exchange that was made: until the round is over their order is kept, whoever else takes or yields."""
+        self._made |= {(taker, yielder) for yielder in yielders if yielder != taker}
 
     def level(self, path: str) -> float:
         """Held by entitlement; without a right infinite, or 0 where nothing is held."""
@@ -104,7 +109,17 @@ class Exchange:
                 found[yielder] = "PR2"
             else:
                 return None
+        if "PR2" in found.values() and not self._nothing_turned_round(change):
+            return None
         return found
+
+    def _nothing_turned_round(self, change: Mapping[str, int]) -> bool:
+        """Who yielded in this round is not left below the one that it yielded to: it would take its room back."""
+        return all(
+            self._in_order(low, high, change)
+            for taker, yielder in self._made
+            for low, high in self._opponents(taker, yielder)
+        )
 
     def _change(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, int]:
         change: dict[str, int] = {}
@@ -132,12 +147,15 @@ class Exchange:
         """PR2, for the two principals and for the two branches in which they lie where the tree divides them."""
         if self._mode != "fair":
             return False
-        mine, theirs = self._branches(taker, yielder)
-        pairs = ((taker, yielder), (mine[-1], theirs[-1]))
         return all(
             self.below(low) and self.held(high) > self.entitled(high) and self._in_order(low, high, change)
-            for low, high in pairs
+            for low, high in self._opponents(taker, yielder)
         )
+
+    def _opponents(self, taker: str, yielder: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The two principals, and the two branches in which they lie where the tree divides them."""
+        mine, theirs = self._branches(taker, yielder)
+        return (taker, yielder), (mine[-1], theirs[-1])
 
     def _in_order(self, low: str, high: str, change: Mapping[str, int]) -> bool:
         """After the change the level of `high` is not below that of `low`; in integers, so that nothing is rounded."""

@@ -127,19 +127,24 @@ class _Round:
         return (*self._exchange.standing(turn.path), -turn.priority, turn.demand.oldest_at, turn.demand.key)
 
     def _count_leaving(self) -> None:
-        """What leaves is nobody's any more, and its room is on its way."""
+        """What leaves is nobody's any more, and its room is on its way; what was placed just now counts already."""
         wait_s = self._rules.policy.preemption.wait_s
         for stand in self._standing:
             if is_coming(stand, wait_s, self._rules.at):
                 self._ground.give(self._ground.gain(stand.held, node_of(stand)))
                 for path, amount in losses(stand, self._shared.sizes).items():
                     self._exchange.move(path, -amount)
+            if stand.held.phase == "intended" and stand.held.placement.created_at >= self._rules.at:
+                placement = stand.held.placement  # placed in this cycle, after shares were looked at
+                self._exchange.move(path_of(placement.principal), self._shared.sizes.of(placement.size))
 
     def _keep_promises(self, turns: list[_Turn]) -> None:
         """Room that was made for a class is kept for it, and no second eviction is made for the same job (PR3)."""
         flying = in_flight(self._standing, self._rules.policy.preemption.wait_s, self._rules.at)
         for turn in turns:
             for _, leaving in sorted(flying.get(turn.demand.key, {}).items()):
+                for stand in leaving:
+                    self._exchange.remember(turn.path, losses(stand, self._shared.sizes))
                 where = {stand.held.placement.member for stand in leaving}
                 nodes = {node_of(stand) for stand in leaving}
                 option = next((o for o in turn.options if o.place.terms.name in where), None)
@@ -216,6 +221,7 @@ class _Round:
             self._ground.give(victim.gain)
             for path, amount in victim.losses:
                 self._exchange.move(path, -amount)
+            self._exchange.remember(turn.path, (path for path, _ in victim.losses))
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))
         self._hopeless.clear()
