@@ -156,12 +156,28 @@ class MemberVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     node_group: str = ""
 
 
+class NearestMiss(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change of a class that can run nowhere, with which it could (E9).
+
+    what: a resource, "length" or "requirements". need: as it is asked; for requirements the clause. have: what would do,
+    "" for a clause that is dropped. members: how many members would match then; example: one of them, the first by name.
+    """
+
+    what: str
+    need: str
+    have: str
+    members: int
+    example: str = ""
+
+
 class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One class in one cycle: how its idle jobs stand (RE1). Counts are jobs and sum to `idle`.
 
     served: on startds unclaimed for it or starting. placed: newly placed for in this cycle. unmet: the rest.
     spared: why nobody is evicted for the rest; None where nothing was asked.
     why: the dominant reason for the unmet rest; None when nothing is unmet. others: (reason, jobs) of all parts.
+    also: what must change besides `why` before one more unit can start; () where that alone suffices (RE2).
+    near: for what can run nowhere, the single changes with which it could, the smallest first (E9).
     """
 
     key: str
@@ -174,6 +190,8 @@ class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
     parts: tuple[tuple[int, Reason], ...] = ()
     members: tuple[MemberVerdict, ...] = ()
     spared: Reason | None = None
+    also: tuple[Reason, ...] = ()
+    near: tuple[NearestMiss, ...] = ()
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
