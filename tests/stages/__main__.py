@@ -41,7 +41,11 @@ def stages_of(options: Sequence[str]) -> list[Stage]:
     rest = [word for word in options if word not in chosen]
     paths = {name: narrowed(whole, chosen) for name, whole in folders().items()}
     alone = sum(map(bool, paths.values())) == 1
-    return [Stage(name, some, rest, to_file=not alone) for name, some in paths.items() if some]
+    return [
+        Stage(name, some, rest, to_file=not alone, yields=name == "units" and not alone)
+        for name, some in paths.items()
+        if some
+    ]
 
 
 def once_more(stages: Sequence[Stage], most: int) -> list[Stage]:

@@ -39,7 +39,11 @@ def narrowed(paths: Sequence[str], chosen: Sequence[str]) -> list[str]:
 
 @dataclass
 class Stage:
-    """Runs once; `output` is None where it writes to our own output instead of a file under `folder`."""
+    """Runs once.
+
+    to_file: its pytest writes to `output` instead of where we write.
+    yields: it computes, and gives way to stages whose real parts have deadlines.
+    """
 
     name: str
     paths: Sequence[str]
@@ -47,6 +51,7 @@ class Stage:
     folder: Path = Path(".pytest_cache")
     cache: str = ""
     to_file: bool = True
+    yields: bool = False
     code: int | None = None
     seconds: float = 0.0
     _begin: float = 0.0
@@ -63,13 +68,14 @@ class Stage:
         return self.folder / (self.cache or self.name)
 
     def start(self) -> None:
-        """Starts its pytest in a process group of its own: it is interrupted by `end` and not by Ctrl-C, once."""
+        """Starts its pytest. With a file it has a process group of its own: `end` interrupts it, once, not Ctrl-C."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._begin = time.monotonic()
-        command = [sys.executable, "-u", "-m", "pytest", *self.paths, "-o", f"cache_dir={self.cache_folder.resolve()}"]
+        command = ["nice", "-n", "10"] if self.yields else []
+        command += [sys.executable, "-u", "-m", "pytest", *self.paths, "-o", f"cache_dir={self.cache_folder.resolve()}"]
         command += ["--durations=10", "--durations-min=5", *self.options]
         if not self.to_file:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+            self._process = subprocess.Popen(command)
             return
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0)
@@ -83,10 +89,10 @@ class Stage:
         return True
 
     def end(self, limit_s: float = 60) -> None:
-        """Interrupts it as Ctrl-C does, waits until it has cleared up, and kills it after the limit."""
+        """Interrupts it (without a file Ctrl-C has), waits until it has cleared up, and kills it after the limit."""
         if self._process is None:
             return
-        if self._process.poll() is None:
+        if self.to_file and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(limit_s)
