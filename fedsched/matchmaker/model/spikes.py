@@ -116,13 +116,14 @@ class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
 class TierState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether a tier is open, since when, and since when everything before it is full (None while it is not).
 
-    wanted_at: when unmet demand that found no room in lower tiers could last use it.
+    wanted_at: when unmet demand that found no room in lower tiers could last use it. at: when this was so.
     """
 
     open: bool = False
     since: float = 0.0
     full_since: float | None = None
     wanted_at: float = 0.0
+    at: float = 0.0
 
 
 class Spike(msgspec.Struct, frozen=True, omit_defaults=True):

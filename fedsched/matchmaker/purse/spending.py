@@ -14,6 +14,9 @@ from fedsched.matchmaker.purse.tiers import Tiers
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.reconcile import Standing
 
+ROUNDING_S = 1e-6
+"""Seconds that are lost in reckoning with money."""
+
 
 class Priced(msgspec.Struct, frozen=True):
     """What one placement costs in an hour, whole, in the federation's currency, and its tier ("" for none)."""
@@ -49,7 +52,7 @@ class Purse:
     def lifetime_s(self, demand: DemandClass, offer: Offer, wanted_s: int) -> int:
         """Life of a startd there: `wanted_s` seconds, or as much of it as windows and budgets allow."""
         paid_s = self._budgets.affordable_s(self._paying(demand, offer), price(offer)) - self._beyond_s(offer)
-        return max(0, int(min(wanted_s, self._tiers.open_for_s(offer.place), paid_s)))
+        return max(0, int(min(wanted_s, self._tiers.open_for_s(offer.place), paid_s + ROUNDING_S)))
 
     def take(self, demand: DemandClass, offer: Offer, lifetime_s: int) -> Priced:
         """Set aside what one startd there can cost in its whole life."""
@@ -72,11 +75,11 @@ class Purse:
         return self._budgets.paying(demand.principal, tier.name if tier else "")
 
     def _least_s(self, demand: DemandClass, offer: Offer) -> int:
-        """The shortest life that is of any use: the job's length, and twice what it may stay unclaimed."""
+        """The shortest life that is of any use: the job's length, after a start and a wait as long as its idle time."""
         life = self._policy.startds
         idle_s = life.gpu_idle_s if offer.size.gpus else life.idle_s
         wanted_s = min(life.lifetime_s, offer.place.terms.max_lifetime_s)
-        return min(wanted_s, max(demand.length.seconds, 2 * idle_s))
+        return min(wanted_s, demand.length.seconds + 2 * idle_s)
 
     def _beyond_s(self, offer: Offer) -> float:
         """What it can run beyond its lifetime: its grace; a DaemonSet's expiry also counts what it may stay pending."""

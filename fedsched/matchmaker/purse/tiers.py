@@ -96,7 +96,7 @@ class Tiers:
 def _as_of_now(tier: Tier, memory: Memory, at: float) -> TierState:
     """The remembered state; what happened in a long pause of ours nobody knows, so patience starts anew after it."""
     state = memory.tiers.get(tier.name, TierState())
-    if at - memory.at <= max(tier.dwell_s, BLIND_S):
+    if at - state.at <= max(tier.dwell_s, BLIND_S):
         return state
     return msgspec.structs.replace(state, open=False, full_since=None)
 
@@ -109,7 +109,7 @@ def _next(state: TierState, tier: Tier, now: tuple[bool, bool], at: float) -> Ti
     opens = full_since is not None and at - full_since >= tier.dwell_s
     stays = (state.open or used) and at - wanted_at < max(tier.dwell_s, 1.0)
     is_open = opens or stays
-    return TierState(is_open, at if is_open != state.open else state.since, full_since, wanted_at)
+    return TierState(is_open, at if is_open != state.open else state.since, full_since, wanted_at, at)
 
 
 def _tier_of(place: Place, tiers: tuple[Tier, ...], at: float) -> Tier | None:
