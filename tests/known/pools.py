@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fedsched.matchmaker.model import Group, Policy, Principal, PrincipalTerms, Reservation
 from fedsched.matchmaker.resources import Resources
@@ -20,11 +21,9 @@ def cores(number: float) -> Resources:
     return Resources(cpu_milli=round(number * 1000))
 
 
-def group(
-    path: str, quota: float | None = None, *, fraction: float = 0.0, surplus: bool = False, **more: object
-) -> Group:
+def group(path: str, quota: float | None = None, *, fraction: float = 0.0, surplus: bool = False, **more: Any) -> Group:
     names = frozenset() if quota is None else CORES
-    return Group(  # type: ignore[misc]  # keywords of tests
+    return Group(
         path,
         quota=cores(quota or 0),
         quota_names=names,
@@ -61,7 +60,7 @@ def pool(
     return entitle(tree, round(slots * 1000), round((slots if reference is None else reference) * 1000), ONLY_CORES)
 
 
-def entitled(*args: object, **more: object) -> dict[str, float]:
+def entitled(*args: Any, **more: Any) -> dict[str, float]:
     """What each principal and group has a right to, in cores, without zeros."""
-    rights = pool(*args, **more)  # type: ignore[arg-type]  # passed on
+    rights = pool(*args, **more)
     return {path: amount / 1000 for path, amount in rights.entitled.items() if amount}
