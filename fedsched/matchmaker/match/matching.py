@@ -19,7 +19,7 @@ from fedsched.matchmaker.match.ads import (
     slot_pairs,
 )
 from fedsched.matchmaker.match.never import Meeting, rests_on_unknown, unsatisfied
-from fedsched.matchmaker.match.pairs import NOW, judge, number
+from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.resources import Resources
@@ -119,6 +119,18 @@ class Matching:
         if site.known is not None and rests_on_unknown(side.requirements, side.texts, whole, ads):
             return 0
         return max(1, sum(1 for _ in unsatisfied(side.requirements, site.place, ads)))
+
+    def false_clauses(self, side: Side, site: Site, size: Resources) -> tuple[str, ...]:
+        """Clauses of the job that are not true there; "" for the member's own requirements."""
+        if not self.misses(side, site, size):
+            return ()
+        ads = self.meeting(side, site, size)
+        if judge(*ads).refused:
+            return ()
+        own = false_clauses(side.requirements, *ads) if side.requirements else ()
+        theirs = site.place.terms.requirements
+        bars = bool(theirs) and bool(false_clauses(theirs, ads.slot, ads.job, ads.at))
+        return (*(clause.whole for clause in own), *([""] if bars else []))
 
     def meeting(self, side: Side, site: Site, size: Resources) -> Meeting:
         """The two ads as far as their Requirements read them."""

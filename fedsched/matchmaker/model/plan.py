@@ -159,8 +159,8 @@ class MemberVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
 class NearestMiss(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change of a class that can run nowhere, with which it could (E9).
 
-    what: a resource, "length" or "requirements". need: as it is asked; for requirements the clause. have: what would do,
-    "" for a clause that is dropped. members: how many members would match then; example: one of them, the first by name.
+    what: a resource, "length" or "requirements". need: as it is asked; for requirements the clause. have: what would
+    do, "" for a clause that is dropped. members: how many members would match then; example: the first of them by name.
     """
 
     what: str
@@ -177,7 +177,7 @@ class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
     spared: why nobody is evicted for the rest; None where nothing was asked.
     why: the dominant reason for the unmet rest; None when nothing is unmet. others: (reason, jobs) of all parts.
     also: what must change besides `why` before one more unit can start; () where that alone suffices (RE2).
-    near: for what can run nowhere, the single changes with which it could, the smallest first (E9).
+    near: for what can run nowhere, the single changes with which it could (E9).
     """
 
     key: str

@@ -6,9 +6,10 @@ One table serves one round: what is asked twice is judged once, and what nobody 
 from fedsched.matchmaker.match import Place, per_node, size_for
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.option import Choosing, Option, Options
+from fedsched.matchmaker.options.sets import candidates
 from fedsched.matchmaker.options.table import Table
 
-__all__ = ["Choosing", "Option", "Options", "Table", "options", "per_node", "size_for"]
+__all__ = ["Choosing", "Option", "Options", "Table", "candidates", "options", "per_node", "size_for"]
 
 
 def options(demand: DemandClass, places: tuple[Place, ...], rules: Choosing) -> list[Option]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers
-from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, Order
-from fedsched.matchmaker.options.fitting import Fitting, known_length
+from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
+from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
+from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Option, Options, preference
-from fedsched.matchmaker.reasons import Reason, Verdict
+from fedsched.matchmaker.options.sets import smallest
+from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 
 
 class _Judged:
@@ -70,7 +72,9 @@ class Table:
                 answers[name] = MemberVerdict(name, Verdict.CORDONED, why, group)
         for name, sites in self._sites.items():
             if name not in answers:
-                answers[name] = self._nearest(demand, name, sites)
+                site = self._nearest(demand, sites)
+                why = self.never(demand, site.place)
+                answers[name] = MemberVerdict(name, Verdict.NEVER, why, site.place.group.name)
         return tuple(answers[name] for name in sorted(answers))
 
     @staticmethod
@@ -90,20 +94,61 @@ class Table:
                 first[name] = MemberVerdict(name, Verdict.NOT_NOW, reason, group)
         return first
 
-    def _nearest(self, demand: DemandClass, name: str, sites: list[Site]) -> MemberVerdict:
-        """The group of a member that the fewest things rule out."""
-        if demand.gate:
-            site = sites[0]
-        else:
-            side = self._matching.side(demand)
-            site = min(sites, key=lambda one: self._distance(demand, side, one))
-        reason = self.never(demand, site.place)
-        return MemberVerdict(name, Verdict.NEVER, reason, site.place.group.name)
+    def reasons(self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]]) -> tuple[Reason, ...]:
+        """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
 
-    def _distance(self, demand: DemandClass, side: Side, site: Site) -> int:
-        """How many things rule the class out there; 0 where it could run."""
-        fit = self._fitting.fit(demand, site)
-        return self._fitting.refused(demand, site) + fit.passed + self._matching.misses(side, site, fit.size)
+        blockers: all that keeps a startd of the class from a place now. () where nothing keeps one from some place.
+        """
+        known = self._know(demand)
+        if known.options:
+            return smallest(blockers(option) for option in known.options)
+        if known.held:
+            return smallest(held_back(demand, site.place, self._rules.orders) for _, site in known.held)
+        if not self._matching.sites:
+            return (Reason(Cause.NO_NODE_GROUPS, "node groups", "1", "0", source="no member that is joined shows one"),)
+        return self.nevers(demand, self._nearest(demand, self._matching.sites).place)
+
+    def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
+        """For a class that can run nowhere: single changes with which it could (E9); () for any other."""
+        return () if demand.gate or self._possible(demand) else nearest(demand, self)
+
+    def runs(self, demand: DemandClass, site: Site) -> bool:
+        """Whether the class could run there, held back or not."""
+        return self._distance(demand, site)[0] == 0
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every place of the round."""
+        return self._matching.sites
+
+    def fit(self, demand: DemandClass, site: Site) -> Fit:
+        """A startd for the class there, and what of its size rules it out."""
+        return self._fitting.fit(demand, site)
+
+    def refused(self, demand: DemandClass, site: Site) -> int:
+        """How many of the member's terms refuse the class."""
+        return self._fitting.refused(demand, site)
+
+    def false_clauses(self, demand: DemandClass, site: Site) -> tuple[str, ...]:
+        """Clauses of the job that are not true there; "" for the member's own requirements."""
+        side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
+        return self._matching.false_clauses(side, site, size)
+
+    def _possible(self, demand: DemandClass) -> bool:
+        known = self._know(demand)
+        return bool(known.options or known.held)
+
+    def _nearest(self, demand: DemandClass, sites: Iterable[Site]) -> Site:
+        """The place that the fewest things rule out; of equals where least is lacking."""
+        return min(sites, key=lambda one: self._distance(demand, one))
+
+    def _distance(self, demand: DemandClass, site: Site) -> tuple[int, float, int]:
+        """How many things rule the class out there, and what part of a request is lacking at most."""
+        if demand.gate:
+            return 1, 0.0, site.number
+        fit, side = self._fitting.fit(demand, site), self._matching.side(demand)
+        count = self._fitting.refused(demand, site) + fit.passed + self._matching.misses(side, site, fit.size)
+        lacks = max((1 - had / needed for _, needed, had in fit.short), default=0.0)
+        return count, lacks, site.number
 
     def _know(self, demand: DemandClass) -> _Judged:
         key = (

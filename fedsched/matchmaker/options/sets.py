@@ -1,0 +1,50 @@
+"""Which blockers to name, and which places to remember with a placement; what blocks is found elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fedsched.matchmaker.model import Candidate
+from fedsched.matchmaker.options.option import Option
+from fedsched.matchmaker.reasons import Reason
+
+CANDIDATES = 5
+"""How many places are remembered with a placement (E5)."""
+
+
+def smallest(sets: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
+    """Of sets of blockers, each all that stands in one way, the first of the smallest: a minimal set (RE2).
+
+    Changing all of it opens its way. Changing a part opens no way: one that the part opened would be a smaller set.
+    Looks no further than the first way with one blocker, or none.
+    """
+    best: tuple[Reason, ...] | None = None
+    for one in sets:
+        found = tuple(one)
+        if best is None or len(found) < len(best):
+            best = found
+        if len(best) <= 1:
+            break
+    return best or ()
+
+
+def candidates(options: Iterable[Option], blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:
+    """The best places for a class, best first, each with what holds it back; the first one without is taken (E5).
+
+    At most CANDIDATES of them, the one that is taken always among them. To be asked before it is booked.
+    """
+    found: list[Candidate] = []
+    free = False
+    for option in options:
+        reason = blocker(option)
+        if reason is None or free or len(found) < CANDIDATES - 1:
+            found.append(_candidate(option, reason))
+        free = free or reason is None
+        if free and len(found) >= CANDIDATES:
+            break
+    return tuple(found)
+
+
+def _candidate(option: Option, reason: Reason | None) -> Candidate:
+    cause = str(reason.cause) if reason else ""
+    return Candidate(option.place.terms.name, option.place.group.name, option.rank[0], cause)
