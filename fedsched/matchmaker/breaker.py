@@ -17,8 +17,16 @@ MOST_DOUBLINGS = 6
 FORGET_S = 86_400.0
 """A breaker without news for so many seconds is forgotten."""
 
-OTHERS = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.MEMBER_SILENT, Cause.POD_REFUSED})
-"""Failures that say nothing about jobs of the class: ours, the network's, the admission's (which remembers shapes)."""
+OTHERS = frozenset(
+    {
+        Cause.WRITE_REFUSED,
+        Cause.FOREIGN_OBJECT,
+        Cause.MEMBER_SILENT,
+        Cause.POD_REFUSED,
+        Cause.PENDING_TOO_LONG,
+    }
+)
+"""Failures that say nothing about the class: ours, the network's, the admission's (by shape), a lack of room."""
 
 
 def breaker_key(class_key: str, member: str) -> str:

@@ -110,8 +110,13 @@ def _time(tally: _Tally, held: Held, old: Held | None, span: tuple[float, float]
     if ran_s <= 0:
         return
     tally.cost += held.placement.price_per_hour * ran_s / HOUR_S
-    if not held.claims:
-        tally.unclaimed[held.placement.member, _idle_why(held)] += ran_s * held.nodes
+    idle_s, why = ran_s, held
+    if held.claims:
+        first = held.claimed_at is not None and (old is None or old.claimed_at is None)
+        idle_s = max(0.0, ran_s - (span[1] - (held.claimed_at or 0.0))) if first else 0.0
+        why = old or msgspec.structs.replace(held, slot_seen_at=None)
+    if idle_s > 0:
+        tally.unclaimed[held.placement.member, _idle_why(why)] += idle_s * held.nodes
 
 
 def _ran_s(held: Held, old: Held | None, span: tuple[float, float]) -> float:
