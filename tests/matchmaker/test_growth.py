@@ -1,0 +1,143 @@
+"""S7, S9: room before growth; growth is asked of one member only; no DaemonSet where an autoscaler works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.match import Place, form_for
+from fedsched.matchmaker.model import Held, MemberMemory, NodeGroup, PairMemory, Placement, Policy
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import T0, group, held, member, placement, pod, res, snapshot, terms, thing
+
+NODE = res(8, 32, 100, pods=100)
+SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+ONE = res(4, 8)
+
+
+def template(can_grow_to: int = 3, **more: Any) -> NodeGroup:
+    """A group of which no node exists yet."""
+    return msgspec.structs.replace(
+        NodeGroup("burst", NODE, 0, 0, 0, (), can_grow_to=can_grow_to, grow_s=240, template=True), **more
+    )
+
+
+def place(name: str, where: NodeGroup, **more: Any) -> Place:
+    return Place(terms(name, **more), member(name, where), where, MemberMemory(), SEEN)
+
+
+def growing(name: str, at_member: str = "m1", **more: Any) -> Standing:
+    """A placement that waits for a node to come."""
+    what: Placement = placement(name, at_member, node_group="burst", size=ONE, growth=True, **more)
+    one: Held = held(what, "starting")
+    return Standing(one, thing(what, pod(f"fs-{name}-x", "pending", node="", started_at=None)))
+
+
+def book(places: list[Place], *standing: Standing) -> Book:
+    return Book(places, standing, Policy(), T0)
+
+
+def cause(reason: Reason | None) -> Cause | None:
+    return reason.cause if reason else None
+
+
+def test_a_group_can_grow_by_as_many_empty_nodes_as_it_does_not_have_yet() -> None:
+    where = place("m1", template(2))
+    one = book([where])
+    assert cause(one.blocker(where, ONE, "startd-job")) is Cause.NO_ROOM
+    taken = 0
+    while one.growable(where, ONE, "startd-job", "c1") is None:
+        assert one.take_growth(where, ONE, "c1") == 1
+        taken += 1
+    # eight cores and 32 GiB hold one startd of four cores with its overhead, and a second
+    assert taken == 4
+    assert cause(one.growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+
+
+def test_what_is_larger_than_an_empty_node_makes_nothing_grow() -> None:
+    where = place("m1", template())
+    assert cause(book([where]).growable(where, res(9, 8), "startd-job", "c1")) is Cause.NO_ROOM
+
+
+def test_a_group_that_cannot_grow_is_just_full() -> None:
+    where = place("m1", group("g", 1, free=res(1, 1)))
+    assert cause(book([where]).growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+    grown = place("m1", template(3, nodes=3, ready=3))
+    assert cause(book([grown]).growable(grown, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+
+
+def test_one_member_is_asked_to_grow_for_a_class_and_another_class_may_ask_another() -> None:
+    first, second = place("m1", template()), place("m2", template())
+    one = book([first, second])
+    one.take_growth(first, ONE, "c1")
+    reason = one.growable(second, ONE, "startd-job", "c1")
+    assert reason is not None
+    assert (reason.cause, reason.member, reason.need) == (
+        Cause.GROWTH_ASKED,
+        "m2",
+        "one member grows for it, m1",
+    )
+    assert one.growable(first, ONE, "startd-job", "c1") is None
+    assert one.growable(second, ONE, "startd-job", "c2") is None
+
+
+def test_the_member_that_was_asked_in_an_earlier_cycle_is_remembered_by_what_waits_there() -> None:
+    first, second = place("m1", template()), place("m2", template())
+    one = book([first, second], growing("1-1"))
+    assert cause(one.growable(second, ONE, "startd-job", "c1")) is Cause.GROWTH_ASKED
+    assert one.growable(second, ONE, "startd-job", "c2") is None
+
+
+def test_what_waits_for_nodes_has_taken_them() -> None:
+    where = place("m1", template(1))
+    one = book([where], growing("1-1"), growing("1-2"))
+    assert cause(one.growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+
+
+def test_a_node_that_has_come_is_for_who_waited_for_it() -> None:
+    came = msgspec.structs.replace(group("burst", 1, free=NODE), can_grow_to=2, grow_s=240)
+    where = place("m1", came)
+    one = book([where], growing("1-1"), growing("1-2"))
+    assert cause(one.blocker(where, ONE, "startd-job")) is Cause.NO_ROOM
+    assert one.growable(where, ONE, "startd-job", "c1") is None
+
+
+def test_once_the_pod_has_its_node_another_member_may_be_asked() -> None:
+    first, second = place("m1", template()), place("m2", template())
+    what = placement("1-1", "m1", node_group="burst", size=ONE, growth=True)
+    runs = Standing(held(what), thing(what, pod("x", node="new-1")))
+    assert book([first, second], runs).growable(second, ONE, "startd-job", "c1") is None
+
+
+def test_growth_is_held_back_by_everything_that_holds_back_room() -> None:
+    trial = place("m1", template(), mode="trial", trial=0)
+    assert cause(book([trial]).growable(trial, ONE, "startd-job", "c1")) is Cause.TRIAL_FULL
+    capped = place("m1", template(), ceiling=Resources(1000), ceiling_names=frozenset({"cpu_milli"}))
+    assert cause(book([capped]).growable(capped, ONE, "startd-job", "c1")) is Cause.CEILING_REACHED
+    lost = msgspec.structs.replace(place("m1", template()), memory=MemberMemory(state="lost"))
+    assert cause(book([lost]).growable(lost, ONE, "startd-job", "c1")) is Cause.MEMBER_LOST
+
+
+def test_where_an_autoscaler_works_there_is_no_daemonset() -> None:
+    forms = {"forms": ("startd-job", "startd-daemonset"), "daemonset_groups": ("g", "burst")}
+    assert form_for(place("m1", group(), **forms)) == "startd-daemonset"
+    assert form_for(place("m1", template(), **forms)) == "startd-job"
+    assert form_for(place("m1", group(), **forms, autoscaled_groups=("g",))) == "startd-job"
+    where = place("m1", template())
+    assert cause(book([where]).growable(where, ONE, "startd-daemonset", "c1")) is Cause.NO_ROOM
+
+
+def test_where_ranks_tie_nodes_that_hold_the_image_come_first() -> None:
+    view = member("m1", group("a"), group("b", images=("site/startd:1",)))
+    snap = snapshot(members=(view,), terms=(terms("m1", image="site/startd:1"),))
+    snap = msgspec.structs.replace(
+        snap, memory=msgspec.structs.replace(snap.memory, pairs={f"m1/{g}/site/startd:1": SEEN for g in "ab"})
+    )
+    assert [one.placement.node_group for one in negotiate(snap, Policy()).held] == ["b"]
+    away = Policy(rank='FedschedNodeGroup == "a" ? 1.0 : 0.0')
+    assert [one.placement.node_group for one in negotiate(snap, away).held] == ["a"]
