@@ -55,18 +55,18 @@ class Guest:
 
     def wait_running(self, cluster: int, count: int = 1) -> None:
         """Waits until so many run."""
-        self.pool.wait(f"{count} running of {cluster}", lambda: self.in_state(cluster, 2) == count, 60)
+        self.pool.wait(f"{count} running of {cluster}", lambda: self.in_state(cluster, 2) == count, 120)
 
     def wait_done(self, cluster: int, count: int = 1) -> list[dict[str, Any]]:
         """Waits until so many have left the queue."""
-        self.pool.wait(f"{count} done of {cluster}", lambda: len(self.done(cluster)) == count, 60)
+        self.pool.wait(f"{count} done of {cluster}", lambda: len(self.done(cluster)) == count, 120)
         return self.done(cluster)
 
     def clean(self) -> None:
         """Removes what is left."""
         for cluster in self.clusters:
             self.pool.try_run("condor_rm", str(cluster))
-        self.pool.wait("an empty queue", lambda: not self.pool.jobs("true", ["ClusterId"]), 30)
+        self.pool.wait("an empty queue", lambda: not self.pool.jobs("true", ["ClusterId"]), 60)
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ class WorkerPod:
         """The partitionable slot's ad."""
         return next(iter(self.slots("PartitionableSlot")), None)
 
-    def wait(self, what: str, test: Callable[[], Any], timeout_s: float = 40) -> Any:
+    def wait(self, what: str, test: Callable[[], Any], timeout_s: float = 90) -> Any:
         """Polls until true; the pod's last lines are in the error."""
         end = time.monotonic() + timeout_s
         while not (seen := test()):
@@ -132,14 +132,23 @@ class WorkerPod:
         return done.returncode, done.stdout + done.stderr
 
     def stop(self) -> None:
-        """Ends it in order if possible: a pod that is killed leaves ghosts that the negotiator goes on matching."""
+        """Ends it in order if possible; one that had to be killed is taken out of the collector."""
         if self.exit_code() is None:
             self.end()
             with contextlib.suppress(LaboratoryError):
                 self.wait_end(20)
         self.sandbox.close()
+        if self.slots():
+            self._forget()
 
     # --- inside
+
+    def _forget(self) -> None:
+        """A ghost would be matched again and again, and the next test's jobs would wait for it."""
+        file = self.pool.folder / f"{self.name}.gone"
+        file.write_text(f'MyType = "Query"\nTargetType = "Machine"\nRequirements = FedschedPod == "{self.name}"\n')
+        with contextlib.suppress(LaboratoryError):
+            self.pool.run("condor_advertise", "INVALIDATE_STARTD_ADS", str(file))
 
     def _replace(self, name: str, text: str) -> None:
         new = self.folder / f"{name}.new"
