@@ -220,7 +220,7 @@ def test_in_a_whole_cycle_only_one_startd_tries_after_the_rest() -> None:
     later = snapshot(
         at=at + 5,
         memory=plan.memory,
-        objects=(thing(what, pod("x", "pending", started_at=None)),),
+        objects=(thing(what, pod("x", "pending", created_at=at, started_at=None)),),
         schedds=(schedd(demand("c1", idle=5), seen_at=at + 5),),
     )
     assert negotiate(later, Policy(breaker=RULES, ramp=Ramp(first=8))).classes[0].placed == 0
