@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import Claim, Held, LedgerEntry, Principal, ShareLine, Sharing, SlotView
+from fedsched.matchmaker.model import Claim, Held, LedgerEntry, Principal, ShareLine, Sharing
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.ledger import Look, advance, fall_short, half, read_use, real_priority
@@ -209,9 +209,7 @@ def test_any_looks_at_any_history_of_claims_charge_the_same(
     for at in looks:
         present = [(b, c) for b, e, c in claims if b <= at < e]
         ended = [e for _, e, _ in claims if e <= at]
-        view: SlotView | Any = one(
-            *(claim(BOB, cores, begins) for begins, cores in present), idle_since=max(ended, default=T0 - 10)
-        )
+        view = one(*(claim(BOB, cores, begins) for begins, cores in present), idle_since=max(ended, default=T0 - 10))
         books.look(at, view)
     exact = math.fsum(mean(cores, begins, ends, looks[-1]) for begins, ends, cores in claims)
     assert books.entries[B].usage == pytest.approx(exact, rel=1e-9)

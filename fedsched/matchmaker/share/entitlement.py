@@ -32,20 +32,20 @@ class Rights(msgspec.Struct, frozen=True):
 
 
 class _Needs(msgspec.Struct, frozen=True):
-    """By path: demand under limits; kept: unused quota that may not be lent, at a group itself and below it; floors."""
+    """By path: demand under limits; kept: unused quota that may not be lent, at a group itself, and with all below it.
+
+    floors: the part of the demand that is served before others. assured: floors and what is kept.
+    """
 
     demand: dict[str, float]
     kept: dict[str, float]
     kept_below: dict[str, float]
     floors: dict[str, float]
+    assured: dict[str, float]
 
     def whole(self, path: str) -> float:
         """What a node takes out of the amount above it: its demand and what it may not lend."""
         return self.demand[path] + self.kept_below.get(path, 0.0)
-
-    def assured(self, path: str) -> float:
-        """What it takes before others: its floor and what it may not lend."""
-        return min(self.floors[path] + self.kept_below.get(path, 0.0), self.whole(path))
 
 
 def entitle(tree: Tree, amount: int, at_reference: int, sizes: Sizes) -> Rights:
@@ -64,12 +64,12 @@ def entitle(tree: Tree, amount: int, at_reference: int, sizes: Sizes) -> Rights:
 
 
 def _needs(tree: Tree, quotas: Quotas) -> _Needs:
-    needs = _Needs({}, {}, {}, {})
+    needs = _Needs({}, {}, {}, {}, {})
     for path in reversed(list(tree.downwards())):
         for leaf in tree.leaves.get(path, ()):
             demand = _leaf_demand(tree, leaf, quotas)
             needs.demand[leaf.path] = demand
-            needs.floors[leaf.path] = min(max(0.0, leaf.terms.floor) * CE, demand)
+            needs.floors[leaf.path] = needs.assured[leaf.path] = min(max(0.0, leaf.terms.floor) * CE, demand)
         _group_needs(tree, path, quotas, needs)
     return needs
 
@@ -125,6 +125,8 @@ def _group_needs(tree: Tree, path: str, quotas: Quotas, needs: _Needs) -> None:
     needs.kept[path] = (1.0 - min(1.0, max(0.0, group.lend))) * unused
     needs.kept_below[path] = inside + needs.kept[path]
     needs.floors[path] = min(demand, _floor(tree, path, quota, needs, children))
+    assured = needs.floors[path] + needs.kept_below[path]
+    needs.assured[path] = min(quota, assured) if group.has_quota else math.fsum(needs.assured[c] for c in children)
 
 
 def _floor(tree: Tree, path: str, quota: float, needs: _Needs, children: list[str]) -> float:
@@ -154,7 +156,7 @@ def _divide_group(
     amount = max(0.0, parts[path] - needs.kept[path])
     groups, leaves = [tree.groups[child] for child in tree.inner[path]], tree.leaves.get(path, ())
     if groups:
-        claimants = [Claimant(_weight(g, quotas[1]), needs.assured(g.path), needs.whole(g.path)) for g in groups]
+        claimants = [Claimant(_weight(g, quotas[1]), needs.assured[g.path], needs.whole(g.path)) for g in groups]
         if leaves:
             claimants.append(_beside(path, groups, leaves, needs, quotas))
         found = divide(amount, claimants)

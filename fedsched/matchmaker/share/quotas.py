@@ -16,7 +16,6 @@ from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.tree import Tree
 
-
 NOTHING = 1e-6
 """Thousandths of a core-equivalent that are only what floating point left over."""
 
