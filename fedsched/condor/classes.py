@@ -13,17 +13,14 @@ from fedsched.condor.limits import concurrency
 from fedsched.condor.principals import LONGEST, Origin, principal
 from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
-from fedsched.condor.rows import Row, few
+from fedsched.condor.rows import Row, few, readable
 from fedsched.matchmaker import classad
-from fedsched.matchmaker.classad.crowd import EXAMPLES, FLOORS, added, bounded, nobodys
+from fedsched.matchmaker.classad.crowd import EXAMPLES, FLOORS, REFUSED_TEXT, added, bounded, gated, nobodys
 from fedsched.matchmaker.model import DemandClass
 
 IMAGES = ("ContainerImage", "DockerImage", "SingularityImage")
 SIZES = frozenset({"requestcpus", "requestmemory", "requestdisk", "requestgpus"})
 """Attributes that a class states by its rounded request."""
-REFUSED_TEXT = 200
-"""Characters that are kept of an expression that the gate refused: enough to find the job, too few to harm."""
-
 MOST_PRIORITY = (1 << 31) - 1
 
 _JOB_ID = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
@@ -35,7 +32,7 @@ def demand_classes(rows: Iterable[Row], origin: Origin, terms: Terms, at: float)
     Of very many rows only the largest are looked at one by one.
     """
     merged: dict[str, DemandClass] = {}
-    for row in few(rows, terms.max_classes, tuple(terms.machine_resources)):
+    for row in readable(few(rows, terms.max_classes, tuple(terms.machine_resources))):
         one = _class_of(row, origin, terms, at)
         merged[one.key] = _merge(merged[one.key], one) if one.key in merged else one
     return bounded(list(merged.values()), terms.max_classes)
@@ -79,7 +76,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
     who = principal(_string(job, "AccountingGroup") or _account(job), user, origin, terms.principals)
     requirements, rank = job.text("Requirements") or "", job.text("Rank") or ""
     attributes = _attributes(row.attributes)
-    gate = _gate(requirements, rank, attributes)
+    gate = row.gate or gated(requirements, rank, attributes)
     whole = hashlib.sha256(f"{requirements}\0{rank}\0{attributes}".encode("utf-8", "replace")).hexdigest()
     if gate:
         requirements, rank, attributes = requirements[:REFUSED_TEXT], "", ()
@@ -105,7 +102,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         gate=gate,
     )
     if row.owners > 1:
-        return nobodys(one, row.owners)
+        return nobodys(one)
     return msgspec.structs.replace(one, key=_key(one, whole))
 
 
@@ -123,25 +120,6 @@ def _attributes(attributes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """What Requirements and Rank read of the job beyond its size; in lower case, as schedds spell them as asked."""
     wanted = reads(attributes, ("Requirements", "Rank"), SIZES) - SIZES - {"requirements", "rank"}
     return tuple(sorted((name.lower(), text) for name, text in attributes.items() if name.lower() in wanted))
-
-
-def _gate(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> str:
-    texts = {name.lower(): text for name, text in attributes}
-    texts |= {name: text for name, text in (("requirements", requirements), ("rank", rank)) if text}
-    try:
-        for name, text in texts.items():
-            _check(name, text)
-        classad.check_together(texts)
-    except classad.Refused as refused:
-        return str(refused)
-    return ""
-
-
-def _check(name: str, text: str) -> None:
-    try:
-        classad.check(text)
-    except classad.Refused as refused:
-        raise classad.Refused(f"{name}: {refused}") from None
 
 
 def _key(one: DemandClass, whole: str) -> str:

@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from fedsched.condor.requests import DISK_STEP_MIB, KIB_PER_MIB, MEMORY_STEP_MIB
+from fedsched.matchmaker.classad.gate import MAX_BYTES
 
+MAX_TEXT = 2 << 20
+"""Most characters of long texts that are parsed of one schedd's answer: some 2 s."""
+LONG = 256
+"""Longest text, in characters, that is not counted; those of most attributes are shorter."""
 CAREFULLY = 2
 """Rows that are looked at one by one, as a multiple of `max_classes`."""
 
@@ -24,6 +29,7 @@ class Row(NamedTuple):
 
     jobs: how many are idle. announced: how many are not materialised. ids: "1.0 ... 1.9", the lowest first.
     rows: how many rows this one stands for. owners: of how many owners; of more than one, none is charged.
+    gate: why its expressions are not looked at, "" when they are.
     """
 
     jobs: int
@@ -32,6 +38,7 @@ class Row(NamedTuple):
     announced: int = 0
     rows: int = 1
     owners: int = 1
+    gate: str = ""
 
 
 def few(rows: Iterable[Row], most: int, custom: Sequence[str]) -> list[Row]:
@@ -50,7 +57,32 @@ def few(rows: Iterable[Row], most: int, custom: Sequence[str]) -> list[Row]:
 
 def largest(rows: Iterable[Row], most: int) -> list[Row]:
     """The rows with the most jobs, so many as are looked at one by one; of several alike in that, by job id."""
-    return _by_jobs(rows)[: CAREFULLY * most]
+    return readable(_by_jobs(rows)[: CAREFULLY * most])
+
+
+def readable(rows: list[Row]) -> list[Row]:
+    """The same rows; where their texts are too much to parse in all, the longest rows without their long texts.
+
+    A text that stands in several rows counts once.
+    """
+    left = MAX_TEXT
+    seen: set[str] = set()
+    gates: dict[int, str] = {}
+    for index in sorted(range(len(rows)), key=lambda i: (_long(rows[i]), rows[i].ids)):
+        fresh = {text for text in rows[index].attributes.values() if LONG < len(text) <= MAX_BYTES} - seen
+        seen |= fresh
+        left -= sum(map(len, fresh))
+        if left < 0:
+            gates[index] = f"the schedd's expressions are more than {MAX_TEXT >> 10} KiB: the longest are left out"
+    return [_shortened(row, gates[i]) if i in gates else row for i, row in enumerate(rows)]
+
+
+def _long(row: Row) -> int:
+    return sum(len(text) for text in row.attributes.values() if len(text) > LONG)
+
+
+def _shortened(row: Row, why: str) -> Row:
+    return row._replace(attributes={name: t for name, t in row.attributes.items() if len(t) <= LONG}, gate=why)
 
 
 def _by_jobs(rows: Iterable[Row]) -> list[Row]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 
+import msgspec
 import pytest
 
 from fedsched.condor.classes import demand_classes, first_id
@@ -189,3 +191,62 @@ def test_concurrency_limits_are_told_and_separate_classes() -> None:
     assert one.concurrency == (("db.read", 2), ("matlab", 3))
     assert len(classes(row(ConcurrencyLimits='"a"'), row(ConcurrencyLimits='"b"'), row())) == 3
     assert only(row(ConcurrencyLimits="strcat(x, y)")).concurrency == ()
+
+
+def test_a_user_with_very_long_expressions_loses_these_and_spoils_no_other_users_classes() -> None:
+    long = [
+        row(1, f"{n}.0", Requirements=" && ".join(f"TARGET.A{n} > {i}" for i in range(1_900)), User='"m@b"')
+        for n in range(400)
+    ]
+    began = time.process_time()
+    found = classes(row(1, "9.0"), *long)
+    print(f"400 expressions of 25 KiB: {time.process_time() - began:.2f} s")
+    assert time.process_time() - began < 6.0
+    refused = [one for one in found if "left out" in one.gate]
+    assert 100 < sum(one.idle for one in refused) < 400
+    assert sum(one.idle for one in found) == 401
+    assert {one.gate for one in found if one.principal.user == "alice@pool-b"} == {""}
+
+
+def test_a_hundred_thousand_rows_become_classes_in_about_a_second() -> None:
+    """Each row a class of its own: the worst that one schedd can send."""
+    rows = [row(1 + n % 9, f"{n}.0", Requirements=f"TARGET.N == {n}", RequestMemory=str(n)) for n in range(100_000)]
+    began = time.process_time()
+    found = classes(*rows)
+    spent = time.process_time() - began
+    print(f"100,000 rows: {spent:.2f} s")
+    assert spent < 4.0
+    assert len(found) <= TERMS.max_classes
+    assert sum(one.idle for one in found) == sum(1 + n % 9 for n in range(100_000))
+    assert sum(one.lumped or 1 for one in found) == 100_000
+    assert max(one.request.memory_mib for one in found) >= 99_999
+
+
+def test_ten_thousand_owners_of_one_schedd_are_kept_apart_as_far_as_there_is_place() -> None:
+    rows = [row(1 + n, f"{n}.0", User=f'"u{n}@b"', Owner=f'"u{n}"') for n in range(10_000)]
+    found = classes(*rows)
+    assert len(found) <= TERMS.max_classes
+    assert sum(one.idle for one in found) == sum(range(1, 10_001))
+    (rest,) = [one for one in found if one.principal.user == "(others)"]
+    assert "principals" in rest.gate
+    assert {one.principal.user for one in found if not one.gate} >= {f"u{n}@b" for n in range(9_600, 10_000)}
+
+
+@pytest.mark.parametrize(
+    "odd", ["1e300", "-1e300", 'real("NaN")', 'real("INF")', '"much"', "undefined", "1/0", "TARGET.x"]
+)
+def test_any_number_can_be_odd_and_the_answer_still_crosses_to_the_parent(odd: str) -> None:
+    names = ("JobPrio", "RequestCpus", "RequestMemory", "RequestDisk", "RequestGPUs", "MaxWallTimeMins")
+    one = only(row(5, "1.0", attributes=dict.fromkeys(names, odd)))
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=DemandClass)
+    assert again == one
+    assert one.idle == 5
+    assert one.request.cpu_milli >= 1000
+    assert one.floors
+
+
+def test_a_name_of_three_hundred_characters_is_cut_and_told() -> None:
+    one = only(row(User=f'"{"u" * 300}@b"', Requirements=f"TARGET.{'n' * 300} > 1"))
+    assert len(one.principal.user) == 200
+    assert "User is longer than 200 characters: cut" in one.floors
+    assert not one.gate

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, reduce
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
-from fedsched.matchmaker.classad.ads import expanded
-from fedsched.matchmaker.classad.gate import Refused
-from fedsched.matchmaker.model import DemandClass, Principal
+from fedsched.matchmaker.classad.ads import check_together, expanded
+from fedsched.matchmaker.classad.gate import MAX_BYTES, Refused, check
+from fedsched.matchmaker.model import DemandClass, Principal, ScheddView
 from fedsched.matchmaker.resources import FIXED, Resources
 
 EXAMPLES = 5
@@ -24,6 +25,9 @@ MAX_TEXT = 1 << 20
 """Most bytes of expressions that all classes of one schedd may have together: some 0.5 s to parse, once."""
 MAX_WEIGHT = 1 << 21
 """Most bytes that these may stand for once written out: at most some 0.1 s to evaluate, for each kind of slot."""
+REFUSED_TEXT = 200
+"""Characters that are kept of an expression that is refused."""
+SHOWN = 100
 OTHERS = "(others)"
 """User's name of the principal that stands for all whom one schedd has too many of."""
 
@@ -36,6 +40,16 @@ def bounded(classes: Sequence[DemandClass], most: int) -> tuple[DemandClass, ...
             break
         folded = _folded(folded, most, group_of)
     return tuple(_affordable(sorted(folded, key=lambda one: one.key)))
+
+
+def heard(schedds: tuple[ScheddView, ...], most: int) -> tuple[ScheddView, ...]:
+    """The same schedds, none with more than it may ask to be thought about."""
+    return tuple(_heard(view, most) for view in schedds)
+
+
+def _heard(view: ScheddView, most: int) -> ScheddView:
+    classes = bounded(view.classes, most)
+    return view if classes == view.classes else msgspec.structs.replace(view, classes=classes)
 
 
 def _shape(one: DemandClass) -> tuple[object, ...]:
@@ -54,7 +68,7 @@ def _folded(
     classes: list[DemandClass], most: int, group_of: Callable[[DemandClass], tuple[object, ...]]
 ) -> list[DemandClass]:
     """The larger half of `most` as they are; the rest folded under the largest of each group."""
-    by_size = sorted(classes, key=lambda one: (-one.idle - one.announced, one.key))
+    by_size = sorted(classes, key=lambda one: (one.principal.user == OTHERS, -one.idle - one.announced, one.key))
     kept, rest = by_size[: most // 2], by_size[most // 2 :]
     groups: dict[tuple[object, ...], list[DemandClass]] = {}
     for one in rest:
@@ -85,12 +99,12 @@ def fold(group: Sequence[DemandClass]) -> DemandClass:
         lumped=sum(one.lumped or 1 for one in group),
     )
     owners = {one.principal for one in group}
-    return whole if len(owners) == 1 else nobodys(whole, len(owners))
+    return whole if len(owners) == 1 else nobodys(whole)
 
 
-def nobodys(one: DemandClass, owners: int) -> DemandClass:
+def nobodys(one: DemandClass) -> DemandClass:
     """A class of several principals: nobody can be charged, so nothing is placed for it, and it says so."""
-    many = f"one of {owners} principals with little demand at a schedd that has too many to tell apart"
+    many = "principals with little demand each at a schedd that has too many of them to tell apart"
     key = _digest(f"nobody's {one.schedd}")
     return msgspec.structs.replace(one, key=key, principal=Principal("", OTHERS), gate=many)
 
@@ -123,13 +137,27 @@ def _larger(one: Resources, more: Resources) -> Resources:
 
 
 def _affordable(classes: list[DemandClass]) -> list[DemandClass]:
-    """The lightest keep their expressions, first by text to parse, then by what evaluating it once takes."""
+    """The lightest keep their expressions, first by text to parse, then by what evaluating it once takes.
+
+    What the gate refuses weighs nothing; the child that read the queue has said so, or should have.
+    """
     for weigh, most, what in ((_text, MAX_TEXT, "to parse"), (_weight, MAX_WEIGHT, "to evaluate")):
         weights = {one.key: weigh(one) for one in classes}
         if sum(weights.values()) > most:
             why = f"the schedd's expressions are more than {most >> 10} KiB {what}: the longest are left out"
             classes = _without_the_heaviest(classes, weights, most, why)
-    return classes
+    return [_judged(one) for one in classes]
+
+
+def _judged(one: DemandClass) -> DemandClass:
+    refused = "" if one.gate else gated(one.requirements, one.rank, one.attributes)
+    return _bare(one, refused) if refused else one
+
+
+def _bare(one: DemandClass, why: str) -> DemandClass:
+    """A refused class keeps enough of its Requirements to be found, and too little to harm."""
+    kept = one.requirements[:REFUSED_TEXT]
+    return msgspec.structs.replace(one, requirements=kept, rank="", attributes=(), gate=why)
 
 
 def _without_the_heaviest(
@@ -141,26 +169,47 @@ def _without_the_heaviest(
         if most < 0:
             break
         kept.add(one.key)
-    bare = {"requirements": "", "rank": "", "attributes": (), "gate": why}
-    return [c if c.key in kept else msgspec.structs.replace(c, **bare) for c in classes]
+    return [one if one.gate or one.key in kept else _bare(one, why) for one in classes]
 
 
 def _text(one: DemandClass) -> int:
-    if one.gate:
-        return 0
-    return len(one.requirements) + len(one.rank) + sum(len(name) + len(text) for name, text in one.attributes)
+    """Nothing for what the gate refuses by its length, at once."""
+    texts = (one.requirements, one.rank, *(text for _, text in one.attributes))
+    return 0 if one.gate or max(map(len, texts)) > MAX_BYTES else sum(map(len, texts))
 
 
 def _weight(one: DemandClass) -> int:
-    return 0 if one.gate else _written_out(one.requirements, one.rank, one.attributes)
+    return 0 if one.gate else _looked_at(one.requirements, one.rank, one.attributes).weight
+
+
+class _Looked(NamedTuple):
+    """weight: bytes of both expressions with all that they read written out. refused: by the gate, and why."""
+
+    weight: int
+    refused: str = ""
 
 
 @lru_cache(maxsize=1 << 15)
-def _written_out(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> int:
-    """Bytes of both expressions with all attributes that they read; one that the gate refuses is not evaluated."""
-    texts = {name.lower(): text for name, text in attributes} | {"requirements": requirements, "rank": rank}
+def _looked_at(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> _Looked:
+    named = (*attributes, ("requirements", requirements), ("rank", rank))
+    texts = {name.lower(): text for name, text in named if text}
     try:
-        sizes = expanded(texts)
-    except Refused:
-        return 0
-    return sizes["requirements"] + sizes["rank"]
+        for name, text in texts.items():
+            _check(name, text)
+        check_together(texts)
+    except Refused as refused:
+        return _Looked(0, str(refused))
+    sizes = expanded(texts)
+    return _Looked(sizes.get("requirements", 0) + sizes.get("rank", 0))
+
+
+def _check(name: str, text: str) -> None:
+    try:
+        check(text)
+    except Refused as refused:
+        raise Refused(f"{name[:SHOWN]}: {refused}") from None
+
+
+def gated(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> str:
+    """Why the gate refuses the expressions of a class (MA4); "" when it does not."""
+    return _looked_at(requirements, rank, attributes).refused
