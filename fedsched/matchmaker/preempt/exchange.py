@@ -24,6 +24,7 @@ class Exchange:
         self._held = {path: line.held for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._made: set[tuple[str, str]] = set()
+        self._took: set[str] = set()
 
     def chain(self, path: str) -> tuple[str, ...]:
         """A principal and the groups above it, without the root, which is above everybody."""
@@ -58,8 +59,16 @@ class Exchange:
             self._held[node] = self.held(node) + amount
 
     def remember(self, taker: str, yielders: Iterable[str]) -> None:
-        """An exchange that was made: until the round is over their order is kept, whoever else takes or yields."""
+        """An exchange that is under way: until the round is over their order is kept, whoever takes or yields."""
         self._made |= {(taker, yielder) for yielder in yielders if yielder != taker}
+
+    def make(self, taker: str, losses: Iterable[tuple[str, int]]) -> None:
+        """An exchange of this round: who takes yields nothing more in it, as what it took is not there yet."""
+        losses = tuple(losses)
+        for path, amount in losses:
+            self.move(path, -amount)
+        self.remember(taker, (path for path, _ in losses))
+        self._took.add(taker)
 
     def level(self, path: str) -> float:
         """Held by entitlement; without a right infinite, or 0 where nothing is held."""
@@ -87,7 +96,9 @@ class Exchange:
     def could_yield(self, taker: str, yielder: str) -> bool:
         """Whether the rules let `taker` ask `yielder`, before sizes are known: true whenever `rules` could be."""
         _, theirs = self._branches(taker, yielder)
-        if any(self.held(node) <= self.floor(node) for node in theirs) or not self.may_ask(taker):
+        if yielder in self._took or any(self.held(node) <= self.floor(node) for node in theirs):
+            return False
+        if not self.may_ask(taker):
             return False
         return self._reclaims(taker, yielder, {}) or self._fairer(taker, yielder, {})
 

@@ -219,9 +219,7 @@ class _Round:
             )
             self._search.remove(member, victim)
             self._ground.give(victim.gain)
-            for path, amount in victim.losses:
-                self._exchange.move(path, -amount)
-            self._exchange.remember(turn.path, (path for path, _ in victim.losses))
+            self._exchange.make(turn.path, victim.losses)
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))
         self._hopeless.clear()
