@@ -10,7 +10,20 @@ import typer
 from fedsched.cli.output import Exit, Failure, fail, is_plain
 
 FAMILIES = (
-    *("join", "clusters", "queue", "explain", "orders", "flock", "negotiator", "check", "serve", "demo", "version"),
+    *(
+        "join",
+        "clusters",
+        "queue",
+        "explain",
+        "spikes",
+        "orders",
+        "flock",
+        "negotiator",
+        "check",
+        "serve",
+        "demo",
+        "version",
+    ),
 )
 """Modules with `register(app)`, in the order of --help."""
 
