@@ -30,7 +30,7 @@ from fedsched.journal import (
 )
 from fedsched.log import log
 from fedsched.loop import Agenda, Fenced, LiveWorld, Loop, Mind, Options, SystemClock, run
-from fedsched.matchmaker.model import Change, Observation, Plan, Policy, Snapshot
+from fedsched.matchmaker.model import Change, Observation, Plan, Policy, PoolTerms, Snapshot
 
 LEASE_S = 30.0
 SWEEP_S = 3600.0
@@ -58,7 +58,9 @@ class Parts(msgspec.Struct, frozen=True):
 
     def mind(self, files: Files) -> Mind:
         """What decides, with the terms of these files."""
-        return Mind(self.negotiate, self.changes, files.policy, tuple(member.terms for member in files.members))
+        members = tuple(member.terms for member in files.members)
+        pools = tuple(PoolTerms(pool.name, pool.negotiator) for pool in files.federation.pools)
+        return Mind(self.negotiate, self.changes, files.policy, members, pools)
 
 
 class How(msgspec.Struct, frozen=True):

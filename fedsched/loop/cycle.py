@@ -15,7 +15,17 @@ from fedsched.log import log
 from fedsched.loop.accounts import Accounts
 from fedsched.loop.lanes import InlineLanes, Lanes, Result, ThreadLanes, key_of
 from fedsched.loop.world import Clock, Fenced, World
-from fedsched.matchmaker.model import Change, MemberTerms, Memory, Observation, Outcome, Plan, Policy, Snapshot
+from fedsched.matchmaker.model import (
+    Change,
+    MemberTerms,
+    Memory,
+    Observation,
+    Outcome,
+    Plan,
+    Policy,
+    PoolTerms,
+    Snapshot,
+)
 
 WAIT_FOR_OUTCOMES_S = 0.05
 """A cycle waits no longer for what it has dispatched; later outcomes come in with the next cycle."""
@@ -24,12 +34,13 @@ _LOG = log("loop")
 
 
 class Mind(msgspec.Struct, frozen=True):
-    """What decides: the matchmaker's two functions, the policy, and the members' terms."""
+    """What decides: the matchmaker's two functions, the policy, the members' terms, and the pools'."""
 
     negotiate: Callable[[Snapshot, Policy], Plan]
     changes: Callable[[Observation, Plan], tuple[Change, ...]]
     policy: Policy
     terms: tuple[MemberTerms, ...]
+    pools: tuple[PoolTerms, ...] = ()
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -138,7 +149,8 @@ class Loop:
             if member.fence_epoch > self._epoch:
                 raise Fenced(_fenced(member.name, self._epoch, member.fence_epoch))
         outcomes = self._journal.outcomes_since_last()
-        return Snapshot(observation, self._memory, self._mind.terms, self._journal.orders(), outcomes, self._epoch)
+        mind, orders = self._mind, self._journal.orders()
+        return Snapshot(observation, self._memory, mind.terms, orders, outcomes, self._epoch, mind.pools)
 
     def _intents(self, plan: Plan, wanted: tuple[Change, ...]) -> tuple[Intent, ...]:
         """New intents: wanted, not in flight, and their lane not in a pause. What waits unwanted is taken back."""
