@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Held, Principal, SlotView
+from fedsched.matchmaker.model import Claim, Principal, SlotView
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 from fedsched.matchmaker.share.sizes import Sizes
@@ -125,19 +125,3 @@ def _one_job(size: Resources, units: int) -> Resources:
     """What one job of a startd for `units` jobs asks for; its disk aside, which is what is free on a file system."""
     each = max(1, units)
     return Resources(size.cpu_milli // each, size.memory_mib // each, 0, size.gpus // each)
-
-
-def count(held: Iterable[Held], slots: Iterable[SlotView]) -> dict[Principal, Account]:
-    """Counted and charged in thousandths of a core, whatever else is asked for."""
-    counted: dict[Principal, int] = {}
-    charged: dict[Principal, int] = {}
-    for one in held:
-        if one.phase != "gone":
-            unclaimed = one.placement.size.cpu_milli * one.nodes - one.claimed_cpu_milli
-            who = one.placement.principal
-            counted[who] = counted.get(who, 0) + max(0, unclaimed)
-    for slot in slots:
-        for claim in slot.claims:
-            charged[claim.principal] = charged.get(claim.principal, 0) + claim.cpu_milli
-    everybody = sorted({*counted, *charged})
-    return {who: Account(counted.get(who, 0) + charged.get(who, 0), charged.get(who, 0)) for who in everybody}
