@@ -125,6 +125,7 @@ def _claim(ad: Ad, question: AskSlots, senders: Senders) -> Claim:
         since=number(ad, "EnteredCurrentState") or 0.0,
         job=string(ad, "JobId"),
         schedd=schedd,
+        priority=int(number(ad, "JobPrio") or 0.0),
     )
 
 

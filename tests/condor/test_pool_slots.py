@@ -83,6 +83,14 @@ def test_a_partitionable_slot_and_its_dynamic_ones_are_one_startd() -> None:
     assert not view.leaving
 
 
+def test_a_claim_tells_its_jobs_priority_and_none_where_the_startd_does_not() -> None:
+    """PR6."""
+    (claim,) = only(PARENT | LISTS, CHILD | {"JobPrio": "-7"}).claims
+    assert claim.priority == -7
+    (claim,) = only(PARENT | LISTS, CHILD | {"JobPrio": "undefined"}).claims
+    assert claim.priority == 0
+
+
 def test_a_claim_counts_from_the_parents_list_before_its_own_ad_has_come() -> None:
     view = only(PARENT | LISTS)
     assert [claim.cpu_milli for claim in view.claims] == [6000]

@@ -132,3 +132,13 @@ def test_a_failing_probe_turns_the_startd_off_and_its_lines_become_attributes(
     assert passed_over(target_pool, guest, refused)
     (pod.folder / "tmp/bad").unlink()
     guest.wait_done(refused)
+
+
+def test_a_claim_tells_the_priority_of_its_job(worker: Start, guest: Guest) -> None:
+    """PR6: fedsched lets better jobs of a principal go before its lesser ones only if it can see which is which."""
+    pod = worker()
+    pod.wait_slot()
+    guest.wait_running(guest.submit("alice", seconds=60, more="priority = 7"))
+    dynamic = 'SlotType == "Dynamic" && JobPrio =!= undefined'
+    (slot,) = pod.wait("the claim's priority", lambda: pod.slots(dynamic), 60)
+    assert slot["JobPrio"] == 7
