@@ -31,6 +31,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
+from fedsched.matchmaker.share import Sizes
 from tests.matchmaker.builders import T0, demand, group, member, pod, res, schedd, slot, snapshot, terms, thing
 
 SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
@@ -68,7 +69,7 @@ class FairWorld:
     policy: Policy
     users: list[User]
     members: dict[str, list[Resources]]
-    cycle_s: float = 60.0
+    cycle_s: float = 120.0
     at: float = T0
     memory: Memory = field(default_factory=Memory)
     startds: dict[str, Startd] = field(default_factory=dict)
@@ -98,10 +99,7 @@ class FairWorld:
         self.memory, self.plan = plan.memory, plan
         for held in plan.held:
             self._carry_out(held)
-        lines = {line.path: line for line in plan.shares}
-        self.history.append(
-            (self.at, {p: line.held for p, line in lines.items()}, {p: line.entitled for p, line in lines.items()})
-        )
+        self.history.append((self.at, self._held(plan), {line.path: line.entitled for line in plan.shares}))
         self.at += self.cycle_s
 
     def mean(self, path: str, begin: float, end: float) -> float:
@@ -113,6 +111,23 @@ class FairWorld:
         """Cores that it was entitled to on average between two times."""
         found = [entitled.get(path, 0) for at, _, entitled in self.history if begin <= at < end]
         return sum(found) / len(found) / 1000
+
+    def _held(self, plan: Plan) -> dict[str, int]:
+        """Thousandths of a core-equivalent that everybody holds when the plan is carried out."""
+        sizes = Sizes(
+            self.policy.sharing.reference, self.policy.sharing.reference_names, self.policy.sharing.slot_weight
+        )
+        parents = {line.path: line.parent for line in plan.shares}
+        total = dict.fromkeys(parents, 0)
+        for held in plan.held:
+            if held.phase != "gone" and held.wanted in {"run", "leave"}:
+                path = f"{held.placement.principal.group}/{held.placement.principal.user}"
+                milli = sizes.of(held.placement.size)
+                total[path] += milli
+                while path:
+                    path = parents[path]
+                    total[path] += milli
+        return total
 
     # -- what happens ----------------------------------------------------------------------------------------------
 

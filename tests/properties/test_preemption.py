@@ -20,6 +20,7 @@ from tests.matchmaker.builders import T0
 from tests.matchmaker.preempting import Shares, place_of, rules, shares, startd, who, wish
 from tests.properties.preempting_world import NODES, Person, World
 
+ROUNDS = settings(max_examples=200, deadline=None)
 PEOPLE = ("/a@x", "/b@x", "g/c@x", "g/d@x", "g.h/e@x", "g.h/f@x", "k/i@x")
 GROUPS = ("g", "g.h", "k")
 AMOUNTS = st.sampled_from((0, 1, 2, 3, 4, 6, 8, 12, 24))
@@ -53,11 +54,11 @@ def lines(draw: st.DrawFn) -> dict[str, ShareLine]:
 
 
 @st.composite
-def startds(draw: st.DrawFn, index: int) -> Standing:
+def startds(draw: st.DrawFn, index: int, people: list[str]) -> Standing:
     member = draw(st.sampled_from(sorted(NODES)))
-    owner, cores = draw(st.sampled_from(PEOPLE)), draw(st.integers(1, 4))
+    owner, cores = draw(st.sampled_from(people)), draw(st.integers(1, 4))
     since = T0 - draw(st.integers(0, 5_000))
-    others = st.lists(st.sampled_from(PEOPLE), max_size=2)
+    others = st.lists(st.sampled_from(people), max_size=2)
     claimants = draw(st.one_of(st.just([owner]), st.just([owner]), others))
     parts = max(1, cores // max(1, len(claimants)))
     claims = tuple(
@@ -70,7 +71,10 @@ def startds(draw: st.DrawFn, index: int) -> Standing:
 
 @st.composite
 def scenes(draw: st.DrawFn, /, *, takers: int = 3, **terms: Any) -> Scene:
-    standing = tuple(draw(startds(index)) for index in range(draw(st.integers(3, 12))))
+    people = draw(st.lists(st.sampled_from(PEOPLE), min_size=2, max_size=4, unique=True))
+    askers = people[:1] if takers == 1 else people
+    owners = people[1:] if draw(st.booleans()) else people
+    standing = tuple(draw(startds(index, owners)) for index in range(draw(st.integers(3, 12))))
     budgets = Budgets(evictions_per_min=draw(st.sampled_from((99, 6, 2, 0))))
     places = tuple(
         place_of(
@@ -80,7 +84,7 @@ def scenes(draw: st.DrawFn, /, *, takers: int = 3, **terms: Any) -> Scene:
     )
     wishes = tuple(
         wish(f"c{i}", path, places, draw(st.integers(2, 4)), unmet=draw(st.integers(1, 4)))
-        for i, path in enumerate(draw(st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=takers)))
+        for i, path in enumerate(draw(st.lists(st.sampled_from(askers), min_size=1, max_size=takers)))
     )
     settled = {
         "mode": draw(st.sampled_from(["fair", "fair", "reclaim"])),
@@ -125,6 +129,7 @@ def sets_of(found: Evictions) -> dict[str, list[str]]:
     return sets
 
 
+@ROUNDS
 @given(scenes())
 def test_nobody_yields_who_does_not_hold_more_than_its_right_or_its_floor(scene: Scene) -> None:
     """PR2, PR4: everybody on a victim, by the rule that is written in its record."""
@@ -137,6 +142,7 @@ def test_nobody_yields_who_does_not_hold_more_than_its_right_or_its_floor(scene:
             assert path != taker_of(scene, victim.yields_to)
 
 
+@ROUNDS
 @given(scenes(mode="fair"))
 def test_nobody_takes_who_holds_its_right_and_its_floor(scene: Scene) -> None:
     """PR2, PR7: the preemptor, or a group that it is in, is short of something."""
@@ -148,6 +154,7 @@ def test_nobody_takes_who_holds_its_right_and_its_floor(scene: Scene) -> None:
         assert chain[0].held < chain[0].entitled or any(line.held < line.floor for line in chain)
 
 
+@ROUNDS
 @given(scenes())
 def test_after_all_exchanges_no_yielder_is_below_a_floor(scene: Scene) -> None:
     """PR7: what its owner would take back at once is not taken; nor is it taken from a branch beside the taker's."""
@@ -175,6 +182,7 @@ def above(scene: Scene, path: str, but_not: str) -> list[str]:
     return [node for node in chains[0] if node not in chains[1]]
 
 
+@ROUNDS
 @given(scenes(takers=1, protect_s=0.0))
 def test_who_yielded_does_not_take_the_room_back(scene: Scene) -> None:
     """PR2, PR7: no A-evicts-B-evicts-A; rights stay, the exchange is carried out, every yielder asks at once."""
@@ -211,6 +219,7 @@ def test_who_yielded_does_not_take_the_room_back(scene: Scene) -> None:
     assert not any(taker in paths for paths in owners.values())
 
 
+@ROUNDS
 @given(scenes(takers=1))
 def test_no_victim_can_be_spared(scene: Scene) -> None:
     """PR4: without any one of them fewer jobs would fit than room is made for."""
@@ -237,6 +246,7 @@ def room_on(scene: Scene, node: tuple[str, str], gone: list[Standing]) -> Resour
     return room
 
 
+@ROUNDS
 @given(scenes(takers=1))
 def test_what_goes_for_one_job_makes_room_for_it_on_one_node_of_one_member(scene: Scene) -> None:
     """PR3, MA2."""
@@ -254,6 +264,7 @@ def test_what_goes_for_one_job_makes_room_for_it_on_one_node_of_one_member(scene
         assert fits(size, room_on(scene, node, everybody))
 
 
+@ROUNDS
 @given(scenes())
 def test_not_more_jobs_get_room_than_are_unmet(scene: Scene) -> None:
     """PR3: one eviction, of as many startds as it takes, for one job."""
@@ -265,6 +276,7 @@ def test_not_more_jobs_get_room_than_are_unmet(scene: Scene) -> None:
         assert jobs[one.demand.key] <= min(one.unmet, one.starts)
 
 
+@ROUNDS
 @given(scenes())
 def test_a_job_for_which_somebody_goes_is_not_given_a_second_member(scene: Scene) -> None:
     """PR3: the next cycle, before anybody has gone, makes nobody else go for the same jobs."""
@@ -284,6 +296,7 @@ def test_a_job_for_which_somebody_goes_is_not_given_a_second_member(scene: Scene
         assert len(sets) <= min(one.unmet, one.starts), jobs
 
 
+@ROUNDS
 @given(scenes(protect_s=600.0))
 def test_nobody_goes_who_is_protected(scene: Scene) -> None:
     """PR4: since the oldest claim; an unclaimed startd has its first refusal."""
@@ -293,6 +306,7 @@ def test_nobody_goes_who_is_protected(scene: Scene) -> None:
         assert T0 - min(since) >= 600 if since else T0 - stand.held.placement.created_at >= 300
 
 
+@ROUNDS
 @given(scenes())
 def test_nobody_goes_while_the_job_could_run_without(scene: Scene) -> None:
     """PR1: if a node has room for the class now, it evicts nobody."""
@@ -303,6 +317,7 @@ def test_nobody_goes_while_the_job_could_run_without(scene: Scene) -> None:
             assert one.demand.key not in {v.yields_to for v in found.victims.values()}
 
 
+@ROUNDS
 @given(scenes())
 def test_no_member_sees_more_evictions_a_minute_than_it_allows(scene: Scene) -> None:
     """PR5."""
@@ -315,6 +330,7 @@ def test_no_member_sees_more_evictions_a_minute_than_it_allows(scene: Scene) -> 
         assert sorted(found.evictions.get(name, before)) == sorted([*before, *([T0] * len(new))])
 
 
+@ROUNDS
 @given(scenes(), st.randoms(use_true_random=False))
 def test_the_order_of_what_comes_in_does_not_matter(scene: Scene, chance: random.Random) -> None:
     """MA5: not that of wishes, of startds, of nodes or of members."""
@@ -328,6 +344,7 @@ def test_the_order_of_what_comes_in_does_not_matter(scene: Scene, chance: random
     assert make_room(wishes, standing, shares(*tree), other) == scene.decide()
 
 
+@ROUNDS
 @given(scenes())
 def test_a_class_that_asks_and_gets_nothing_hears_why_when_it_is_fairs_turn(scene: Scene) -> None:
     """RE1: each refusal is one of preemption's own causes."""
@@ -369,7 +386,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
-@settings(max_examples=100)
+@ROUNDS
 @given(worlds())
 def test_preemption_comes_to_rest(world: World) -> None:
     """PR2, PR7: cycle after cycle of filling and preempting, with constant rights and jobs that never end."""

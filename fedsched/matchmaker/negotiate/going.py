@@ -42,9 +42,17 @@ def who_goes(
         members[terms.name] = msgspec.structs.replace(memory, evictions=evictions)
     out = tuple(
         with_held(s, preempt.give_up(s.held, victims[s.held.placement.id])) if s.held.placement.id in victims else s
-        for s in sorted(standing, key=lambda s: (s.held.placement.created_at, s.held.placement.id))
+        for s in sorted(standing, key=lambda s: _in_order_of_decision(s.held))
     )
     return out, msgspec.structs.replace(base, members=members)
+
+
+def _in_order_of_decision(held: Held) -> tuple[float, int, str]:
+    """Rooms are promised again in the order of the first decision, or another packing would leave other room.
+
+    An id ends with a serial number in hexadecimal digits: a longer one is a later one.
+    """
+    return held.placement.created_at, len(held.placement.id), held.placement.id
 
 
 def with_held(stand: Standing, held: Held) -> Standing:
