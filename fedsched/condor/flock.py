@@ -15,6 +15,10 @@ GUEST_DAYS = 365
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 STARTD_RIGHTS = ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER")
 FILE = "50-fedsched.conf"
+DRIVE = """\
+# negotiator = "drive": fedsched sets factors and ceilings of submitters; the right is for the negotiator alone
+NEGOTIATOR.ALLOW_ADMINISTRATOR = $(ALLOW_ADMINISTRATOR) fedsched@$(TRUST_DOMAIN)
+"""
 
 
 class FlockConfig(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ def flock_config(pool: PoolSettings, guests: Sequence[str], lease_minutes: int =
             raise ValueError(f"guest {name!r}: letters, digits, '.', '_' and '-' only, as it becomes schedd-NAME@…")
     if not 2 <= lease_minutes <= 24 * 60:
         raise ValueError(f"lease of {lease_minutes} minutes: between 2 and 1440")
-    target, guest = _target(guests), _guest(pool, lease_minutes)
+    target, guest = _target(pool, guests), _guest(pool, lease_minutes)
     return FlockConfig(
         pool=pool.name,
         collector=pool.collector,
@@ -62,7 +66,7 @@ def flock_config(pool: PoolSettings, guests: Sequence[str], lease_minutes: int =
     )
 
 
-def _target(guests: Sequence[str]) -> str:
+def _target(pool: PoolSettings, guests: Sequence[str]) -> str:
     schedds = " ".join(f"schedd-{name}@$(TRUST_DOMAIN)" for name in guests) or "schedd-*@$(TRUST_DOMAIN)"
     return f"""\
 # /etc/condor/config.d/{FILE} of the central manager: who may advertise what. Then: condor_reconfig
@@ -73,7 +77,7 @@ ALLOW_ADVERTISE_STARTD = $(ALLOW_ADVERTISE_STARTD:$(ALLOW_DAEMON)) startd-*@$(TR
 ALLOW_ADVERTISE_MASTER = $(ALLOW_ADVERTISE_MASTER:$(ALLOW_DAEMON)) startd-*@$(TRUST_DOMAIN)
 # fedsched reads queues, slots and priorities
 ALLOW_READ = $(ALLOW_READ) fedsched@$(TRUST_DOMAIN)
-"""
+{DRIVE if pool.negotiator == "drive" else ""}"""
 
 
 def _guest(pool: PoolSettings, lease_minutes: int) -> str:
@@ -100,7 +104,7 @@ def _target_commands(pool: PoolSettings, guests: Sequence[str]) -> tuple[str, ..
             _create(f"schedd-{name}", ("READ", "ADVERTISE_SCHEDD"), GUEST_DAYS * 86_400, f" > {name}.token")
             for name in guests
         ),
-        _create("fedsched", ("READ", "ADVERTISE_STARTD"), GUEST_DAYS * 86_400, " > fedsched.token"),
+        _create("fedsched", _own_rights(pool), GUEST_DAYS * 86_400, " > fedsched.token"),
         _create(
             "startd-MEMBER",
             ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER"),
@@ -108,6 +112,10 @@ def _target_commands(pool: PoolSettings, guests: Sequence[str]) -> tuple[str, ..
             " > startd-MEMBER.token",
         ),
     )
+
+
+def _own_rights(pool: PoolSettings) -> tuple[str, ...]:
+    return ("READ", "ADVERTISE_STARTD", *(("ADMINISTRATOR",) if pool.negotiator == "drive" else ()))
 
 
 def _guest_commands(pool: PoolSettings, name: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from fedsched.matchmaker.model import (
     Placement,
     Policy,
     PoolTerms,
+    PoolView,
     Preemption,
     Ramp,
     Room,
@@ -39,9 +40,16 @@ MOST = 10_000
 """Starts that ramp and trust allow: neither is what is compared."""
 
 
-def ours(scenario: Scenario) -> dict[str, int]:
-    """Cores that each user's placements have in the plan, those that stood before included."""
-    plan = negotiate(snapshot(scenario), policy_of(scenario))
+def ours(scenario: Scenario, pool: PoolView | None = None, terms: PoolTerms | None = None) -> dict[str, int]:
+    """Cores that each user's placements have in the plan, those that stood before included.
+
+    pool, terms: what is seen of the pool's negotiator and what it is to us; without, there is none.
+    """
+    seen = snapshot(scenario)
+    if pool and terms:
+        observed = msgspec.structs.replace(seen.observation, pools=(pool,))
+        seen = msgspec.structs.replace(seen, observation=observed, pools=(terms,))
+    plan = negotiate(seen, policy_of(scenario))
     users = {scenario.submitter(user, DOMAIN): user for user in scenario.users()}
     got: Counter[str] = Counter(dict.fromkeys(scenario.users(), 0))
     for held in plan.held:

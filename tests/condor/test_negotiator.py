@@ -10,6 +10,7 @@ import pytest
 
 from fedsched.condor.negotiator import NegotiatorPoller
 from fedsched.condor.negotiator_config import commands, configuration
+from fedsched.federation.pool_link import PoolLink
 from fedsched.matchmaker.model import (
     Group,
     GroupSeen,
@@ -23,8 +24,11 @@ from fedsched.matchmaker.model import (
     SubmitterSeen,
 )
 from fedsched.matchmaker.resources import Resources
-from fedsched.matchmaker.share.mirror import drift, drift_notices, driven, mirrored, terms_of
+from fedsched.matchmaker.share.mirror import drift, drift_notices, driven, mirrored
+from tests.condor.against_negotiator import Scenario, Work
+from tests.condor.our_side import DOMAIN, POOL, ours
 from tests.condor.pools import federation, settings, until
+from tests.matchmaker.builders import T0
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,22 +122,30 @@ def test_groups_quotas_factors_and_half_life_are_read_at_read_level(poller: Call
     assert view.half_life_s == 7200
 
 
-def test_a_factor_that_changes_at_the_negotiator_changes_what_is_mirrored(
-    judge: Pool, poller: Callable[..., NegotiatorPoller]
-) -> None:
-    reading = poller("mirror", "READ")
-    reading.start()
-    policy = Policy("p", principals=(PrincipalTerms("*", 1.0),))
+def test_a_factor_that_changes_at_the_negotiator_changes_the_plan(judge: Pool, tmp_path: Path) -> None:
+    """As the daemon reads it: by the pool's link; two users of equal terms, until the pool's admin says otherwise."""
+    two = Scenario("two equal users", (Work("u"), Work("v")))
+    names = {user: str(two.submitter(user, DOMAIN)) for user in ("u", "v")}
+    made = with_token(judge, tmp_path, "mirror", "READ")
+    link = PoolLink(made, federation(made, negotiator_s=0.3), lambda: None)
+    link.start()
 
-    def factor() -> float:
-        return terms_of(mirrored(policy, *observed(reading.latest(), "mirror")), ALICE).factor
+    def planned() -> dict[str, int]:
+        view = link.latest()
+        if view.negotiator is None or not {one.name for one in view.negotiator.submitters} >= set(names.values()):
+            return {}
+        return ours(two, PoolView(POOL, seen_at=T0, negotiator=view.negotiator), PoolTerms(POOL, "mirror"))
 
-    until("the first factor", lambda: factor() == 4.0)
-    judge.run("condor_userprio", "-setfactor", ALICE, "2500")
     try:
-        until("the new factor", lambda: factor() == 2.5)
+        for name in names.values():
+            judge.run("condor_userprio", "-setfactor", name, "1000")
+        until("equal parts", lambda: planned() == {"u": 21, "v": 21})
+        judge.run("condor_userprio", "-setfactor", names["v"], "2000")
+        until("two parts to one", lambda: planned() == {"u": 28, "v": 14})
     finally:
-        judge.run("condor_userprio", "-setfactor", ALICE, "4000")
+        for name in names.values():
+            judge.run("condor_userprio", "-delete", name)
+        link.stop()
 
 
 def test_a_negotiator_that_is_driven_is_told_and_read_back(

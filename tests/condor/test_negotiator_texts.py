@@ -9,8 +9,12 @@ import msgspec
 import pytest
 
 from fedsched.cli import main
+from fedsched.condor.flock import flock_config
 from fedsched.condor.negotiator_config import beyond, commands, configuration
 from fedsched.condor.negotiator_query import MOST_GROUPS, MOST_SUBMITTERS, Settings, view_of
+from fedsched.config.settings import PoolSettings
+from fedsched.loop.lanes import key_of, lane_of
+from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.classad import quote
 from fedsched.matchmaker.model import (
     ConcurrencyLimit,
@@ -21,10 +25,13 @@ from fedsched.matchmaker.model import (
     PoolTerms,
     PoolView,
     PrincipalTerms,
+    SetSubmitter,
     SubmitterSeen,
 )
+from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.mirror import MOST_DRIFT, drift, drift_notices, driven, mirrored, terms_of
+from tests.matchmaker import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +189,7 @@ def test_drift_is_told_when_it_changes_and_when_it_ends() -> None:
 
 def test_a_pool_that_differs_in_everything_is_told_in_bounded_words() -> None:
     many = tuple(SubmitterSeen(f"u{n}@b", 7.0) for n in range(MOST_DRIFT * 3))
-    differs = drift(Policy("p"), *pools(a=seen(submitters=many)))
+    differs = drift(Policy("p", principals=(PrincipalTerms("*", 2.0),)), *pools(a=seen(submitters=many)))
     assert len(differs) == MOST_DRIFT + 1
     assert differs[-1].have == str(MOST_DRIFT * 2)
 
@@ -192,6 +199,39 @@ def test_a_ceiling_is_driven_in_whole_slots_and_is_not_taken_away() -> None:
     view = seen(submitters=(SubmitterSeen("a@b", ceiling=4.0), SubmitterSeen("c@b", ceiling=9.0)))
     assert driven(policy, *pools("drive", a=view)) == ()
     assert [d.what for d in drift(policy, *pools("drive", a=view))] == ["ceiling of c@b"]
+
+
+def test_what_is_driven_becomes_changes_in_a_lane_of_its_own_and_one_wish_per_submitter() -> None:
+    policy = Policy("p", principals=(PrincipalTerms("*", 2.0),))
+    view = seen(submitters=(SubmitterSeen("x@b"), SubmitterSeen("y@b", 2.0)))
+    made = builders.snapshot(pools=(PoolView("a", seen_at=builders.T0, negotiator=view),))
+    made = msgspec.structs.replace(made, pools=(PoolTerms("a", "drive"),))
+    plan = negotiate(made, policy)
+    (told,) = (change for change in changes(made.observation, plan) if isinstance(change, SetSubmitter))
+    assert told == SetSubmitter("a", "x@b", 2.0)
+    assert lane_of(told) == "pool:a/negotiator"
+    assert key_of(told) == key_of(msgspec.structs.replace(told, factor=3.0))
+    assert key_of(told) != key_of(msgspec.structs.replace(told, name="z@b"))
+    assert [d.what for d in plan.drift] == ["factor of x@b"]
+    assert [n.kind for n in plan.notices if n.kind == "negotiator-drift"] == ["negotiator-drift"]
+    again = negotiate(msgspec.structs.replace(made, memory=plan.memory), policy)
+    assert "negotiator-drift" not in {n.kind for n in again.notices}, "told once"
+
+
+def test_a_pool_that_is_driven_gets_the_right_for_it_in_its_printed_texts() -> None:
+    mirror = flock_config(PoolSettings("a", "cm:9618"), ["g"])
+    drive = flock_config(PoolSettings("a", "cm:9618", negotiator="drive"), ["g"])
+    assert "ADMINISTRATOR" not in mirror.target + " ".join(mirror.target_commands)
+    assert "NEGOTIATOR.ALLOW_ADMINISTRATOR = $(ALLOW_ADMINISTRATOR) fedsched@$(TRUST_DOMAIN)" in drive.target
+    (own,) = (command for command in drive.target_commands if '"fedsched@' in command)
+    assert "-authz ADMINISTRATOR" in own
+
+
+def test_a_submitter_that_the_policy_does_not_speak_of_is_left_as_the_pools_admin_set_it() -> None:
+    policy = Policy("p", principals=(PrincipalTerms("physics.*", 2.0),))
+    view = seen(submitters=(SubmitterSeen("bio.x@b", 7.0, ceiling=3.0), SubmitterSeen("physics.y@b")))
+    assert driven(policy, *pools("drive", a=view)) == (SetSubmitter("a", "physics.y@b", 2.0),)
+    assert [d.what for d in drift(policy, *pools("drive", a=view))] == ["factor of physics.y@b"]
 
 
 # --- configuration

@@ -81,13 +81,16 @@ def drift(policy: Policy, views: Iterable[PoolView], terms: Iterable[PoolTerms])
 def driven(policy: Policy, views: Iterable[PoolView], terms: Iterable[PoolTerms]) -> tuple[SetSubmitter, ...]:
     """What `drive` sets: factors and ceilings of submitters that the negotiator knows and has otherwise.
 
+    Only of those that a pattern of the policy fits: what it does not speak of is the pool's admin's.
     Groups, quotas and half-life are configuration files, which only the pool's admin writes; floors, and taking a
     ceiling away, are not in HTCondor's Python bindings (25.14). These stay drift until somebody has set them.
     """
     wishes: list[SetSubmitter] = []
     for pool, view, _ in _judges_with(views, terms, {"drive"}):
         for submitter in view.submitters:
-            want = terms_of(policy, submitter.name)
+            want = _said_of(policy, submitter.name)
+            if want is None:
+                continue
             factor = None if _close(want.factor, submitter.factor) else want.factor
             ceiling = whole(want.ceiling) if want.ceiling > 0 else None
             ceiling = None if ceiling is not None and _close(ceiling, submitter.ceiling) else ceiling
@@ -116,7 +119,11 @@ def drift_notices(before: Sequence[Drift], now: Sequence[Drift]) -> tuple[Notice
 
 def terms_of(policy: Policy, name: str) -> PrincipalTerms:
     """What a policy says of "group.user@domain": the first pattern that fits, else factor 1 without bounds."""
-    return next((p for p in policy.principals if fnmatchcase(name, p.pattern)), PrincipalTerms(name))
+    return _said_of(policy, name) or PrincipalTerms(name)
+
+
+def _said_of(policy: Policy, name: str) -> PrincipalTerms | None:
+    return next((p for p in policy.principals if fnmatchcase(name, p.pattern)), None)
 
 
 def wanted_groups(policy: Policy) -> tuple[GroupSeen, ...]:
@@ -190,7 +197,9 @@ def _group_words(group: GroupSeen) -> str:
 
 def _submitter_drift(policy: Policy, pool: str, view: NegotiatorView) -> Iterable[Drift]:
     for seen in view.submitters:
-        want = terms_of(policy, seen.name)
+        want = _said_of(policy, seen.name)
+        if want is None:
+            continue
         pairs = (
             ("factor", want.factor, seen.factor),
             ("floor", want.floor, seen.floor),
