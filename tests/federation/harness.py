@@ -216,15 +216,14 @@ class Federation:
                 stdin=subprocess.DEVNULL,
             )
         if wait:
-            eventually("the daemon answers", self._healthy, 40)
+            eventually("the daemon answers", self._healthy, 90)
 
     def _healthy(self) -> bool:
         assert self.daemon is not None
         if self.daemon.poll() is not None:
             raise AssertionError(f"the daemon ended with {self.daemon.returncode}:\n{self.log()[-3000:]}")
-        done = subprocess.run(
-            ["curl", "-sf", f"http://127.0.0.1:{self.port}/healthz"], capture_output=True, check=False, timeout=5
-        )
+        ask = ["curl", "-sf", "-m", "4", f"http://127.0.0.1:{self.port}/healthz"]
+        done = subprocess.run(ask, capture_output=True, check=False, timeout=60)
         return done.returncode == 0
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:

@@ -26,6 +26,7 @@ from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 
 LEAVE = "fedsched.io/leave"
+DEADLINE_S = 15
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +62,18 @@ def test_a_cordoned_member_keeps_what_it_has_and_a_drained_one_is_listed_told_an
             there = identities(hub, planes, namespace)
             assert on(there, "d1") == on(before, "d1"), "what runs there goes on, nothing comes"
             ordered = time.time()
-            told = hub.json("drain", "d1", "--reason", "maintenance", "--deadline", "6s")
+            told = hub.json("drain", "d1", "--reason", "maintenance", "--deadline", f"{DEADLINE_S}s")
+            answered = time.time()
             print(f"drain lists: {[(row['startd'], row['what']) for row in told['startds']]}")
             assert {row["startd"] for row in told["startds"]} == {n.split("/")[1] for n in before}
-            assert all(abs(row["latest_at"] - ordered - 6) < 3 for row in told["startds"])
-            pods = eventually("its pods are told to leave", lambda: _all_told(hub, planes["d1"], namespace), 6)
+            limits = [row["latest_at"] - DEADLINE_S for row in told["startds"]]
+            assert all(ordered - 1 <= limit <= answered + 1 for limit in limits), (ordered, limits, answered)
+            pods = eventually("its pods are told to leave", lambda: _all_told(hub, planes["d1"], namespace), DEADLINE_S)
             assert not [pod for pod in pods if pod["metadata"].get("deletionTimestamp")], "told first, not deleted"
             eventually("it is empty", lambda: not hub.jobs(planes["d1"], namespace), 60)
             emptied = time.time() - ordered
-            print(f"drained: {emptied:.1f} s after the order with a deadline of 6 s; {issued_after(hub, ordered)}")
-            assert emptied >= 6
+            print(f"drained: {emptied:.1f} s after the order, limit {DEADLINE_S} s; {issued_after(hub, ordered)}")
+            assert emptied >= DEADLINE_S
             assert on(there, "d2") <= set(identities(hub, planes, namespace).values())
             eventually(
                 "one of its two has a place in the room that is left", lambda: len(_on_d2(hub, planes, namespace)) == 2
@@ -100,6 +103,9 @@ def test_a_member_that_hangs_is_forgotten_in_seconds_without_being_asked_and_wha
     with waiting_jobs(guest_pool, (1, 2)):
         before = settled(hub, planes, 2, namespace)
         pods = [(pod["metadata"]["uid"], pod["metadata"]["annotations"]) for pod in hub.pods(planes["d1"], namespace)]
+        began = time.monotonic()
+        hub.run("clusters")
+        usual = time.monotonic() - began
         planes["d1"].pause()
         try:
             began = time.monotonic()
@@ -109,7 +115,7 @@ def test_a_member_that_hangs_is_forgotten_in_seconds_without_being_asked_and_wha
         finally:
             planes["d1"].resume()
         print(f"unjoin --forget of a member that hangs: {took:.1f} s\n{said.stdout}")
-        assert took < 10
+        assert took < max(10, 3 * usual), "seconds, or what a command takes on a busy machine"
         assert not hub.member_file("d1").exists()
         assert not list((hub.folder / "credentials").glob("d1*"))
         assert "nothing was asked of the cluster" in said.stdout
