@@ -7,7 +7,7 @@ import calendar
 import msgspec
 import pytest
 
-from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.match import Place, slot_ad
 from fedsched.matchmaker.model import (
     Form,
     Group,
@@ -202,6 +202,7 @@ def test_a_price_is_per_core_hour_of_the_pods_cores_and_a_groups_own_price_count
     own = place("x", 0.05)
     own = msgspec.structs.replace(own, terms=terms("x", price_per_core_hour=0.05, group_prices=(("g", 1.0),)))
     assert price(Offer(own)) == pytest.approx(4.0)
+    assert dict(slot_ad(own, Offer(own).size))["FedschedPricePerCoreHour"] == "1.0"
     assert price(Offer(CLOUD, form="startd-daemonset")) == pytest.approx(0.2 * 10)
     heavy = msgspec.structs.replace(CLOUD, terms=terms("x", price_per_core_hour=1.0, pod_overhead=res(0.5, 0)))
     assert price(Offer(heavy)) == pytest.approx(4.5)

@@ -42,7 +42,7 @@ def lasting(place: Place) -> Texts:
     out: Texts = {}
     for source in (BASE_SLOT, place.terms.attributes, place.group.attributes, place.pair.attributes):
         out.update((name.lower(), (name, text)) for name, text in source)
-    price = repr(float(place.terms.price_per_core_hour))
+    price = repr(float(dict(place.terms.group_prices).get(place.group.name, place.terms.price_per_core_hour)))
     own = (
         ("FedschedPricePerCoreHour", price),
         ("FedschedMember", quoted(place.terms.name)),
