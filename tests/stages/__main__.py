@@ -80,7 +80,8 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stages", description=__doc__, allow_abbrev=False)
     parser.add_argument("--again", type=int, default=0, metavar="N", help="run up to N failed tests once more, alone")
     known, options = parser.parse_known_args(words)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is born deaf to the first
+        signal.signal(number, signal.default_int_handler)
     try:
         stages = Lanes(stages_of(options), LANES).run()
         more = Lanes(once_more(stages, known.again), 1).run()
