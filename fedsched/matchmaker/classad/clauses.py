@@ -19,6 +19,10 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!=",
 _NO_NAMES = frozenset({"true", "false", "undefined", "error"})
 SHOWN = 200
 """Longest value and clause that is shown to a person, in characters."""
+READ = 2_000
+"""How much of a clause is looked at for what it names, in characters."""
+NAMED = 8
+"""Most attributes of a clause whose values are shown."""
 
 
 class Clause(NamedTuple):
@@ -29,7 +33,7 @@ class Clause(NamedTuple):
     has: str
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def conjuncts(text: str) -> tuple[str, ...]:
     """The operands of the top-level && in order, brackets around them opened; the text itself where there is none."""
     check(text)
@@ -73,6 +77,7 @@ class _Arms(NamedTuple):
     otherwise: str
 
 
+@lru_cache(maxsize=4096)
 def _arms(text: str) -> _Arms | None:
     """The parts of a clause that is one ifThenElse() or one `? :` with nothing around it."""
     parts = _unwrapped(tokens(text))
@@ -111,8 +116,11 @@ def _clause(text: str, my: Ad, target: Ad) -> Clause:
     return Clause(_short(text), needs or _short(_needs(text)), has)
 
 
+@lru_cache(maxsize=4096)
 def _needs(text: str) -> str:
     """What a clause wants that compares only with literals, said of the other side's attribute."""
+    if len(text) > READ:
+        return ""
     parts = _unwrapped(tokens(text))
     plain = [part for i, part in enumerate(parts) if not _is_scope(parts, i)]
     if len(plain) == 1:
@@ -137,13 +145,21 @@ def _sides(text: str, my: Ad, target: Ad) -> tuple[str, str]:
     """What each side says to the clause. A bare name is MY's where MY has it, else TARGET's, as in a match."""
     mine: list[str] = []
     theirs: list[str] = []
-    for name in sorted(references(text), key=lambda n: text.lower().find(n.lower())):
+    for name in _named(text):
         scope, _, bare = name.rpartition(".")
         if scope == "MY" or (not scope and my.text(bare) is not None):
             mine.append(f"{bare} = {_value(bare, my, target)}")
         elif scope in {"TARGET", ""}:
             theirs.append(f"{bare} = {_value(bare, target, my)}")
     return ", ".join(mine), ", ".join(theirs)
+
+
+@lru_cache(maxsize=4096)
+def _named(text: str) -> tuple[str, ...]:
+    """The first attributes that a clause names, in the order of the text."""
+    lower = text[:READ].lower()
+    found = sorted((lower.find(name.lower()), name) for name in references(text) if name.lower() in lower)
+    return tuple(name for _, name in found[:NAMED])
 
 
 def _value(name: str, owner: Ad, other: Ad) -> str:

@@ -32,7 +32,7 @@ class Expression:
         return f"Expression({self.text[:80]!r})"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """The expression, checked and parsed once per text; Refused with the reason."""
     return Expression(text)
