@@ -86,14 +86,16 @@ def test_environment_files_and_the_end_are_as_a_kubelet_makes_them(
     control_plane: ControlPlane, namespace: str, runner: PodRunner
 ) -> None:
     api, path = control_plane.api, f"/api/v1/namespaces/{namespace}/pods/full"
-    api.create(pod("full", namespace, "stage-0", **FULL))
+    manifest = pod("full", namespace, "stage-0", **FULL)
+    manifest["spec"]["terminationGracePeriodSeconds"] = 60  # it says a last word and ends by itself
+    api.create(manifest)
     ip = (api.wait(path, phase_is("Running")) or {})["status"]["podIP"]
 
     api.patch(path, {"metadata": {"annotations": {"fedsched.io/leave": "leave"}}})
     api.patch(f"/api/v1/namespaces/{namespace}/configmaps/config", {"data": {"KEY": "second"}})
     wait_for(runner, namespace, "seen change")
     api.delete(path)
-    api.wait(path, lambda seen: seen is None, 10)
+    api.wait(path, lambda seen: seen is None, 60)
 
     lines = runner.log(namespace, "full").splitlines()
     assert lines[0] == f"ip {ip} cores 2 node stage-0 key first uid 64000 on full"
