@@ -50,7 +50,7 @@ def command(*words: str) -> list[str]:
 def ran(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
-        command(*words), cwd=project, env=quick, capture_output=True, text=True, check=False, timeout=120
+        command(*words), cwd=project, env=quick, capture_output=True, text=True, check=False, timeout=240
     )
 
 
