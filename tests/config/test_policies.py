@@ -7,10 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fedsched.config import ConfigError, load_policy
+from fedsched.config.policy_checks import judge
 from fedsched.config.policy_keys import POLICY
-from fedsched.config.tables import Table
+from fedsched.config.tables import Reading, Table
 from fedsched.matchmaker.model import Policy
 from fedsched.matchmaker.model.shares import ConcurrencyLimit, Group, PrincipalTerms, Reservation
 from fedsched.matchmaker.model.spikes import Tier, Window
@@ -283,3 +286,30 @@ def test_a_policy_that_cannot_be_meant_is_refused_with_line_and_key(tmp_path: Pa
         policy(tmp_path, text + "\n")
     (problem,) = caught.value.problems
     assert expected in str(problem)
+
+
+NAMES_OF_KEYS = sorted(
+    {key.name for key in POLICY.keys} | {"path", "quota", "window", "hours", "begins_at", "a.b", "b"}
+)
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.datetimes()
+    | st.dates()
+    | st.times(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES_OF_KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES_OF_KEYS), ANY, max_size=6))
+def test_whatever_stands_in_a_file_is_a_policy_or_problems_and_never_a_crash(value: dict[str, object]) -> None:
+    reading = Reading(Path("p.toml"), "")
+    read = reading.table(POLICY, value)
+    assert isinstance(read, Policy) == (not reading.problems)
+    if isinstance(read, Policy):
+        judge(reading, read)
