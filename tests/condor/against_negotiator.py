@@ -50,14 +50,14 @@ PREEMPT = False
 RANK = 0
 PREEMPTION_REQUIREMENTS = False
 NEGOTIATOR_CONSIDER_PREEMPTION = False
-NEGOTIATOR_INTERVAL = 1
-NEGOTIATOR_MIN_INTERVAL = 1
-NEGOTIATOR_CYCLE_DELAY = 1
-NEGOTIATOR_UPDATE_INTERVAL = 1
+# long enough to stop the negotiator between two cycles, even on a busy machine
+NEGOTIATOR_INTERVAL = 3
+NEGOTIATOR_MIN_INTERVAL = 3
+NEGOTIATOR_CYCLE_DELAY = 3
 STARTER_UPDATE_INTERVAL = 3600
 JOB_START_COUNT = 100
 """
-CYCLE_ENDS = "Finished Negotiation Cycle"
+CYCLE_BEGINS, CYCLE_ENDS = "Started Negotiation Cycle", "Finished Negotiation Cycle"
 MATCHED = "Successfully matched with"
 DAEMONS = ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD")
 HEAD = """\
@@ -222,14 +222,15 @@ def _advertised(pool: Pool) -> Counter[str]:
 
 
 def _cycle(pool: Pool) -> int:
-    """One negotiation cycle, and the claims that come of it; how many matches it made."""
+    """One whole negotiation cycle, and the claims that come of it; how many matches it made."""
     file = pool.folder / "log/NegotiatorLog"
     before = file.stat().st_size
 
     def said() -> str:
+        """What the log tells of the first cycle that began since: the end of one before it does not count."""
         with file.open(errors="replace") as log:
             log.seek(before)
-            return log.read()
+            return log.read().partition(CYCLE_BEGINS)[2]
 
     pool.resume_daemon("NEGOTIATOR")
     try:
