@@ -14,6 +14,7 @@ from fedsched.matchmaker.classad.evaluate import (
 )
 from fedsched.matchmaker.classad.gate import Refused, check, references
 from fedsched.matchmaker.classad.matching import attributes_read, matches, projected
+from fedsched.matchmaker.classad.old import from_old, old_ad
 
 __all__ = [
     "Ad",
@@ -29,7 +30,9 @@ __all__ = [
     "evaluate_number",
     "false_clauses",
     "first_false_clause",
+    "from_old",
     "matches",
+    "old_ad",
     "parse",
     "projected",
     "quote",
