@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.classad import Ad, Refused
+from fedsched.matchmaker.classad.gate import ALLOWED
 
 # The library itself, as the judge: htcondor2 first.
 import htcondor2  # isort: skip  # noqa: F401
@@ -187,6 +190,12 @@ def test_numbers_are_finite_or_nothing() -> None:
     assert classad.evaluate_number(classad.parse('real("INF")'), job) is None
     assert classad.evaluate_number(classad.parse('"5"'), job) is None
     assert classad.evaluate_number(classad.parse("true"), job) == 1
+
+
+def test_the_documented_functions_are_those_that_are_let_through() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "matching.md").read_text()
+    listed = page.split("<!-- functions -->")[1].split("<!-- end -->")[0]
+    assert set(re.findall("`([a-z_]+)`", listed)) == ALLOWED
 
 
 _ATOMS = st.sampled_from(
