@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import msgspec
 
@@ -123,7 +124,16 @@ def terms_of(policy: Policy, name: str) -> PrincipalTerms:
 
 
 def _said_of(policy: Policy, name: str) -> PrincipalTerms | None:
-    return next((p for p in policy.principals if fnmatchcase(name, p.pattern)), None)
+    """The first pattern that fits; a negotiator's thousands of submitters stand here by name, so names go fast."""
+    for terms in policy.principals:
+        if terms.pattern == name or (_is_glob(terms.pattern) and fnmatchcase(name, terms.pattern)):
+            return terms
+    return None
+
+
+@lru_cache(maxsize=65_536)
+def _is_glob(pattern: str) -> bool:
+    return _GLOB.search(pattern) is not None
 
 
 def wanted_groups(policy: Policy) -> tuple[GroupSeen, ...]:
