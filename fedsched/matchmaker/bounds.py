@@ -6,7 +6,7 @@ Knows who holds what, not where.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fedsched.matchmaker.model import DemandClass, Group, Policy, Principal
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -14,7 +14,7 @@ from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, show
 from fedsched.matchmaker.share import CE, Shared, path_of
 from fedsched.matchmaker.share.accounts import counts
-from fedsched.matchmaker.share.entitlement import most, scaled
+from fedsched.matchmaker.share.entitlement import most, vectors
 
 
 class Bounds:
@@ -41,7 +41,7 @@ class Bounds:
         weight = self._shared.sizes.of(size)
         chain = self._chain(demand.principal)
         for path in chain[1:]:
-            reason = self._group(self._shared.groups[path], size, weight)
+            reason = self._group(self._shared.groups[path], chain, size, weight)
             if reason is not None:
                 return reason
         return self._ceiling(demand, weight) or self._not_lent(chain, weight) or self._concurrency(demand, units)
@@ -64,27 +64,28 @@ class Bounds:
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size
 
-    def _group(self, group: Group, size: Resources, weight: int) -> Reason | None:
+    def _group(self, group: Group, chain: tuple[str, ...], size: Resources, weight: int) -> Reason | None:
         """The group's limit, its quota where that is also the ceiling, and what it may borrow."""
-        for cause, bound, names in self._vector_bounds(group):
+        kept = math.fsum(self._kept_inside(group.path, chain).values())
+        scale = self._shared.quotas.scales.get(group.path, 1.0)
+        for bound, names in vectors(group, scale, kept):
             held = self._vectors.get(group.path, Resources())
             for name in sorted(names):
                 asked, left = size.get(name), bound.get(name) - held.get(name)
                 if asked > max(0, left):
+                    cause = Cause.GROUP_LIMIT if bound is group.limit else Cause.GROUP_QUOTA
                     return _said(cause, f"{name} of {group.path}", show(name, asked), show(name, max(0, left)))
         quota = self._shared.quotas.amounts.get(group.path, 0.0)
-        left_ce = most(group, quota) - self._sizes.get(group.path, 0)
+        left_ce = most(group, quota) - kept - self._sizes.get(group.path, 0)
         if weight > left_ce + _SLACK:
             cause = Cause.GROUP_BORROW if group.accept_surplus else Cause.GROUP_QUOTA
             return _said(cause, group.path, _cores(weight), _cores(left_ce))
         return None
 
-    def _vector_bounds(self, group: Group) -> Iterator[tuple[Cause, Resources, frozenset[str]]]:
-        if group.limit_names:
-            yield Cause.GROUP_LIMIT, group.limit, group.limit_names
-        if group.quota_names and not group.accept_surplus:
-            scale = self._shared.quotas.scales.get(group.path, 1.0)
-            yield Cause.GROUP_QUOTA, scaled(group.quota, scale), group.quota_names
+    def _kept_inside(self, path: str, chain: tuple[str, ...]) -> dict[str, float]:
+        """What groups inside this one, not on the way to the principal, do not lend; the outermost of them count."""
+        inside = [k for k in self._keepers if k not in chain and (not path or k.startswith(f"{path}."))]
+        return {k: self._kept(k) for k in inside if not any(k.startswith(f"{outer}.") for outer in inside)}
 
     def _ceiling(self, demand: DemandClass, weight: int) -> Reason | None:
         path = path_of(demand.principal)
@@ -98,7 +99,7 @@ class Bounds:
 
     def _not_lent(self, chain: tuple[str, ...], weight: int) -> Reason | None:
         """Unused quota of others that may not be lent stays free, in whole."""
-        kept = {path: self._kept(path) for path in self._keepers if path not in chain}
+        kept = self._kept_inside("", chain)
         if not kept:
             return None
         left = self._shared.capacity - math.fsum(kept.values()) - self._sizes.get("", 0)

@@ -40,10 +40,15 @@ def _quotas(node: Node, amount: float) -> None:
         if child.static:
             mine = child.quota * first / static if static else 0.0
         else:
-            mine = child.quota * (amount - first) / max(1.0, dynamic)
+            mine = child.quota * _rest(amount - first) / max(1.0, dynamic)
         _quotas(child, mine)
         handed += mine
-    node.own = amount - handed if amount - handed > 1e-9 else 0.0  # less is what floating point left over
+    node.own = _rest(amount - handed)
+
+
+def _rest(amount: float) -> float:
+    """Less than this is what floating point left over."""
+    return amount if amount > 1e-9 else 0.0
 
 
 def _up(node: Node) -> float:

@@ -34,14 +34,13 @@ class Rights(msgspec.Struct, frozen=True):
 class _Needs(msgspec.Struct, frozen=True):
     """By path: demand under limits; kept: unused quota that may not be lent, at a group itself, and with all below it.
 
-    floors: the part of the demand that is served before others. assured: floors and what is kept.
+    floors: the part of the demand that is served before others.
     """
 
     demand: dict[str, float]
     kept: dict[str, float]
     kept_below: dict[str, float]
     floors: dict[str, float]
-    assured: dict[str, float]
 
     def whole(self, path: str) -> float:
         """What a node takes out of the amount above it: its demand and what it may not lend."""
@@ -56,20 +55,20 @@ def entitle(tree: Tree, amount: int, at_reference: int, sizes: Sizes) -> Rights:
     """
     quotas, steady = assign(tree, amount, sizes), assign(tree, at_reference, sizes)
     needs = _needs(tree, quotas)
-    parts: dict[str, float] = {"": min(float(amount), needs.whole(""))}
-    weights: dict[str, float] = {"": 1.0}
+    out = _Parts({}, {}, {"": 1.0})
+    _hand_down("", min(float(amount), needs.whole("")), needs.floors[""], needs, out)
     for path in tree.downwards():
-        _divide_group(tree, path, needs, (quotas, steady), (parts, weights))
-    return Rights(*_rounded(tree, parts, needs), weights, quotas)
+        _divide_group(tree, path, needs, (quotas, steady), out)
+    return Rights(*_rounded(tree, out.parts, needs), out.weights, quotas)
 
 
 def _needs(tree: Tree, quotas: Quotas) -> _Needs:
-    needs = _Needs({}, {}, {}, {}, {})
+    needs = _Needs({}, {}, {}, {})
     for path in reversed(list(tree.downwards())):
         for leaf in tree.leaves.get(path, ()):
             demand = _leaf_demand(tree, leaf, quotas)
             needs.demand[leaf.path] = demand
-            needs.floors[leaf.path] = needs.assured[leaf.path] = min(max(0.0, leaf.terms.floor) * CE, demand)
+            needs.floors[leaf.path] = min(max(0.0, leaf.terms.floor) * CE, demand)
         _group_needs(tree, path, quotas, needs)
     return needs
 
@@ -86,11 +85,18 @@ def _leaf_demand(tree: Tree, leaf: Leaf, quotas: Quotas) -> float:
     return demand
 
 
-def vectors(group: Group, scale: float) -> list[tuple[Resources, frozenset[str]]]:
-    """The vectors that a group may not pass: its limit, and its quota when it accepts no surplus."""
+def vectors(group: Group, scale: float, kept: float = 0.0) -> list[tuple[Resources, frozenset[str]]]:
+    """The vectors that a group may not pass: its limit, and its quota when it accepts no surplus.
+
+    kept: thousandths of the quota that a subgroup does not lend; they are counted in cores.
+    """
     found = [(group.limit, group.limit_names)] if group.limit_names else []
     if group.quota_names and not group.accept_surplus:
-        found.append((scaled(group.quota, scale), group.quota_names))
+        quota = scaled(group.quota, scale)
+        if kept > 0:
+            left = max(0, math.floor(quota.cpu_milli - kept + SLACK))
+            quota = msgspec.structs.replace(quota, cpu_milli=left)
+        found.append((quota, group.quota_names))
     return found
 
 
@@ -116,17 +122,18 @@ def most(group: Group, quota: float) -> float:
 def _group_needs(tree: Tree, path: str, quotas: Quotas, needs: _Needs) -> None:
     group, quota = tree.groups[path], quotas.amounts[path]
     children = [*tree.inner[path], *(leaf.path for leaf in tree.leaves.get(path, ()))]
-    demand = min(math.fsum(needs.demand[child] for child in children), most(group, quota))
-    for limit, names in vectors(group, quotas.scales.get(path, 1.0)):
+    assured = math.fsum(needs.floors[child] for child in children)
+    ceiling = quota if group.has_quota and not group.accept_surplus else most(group, quota)
+    # what subgroups do not lend comes out of this group's quota, too; after floors
+    inside = min(math.fsum(needs.kept_below[child] for child in tree.inner[path]), max(0.0, ceiling - assured))
+    demand = min(math.fsum(needs.demand[child] for child in children), max(0.0, most(group, quota) - inside))
+    for limit, names in vectors(group, quotas.scales.get(path, 1.0), inside):
         demand = min(demand, usable(_wants(tree, path), limit, names))
-    needs.demand[path] = demand
-    inside = math.fsum(needs.kept_below.get(child, 0.0) for child in tree.inner[path])
     unused = max(0.0, quota - demand - inside) if group.has_quota else 0.0
+    needs.demand[path] = demand
     needs.kept[path] = (1.0 - min(1.0, max(0.0, group.lend))) * unused
     needs.kept_below[path] = inside + needs.kept[path]
     needs.floors[path] = min(demand, _floor(tree, path, quota, needs, children))
-    assured = needs.floors[path] + needs.kept_below[path]
-    needs.assured[path] = min(quota, assured) if group.has_quota else math.fsum(needs.assured[c] for c in children)
 
 
 def _floor(tree: Tree, path: str, quota: float, needs: _Needs, children: list[str]) -> float:
@@ -148,25 +155,62 @@ _Both = tuple[Quotas, Quotas]
 """Quotas at the present amount, and at the amount of the reference."""
 
 
-def _divide_group(
-    tree: Tree, path: str, needs: _Needs, quotas: _Both, out: tuple[dict[str, float], dict[str, float]]
-) -> None:
-    """Divide what a group got among its groups and principals: into parts and weights (`out`)."""
-    parts, weights = out
-    amount = max(0.0, parts[path] - needs.kept[path])
+class _Parts(msgspec.Struct, frozen=True):
+    """By path: parts: what a node may hold; kept: what may not be lent beside it; weights as they were applied."""
+
+    parts: dict[str, float]
+    kept: dict[str, float]
+    weights: dict[str, float]
+
+
+def _hand_down(path: str, amount: float, floor: float, needs: _Needs, out: _Parts) -> None:
+    """Split what a group got into what it may hold and what is kept: floors first, then what is kept, then the rest."""
+    keeps = min(needs.kept_below[path], max(0.0, amount - floor))
+    out.parts[path] = min(needs.demand[path], amount - keeps)
+    out.kept[path] = amount - out.parts[path]
+
+
+def _divide_group(tree: Tree, path: str, needs: _Needs, quotas: _Both, out: _Parts) -> None:
+    """Divide what a group may hold among its groups and principals."""
+    amount = out.parts[path]
     groups, leaves = [tree.groups[child] for child in tree.inner[path]], tree.leaves.get(path, ())
     if groups:
-        claimants = [Claimant(_weight(g, quotas[1]), needs.assured[g.path], needs.whole(g.path)) for g in groups]
+        scale = _fitting(amount, [needs.floors[g.path] for g in groups])
+        floors = [needs.floors[g.path] * scale for g in groups]
+        claimants = [
+            Claimant(_weight(g, quotas[1]), floor, needs.whole(g.path)) for g, floor in zip(groups, floors, strict=True)
+        ]
         if leaves:
-            claimants.append(_beside(path, groups, leaves, needs, quotas))
-        found = divide(amount, claimants)
-        for group, claimant, part in zip(groups, claimants, found, strict=False):
-            parts[group.path], weights[group.path] = part, claimant.weight
+            beside = _beside(path, groups, leaves, needs, quotas)
+            room = max(0.0, amount - math.fsum(floors))
+            claimants.append(msgspec.structs.replace(beside, floor=min(beside.floor, room)))
+        kept = [needs.kept_below[g.path] for g in groups]
+        total = amount + min(math.fsum(kept), out.kept[path])
+        found = divide(total, _keeping(total, claimants, kept))
+        for group, floor, claimant, part in zip(groups, floors, claimants, found, strict=False):
+            _hand_down(group.path, part, floor, needs, out)
+            out.weights[group.path] = claimant.weight
         amount = found[-1]
     if leaves:
         among = [Claimant(leaf.weight, needs.floors[leaf.path], needs.demand[leaf.path]) for leaf in leaves]
         for leaf, part in zip(leaves, divide(amount, among), strict=True):
-            parts[leaf.path], weights[leaf.path] = part, leaf.weight
+            out.parts[leaf.path], out.weights[leaf.path] = part, leaf.weight
+
+
+def _fitting(amount: float, floors: list[float]) -> float:
+    """By how much floors are scaled down to fit into the amount."""
+    asked = math.fsum(floors)
+    return min(1.0, amount / asked) if asked > 0 else 1.0
+
+
+def _keeping(amount: float, claimants: list[Claimant], kept: list[float]) -> list[Claimant]:
+    """Claimants whose floors hold what may not be lent, too, as far as all floors leave room for it."""
+    if not any(kept):
+        return claimants
+    free = max(0.0, amount - math.fsum(c.floor for c in claimants))
+    part = min(1.0, free / math.fsum(kept))
+    more = [k * part for k in kept] + [0.0] * (len(claimants) - len(kept))
+    return [msgspec.structs.replace(c, floor=min(c.cap, c.floor + k)) for c, k in zip(claimants, more, strict=True)]
 
 
 def _weight(group: Group, steady: Quotas) -> float:

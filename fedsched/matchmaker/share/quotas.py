@@ -78,7 +78,7 @@ def _assign_children(tree: Tree, path: str, fixed: dict[str, float], quotas: Quo
     children = [tree.groups[child] for child in tree.inner[path]]
     asked = math.fsum(fixed[child.path] for child in children)
     scale = min(1.0, mine / asked) if asked > 0 else 1.0
-    left = max(0.0, mine - asked * scale)
+    left = _rest(mine - asked * scale)
     fractions = {c.path: min(1.0, c.quota_fraction) for c in children if c.quota_fraction > 0 and not c.quota_names}
     parts = max(1.0, math.fsum(fractions.values()))
     left_over = left - left * math.fsum(fractions.values()) / parts
@@ -91,4 +91,8 @@ def _assign_children(tree: Tree, path: str, fixed: dict[str, float], quotas: Quo
         quotas.amounts[child.path] = fixed[child.path] * scale + share
         quotas.scales[child.path] = scale
     given = math.fsum(quotas.amounts[c.path] for c in children if c.has_quota or fixed[c.path] > 0)
-    quotas.beside[path] = mine - given if mine - given > NOTHING else 0.0
+    quotas.beside[path] = _rest(mine - given)
+
+
+def _rest(amount: float) -> float:
+    return amount if amount > NOTHING else 0.0
