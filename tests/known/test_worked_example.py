@@ -19,8 +19,8 @@ ROWS = re.findall(r"^\| (\S*/\S+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", EXAM
 def groups() -> tuple[Group, ...]:
     text = EXAMPLE.partition("```toml")[2].partition("```")[0]
     return tuple(
-        group(one["path"], one["quota"]["cpu"], surplus=one.get("accept_surplus", False))
-        for one in tomllib.loads(text)["group"]
+        group(path, one["quota"]["cpu"], surplus=one.get("accept_surplus", False))
+        for path, one in tomllib.loads(text)["group"].items()
     )
 
 
