@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -113,13 +113,21 @@ class Book:
 
     def blocker(self, place: Place, size: Resources, form: Form) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
-        return (
-            self._doubt(place)
-            or self._setback(place, size)
-            or self._caps(place, size, form)
-            or self._quota(place, size)
-            or self._room(place, size, form)
+        return next(self.blockers(place, size, form), None)
+
+    def blockers(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+        """All that keeps one more startd of that size from this place now, one of each kind."""
+        checks: tuple[Callable[[], Reason | None], ...] = (
+            lambda: self._doubt(place),
+            lambda: self._setback(place, size),
+            lambda: self._caps(place, size, form),
+            lambda: self._quota(place, size),
+            lambda: self._room(place, size, form),
         )
+        for check in checks:
+            reason = check()
+            if reason is not None:
+                yield reason
 
     def growable(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
         """What keeps this place from growing for one more startd of that size; None when it may be asked to (S7).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,9 +14,8 @@ from fedsched.matchmaker.fill.reports import report
 from fedsched.matchmaker.fill.starting import Birth, held_for
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
-from fedsched.matchmaker.match import Place
-from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Order, Policy, Ramping
-from fedsched.matchmaker.options import Choosing, Option, options
+from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, Ramping
+from fedsched.matchmaker.options import Option, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.share import Shared
@@ -24,13 +24,12 @@ from fedsched.matchmaker.share import Shared
 class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
-    places: every node group of every member that has a file. serial: number of the next placement. together: what all
-    classes may start. breakers: a copy that this round changes.
+    table: who could run where. serial: number of the next placement. together: what all classes may start.
+    breakers: a copy that this round changes. grows: whether some place could have more nodes.
     """
 
-    places: tuple[Place, ...]
+    table: Table
     policy: Policy
-    orders: tuple[Order, ...]
     at: float
     epoch: int
     serial: int
@@ -40,21 +39,40 @@ class Round(msgspec.Struct):
     bounds: Bounds
     breakers: dict[str, Breaker]
     together: Ramping
+    grows: bool = False
 
     def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps one more startd of the class from that place; None when it may start."""
-        place = option.place
-        return (
-            breaker.blocker(self.breakers, demand, place, self.at)
-            or self.bounds.blocker(demand, option.size, option.units)
-            or self.purse.blocker(demand, option)
-            or self.book.blocker(place, option.size, option.form)
-        )
+        return next(self.blockers(demand, option), None)
 
-    def options(self, demand: DemandClass) -> list[Option]:
+    def blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
+        """All that keeps one more startd of the class from that place."""
+        yield from self._apart_from_room(demand, option)
+        yield from self.book.blockers(option.place, option.size, option.form)
+
+    def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
+        """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""
+        grown = self.book.growable(option.place, option.size, option.form, demand.key)
+        return grown or next(self._apart_from_room(demand, option), None)
+
+    def _apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
+        for reason in (
+            breaker.blocker(self.breakers, demand, option.place, self.at),
+            self.bounds.blocker(demand, option.size, option.units),
+            self.purse.blocker(demand, option),
+        ):
+            if reason is not None:
+                yield reason
+
+    def options(self, demand: DemandClass) -> Sequence[Option]:
         """Where the class could run: lower tiers first (SU4), then best rank (MA5)."""
-        found = options(demand, self.places, Choosing(self.policy, self.orders, self.at))
+        found = self.table.options(demand)
         return sorted(found, key=self.purse.order) if self.policy.tiers else found
+
+    @property
+    def left(self) -> int:
+        """Startds that all classes together may start in this interval (SU3)."""
+        return self.together.allowance - self.together.used
 
 
 class Filled(msgspec.Struct, frozen=True):
@@ -89,7 +107,7 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
             tree.took(milli)
         else:
             tree.leave()
-    reports = tuple(report(turn, rounds) for turn in turns)
+    reports = tuple(report(turn, rounds, filling.limit(turn)) for turn in turns)
     started = {turn.ask.demand.key: turn.started for turn in turns if turn.started}
     return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
 
@@ -104,30 +122,46 @@ class _Filling:
 
     def serve(self, turn: Turn) -> int:
         """Start one startd for the class where that is best; its thousandths of a core-equivalent, 0 where none may."""
-        rounds, demand = self.rounds, turn.ask.demand
-        if not turn.unmet or not turn.may_start(
-            self.out, rounds.together.allowance - rounds.together.used - len(self.new)
-        ):
+        if not turn.unmet or self.limit(turn) is not None:
             return 0
+        rounds, demand = self.rounds, turn.ask.demand
         option = turn.choose(lambda one: rounds.blocker(demand, one))
+        grows = option is None and rounds.grows
+        if grows:
+            option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))
         if option is None:
             return 0
-        held = _start(turn, option, rounds, rounds.serial + len(self.new))
+        held = _start(turn, option, rounds, Serial(rounds.serial + len(self.new), grows))
         self.new.append(held)
         self.out[turn.ask.trusted.key] += 1
         milli = rounds.shared.sizes.of(option.size) * held.nodes
         turn.took(min(turn.unmet, option.units * held.nodes), milli)
         return milli
 
+    def limit(self, turn: Turn) -> Reason | None:
+        """What holds the class as a whole now; None when it may start one more."""
+        return turn.limit(self.out, self.rounds.left - len(self.new))
 
-def _start(turn: Turn, option: Option, rounds: Round, serial: int) -> Held:
+
+class Serial(NamedTuple):
+    """Number of a new placement, and whether it is for a node that does not exist yet."""
+
+    number: int
+    grows: bool
+
+
+def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
     wanted_s = min(life.lifetime_s, place.terms.max_lifetime_s)
     lifetime_s = rounds.purse.lifetime_s(demand, option, wanted_s)
     priced = rounds.purse.take(demand, option, lifetime_s)
-    birth = Birth(f"{rounds.epoch:x}-{serial:x}", rounds.epoch, rounds.at, lifetime_s, priced)
-    nodes = rounds.book.take(place, option.size, option.form)
-    rounds.bounds.take(demand, option.size, option.units * nodes)
+    id_ = f"{rounds.epoch:x}-{serial.number:x}"
+    birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, growth=serial.grows)
+    if serial.grows:
+        nodes = rounds.book.take_growth(place, option.size, demand.key)
+    else:
+        nodes = rounds.book.take(place, option.size, option.form)
+    rounds.bounds.take(demand, option.size.times(nodes), option.units * nodes)
     breaker.take(rounds.breakers, demand, place)
     return held_for(turn, option, birth, nodes, life)

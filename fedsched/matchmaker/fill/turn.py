@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -41,15 +41,15 @@ class Ask(msgspec.Struct, frozen=True):
 class Turn:
     """The mutable state of one class while turns are taken."""
 
-    def __init__(self, ask: Ask, options: list[Option]) -> None:
+    def __init__(self, ask: Ask, options: Sequence[Option]) -> None:
         self.ask = ask
         self.options = options
         self.unmet = max(0, ask.demand.idle - ask.served)
         self.placed = 0
         self.started = 0
         self.milli = 0
-        self.limit: Reason | None = ask.blocked
         self._next = 0
+        self._next_growth = 0
         self._passed: list[Candidate] = []
         self._priorities = _cumulated(ask.demand)
 
@@ -63,25 +63,22 @@ class Turn:
         priority = next((value for upto, value in self._priorities if done < upto), 0)
         return -priority, demand.oldest_at, demand.key
 
-    def may_start(self, out: Mapping[str, int], left: int) -> bool:
-        """Whether trust (SU7) and growth (SU3) allow one more startd; `limit` says which does not.
+    def limit(self, out: Mapping[str, int], left: int) -> Reason | None:
+        """What of trust (SU7) and growth (SU3) allows no further startd; None when one may start.
 
         out: see Trusted. left: what all classes together may still start.
         """
         trusted, ramp, demand = self.ask.trusted, self.ask.ramp, self.ask.demand
-        if left <= 0:
-            have = "all classes' starts of this interval are used up"
-            self.limit = Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
-            return False
         if out[trusted.key] >= trusted.most:
             have, who = f"{out[trusted.key]} of {trusted.most} out", str(demand.principal)
-            self.limit = Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
-            return False
+            return Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
         if self.started >= ramp.allowance - ramp.used:
             have = f"{ramp.allowance} per interval"
-            self.limit = Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
-            return False
-        return True
+            return Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
+        if left <= 0:
+            have = "all classes' starts of this interval are used up"
+            return Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
+        return None
 
     def starts_left(self, out: Mapping[str, int]) -> int:
         """How many startds trust and ramp still allow."""
@@ -90,8 +87,7 @@ class Turn:
 
     def choose(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
         """The best place that is not held back. What blocked once blocks until the round ends, as room only shrinks."""
-        while self._next < len(self.options):
-            option = self.options[self._next]
+        while (option := self._at(self._next)) is not None:
             reason = blocker(option)
             if reason is None:
                 return option
@@ -99,6 +95,21 @@ class Turn:
                 self._passed.append(candidate(option, reason))
             self._next += 1
         return None
+
+    def choose_growth(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
+        """The best place that could grow for it, where none has room (S7)."""
+        while (option := self._at(self._next_growth)) is not None:
+            if blocker(option) is None:
+                return option
+            self._next_growth += 1
+        return None
+
+    def _at(self, index: int) -> Option | None:
+        """Options are found one by one; their number is known only behind the last."""
+        try:
+            return self.options[index]
+        except IndexError:
+            return None
 
     def took(self, jobs: int, milli: int) -> None:
         """One startd was started for so many jobs, of so many thousandths of a core-equivalent."""

@@ -21,7 +21,7 @@ def make_room(
     if not wishes:
         return standing, filled.reports, base
     recent = {name: memory.evictions for name, memory in base.members.items()}
-    rules = preempt.Rules(turns.policy, turns.places, recent, turns.at)
+    rules = preempt.Rules(turns.policy, tuple(site.place for site in turns.table.sites()), recent, turns.at)
     evictions = preempt.make_room(wishes, standing, turns.shared, rules)
     after = tuple(_told(stand, evictions, turns.at) for stand in standing)
     reports = tuple(

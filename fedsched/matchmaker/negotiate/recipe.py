@@ -16,6 +16,7 @@ from fedsched.matchmaker.negotiate.going import who_goes
 from fedsched.matchmaker.negotiate.making_room import make_room
 from fedsched.matchmaker.negotiate.places import places_of
 from fedsched.matchmaker.negotiate.writing_up import Done, written_up
+from fedsched.matchmaker.options import Choosing, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile
@@ -88,9 +89,8 @@ def _round(
     """Everything that this round may spend."""
     places, at = places_of(snapshot, base), snapshot.at
     return fill.Round(
-        places=places,
+        table=Table(places, Choosing(policy, snapshot.orders, at)),
         policy=policy,
-        orders=snapshot.orders,
         at=at,
         epoch=snapshot.epoch,
         serial=base.serial,
@@ -100,6 +100,7 @@ def _round(
         bounds=Bounds(shared, policy, standing, classes_of(snapshot)),
         breakers=dict(base.breakers),
         together=surge.together(base.ramps, policy.ramp, at),
+        grows=any(place.group.can_grow_to > place.group.nodes for place in places),
     )
 
 
