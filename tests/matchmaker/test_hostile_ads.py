@@ -180,6 +180,14 @@ def test_lumps_do_not_depend_on_the_order_of_classes() -> None:
     assert bounded(bounded(classes, 100), 100) == bounded(classes, 100)
 
 
+def test_a_chain_that_the_library_gives_up_on_is_refused_with_that_reason_and_a_shorter_one_is_not() -> None:
+    long, short = (" || ".join(f'TARGET.Machine == "n{n}"' for n in range(count)) for count in (600, 300))
+    kept = bounded(
+        [msgspec.structs.replace(one, requirements=text) for one, text in zip(_many(2), (long, short), strict=True)], 9
+    )
+    assert ["more than 400" in one.gate for one in kept] == [True, False]
+
+
 def test_an_ordinary_queue_is_left_as_it_is() -> None:
     classes = tuple(sorted(_many(900), key=lambda one: one.key))
     assert bounded(classes, 1_000) == classes

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from fedsched.matchmaker.classad.ads import check_together, expanded
+from fedsched.matchmaker.classad.ads import Ad, check_together, expanded
+from fedsched.matchmaker.classad.evaluate import evaluable, parse
 from fedsched.matchmaker.classad.gate import MAX_BYTES, Refused, check
 from fedsched.matchmaker.model import DemandClass, Principal, ScheddView
 from fedsched.matchmaker.resources import FIXED, Resources
@@ -28,6 +29,8 @@ MAX_WEIGHT = 1 << 21
 REFUSED_TEXT = 200
 """Characters that are kept of an expression that is refused."""
 SHOWN = 100
+SURELY_SHALLOW = 800
+"""Bytes that cannot be 400 deep: an operator and an operand for each."""
 OTHERS = "(others)"
 """User's name of the principal that stands for all whom one schedd has too many of."""
 
@@ -189,7 +192,7 @@ class _Looked(NamedTuple):
     refused: str = ""
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 17)
 def _looked_at(requirements: str, rank: str, attributes: tuple[tuple[str, str], ...]) -> _Looked:
     named = (*attributes, ("requirements", requirements), ("rank", rank))
     texts = {name.lower(): text for name, text in named if text}
@@ -200,7 +203,17 @@ def _looked_at(requirements: str, rank: str, attributes: tuple[tuple[str, str], 
     except Refused as refused:
         return _Looked(0, str(refused))
     sizes = expanded(texts)
-    return _Looked(sizes.get("requirements", 0) + sizes.get("rank", 0))
+    weight = sizes.get("requirements", 0) + sizes.get("rank", 0)
+    if weight > SURELY_SHALLOW and not _evaluable(texts):
+        return _Looked(0, "requirements: a chain or nesting of more than 400, which HTCondor does not evaluate")
+    return _Looked(weight)
+
+
+def _evaluable(texts: Mapping[str, str]) -> bool:
+    try:
+        return "requirements" not in texts or evaluable(parse(texts["requirements"]), Ad(texts.items()))
+    except Refused:
+        return True  # said where the ads of a match are made
 
 
 def _check(name: str, text: str) -> None:

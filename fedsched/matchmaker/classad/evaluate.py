@@ -48,6 +48,17 @@ def evaluate(expression: Expression, my: Ad, target: Ad | None = None) -> Value:
         return None
 
 
+def evaluable(expression: Expression, my: Ad) -> bool:
+    """Whether the library comes to any answer, be it ERROR: it gives up on a tree that is more than 400 deep."""
+    try:
+        expression.tree.eval(my.library_ad)
+    except classad2.ClassAdException:
+        return False
+    except UnicodeDecodeError:
+        return True
+    return True
+
+
 def evaluate_number(expression: Expression, my: Ad, target: Ad | None = None) -> float | None:
     """The finite number that an expression gives; booleans are 0 and 1; None for everything else."""
     value = evaluate(expression, my, target)
