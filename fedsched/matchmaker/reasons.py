@@ -32,6 +32,7 @@ class Cause(StrEnum):
     DRAINING = "draining"
     # why not now
     NO_ROOM = "no-room"  # MA2
+    FRAGMENTED = "fragmented"  # P9 the nodes of one group have enough together, none has alone
     QUOTA_FULL = "quota-full"  # S4 the namespace's ResourceQuota
     CEILING_REACHED = "ceiling-reached"  # the member file's ceiling
     TRIAL_FULL = "trial-full"  # OW3

@@ -79,6 +79,10 @@ SAYINGS: dict[Cause, Saying] = {
         "no node of {where} has room now | {need}{of} needed on one node | the best has {have}{of}",
         "wait until running work ends, or join another member",
     ),
+    Cause.FRAGMENTED: Saying(
+        "what is free on {where} is scattered | {need}{of} needed on one node | the best has {have}{of}",
+        "wait until work on one of these nodes ends, or ask for less on one node",
+    ),
     Cause.QUOTA_FULL: Saying(
         "the quota of {where} is full | {what} | {need} needed | {have} left",
         "ask the admin of {member} for a larger ResourceQuota, or wait",
