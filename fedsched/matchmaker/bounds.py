@@ -15,6 +15,7 @@ from fedsched.matchmaker.resources import Resources, show
 from fedsched.matchmaker.share import CE, Shared, path_of
 from fedsched.matchmaker.share.accounts import counts
 from fedsched.matchmaker.share.entitlement import most, vectors
+from fedsched.matchmaker.share.paths import parent_of, upwards
 
 
 class Bounds:
@@ -30,7 +31,14 @@ class Bounds:
         self._vectors: dict[str, Resources] = {}
         self._sizes: dict[str, int] = {}
         self._chains: dict[Principal, tuple[str, ...]] = {}
-        self._keepers = tuple(path for path, group in shared.groups.items() if group.has_quota and group.lend < 1)
+        keepers = {path for path, group in shared.groups.items() if group.has_quota and group.lend < 1}
+        self._keepers = {
+            path: tuple(up for up in upwards(parent_of(path)) if up in keepers) for path in sorted(keepers)
+        }
+        self._inside: dict[str, tuple[str, ...]] = {}
+        for path in self._keepers:
+            for above in upwards(parent_of(path)):
+                self._inside[above] = (*self._inside.get(above, ()), path)
         for principal, account in shared.accounts.items():
             self._hold(principal, account.holds, account.counted)
         self._limits = {limit.name.lower(): limit.units for limit in policy.limits}
@@ -84,8 +92,9 @@ class Bounds:
 
     def _kept_inside(self, path: str, chain: tuple[str, ...]) -> dict[str, float]:
         """What groups inside this one, not on the way to the principal, do not lend; the outermost of them count."""
-        inside = [k for k in self._keepers if k not in chain and (not path or k.startswith(f"{path}."))]
-        return {k: self._kept(k) for k in inside if not any(k.startswith(f"{outer}.") for outer in inside)}
+        inside = [keeper for keeper in self._inside.get(path, ()) if keeper not in chain]
+        outer = set(inside)
+        return {keeper: self._kept(keeper) for keeper in inside if outer.isdisjoint(self._keepers[keeper])}
 
     def _ceiling(self, demand: DemandClass, weight: int) -> Reason | None:
         path = path_of(demand.principal)

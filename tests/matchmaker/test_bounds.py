@@ -1,4 +1,4 @@
-"""Quotas, limits, loans, ceilings and concurrency limits are never passed, in whatever order turns are taken (FS1, Q7)."""
+"""Quotas, limits, loans, ceilings, concurrency limits: never passed, in whatever order turns are taken (FS1, Q7)."""
 
 from __future__ import annotations
 
@@ -123,6 +123,16 @@ def test_quota_that_is_not_lent_stays_free_for_its_group() -> None:
     assert reason is not None
     assert (reason.cause, reason.what) == (Cause.NOT_LENT, "physics")
     assert fill(book, wants(HEP))[0] == 40
+
+
+def test_what_a_subgroup_does_not_lend_is_kept_from_its_siblings_within_their_groups_quota() -> None:
+    rules = policy(group("physics", 20), group("physics.hep", 15, lend=0.0), group("physics.lep", 5, surplus=True))
+    book = bounds(rules, (wants(HEP), wants(LEP, "c2")))
+    taken, reason = fill(book, wants(LEP, "c2"))
+    assert taken == 5
+    assert reason is not None
+    assert reason.cause is Cause.GROUP_QUOTA
+    assert fill(book, wants(HEP))[0] == 15
 
 
 def test_a_principals_ceiling_holds() -> None:

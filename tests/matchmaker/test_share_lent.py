@@ -59,7 +59,7 @@ def test_a_member_that_observes_lends_nothing_and_one_on_trial_so_many_nodes_wor
 
 def test_growth_that_is_not_bought_counts_as_nothing() -> None:
     """S9: a template and an autoscaler's promise are no capacity."""
-    template = group("t", nodes=0, template=True, can_grow_to=50)
+    template = group("t", nodes=0, template=True, can_grow_to=50, rooms=(Room(res(8, 32), 5),))
     growing = group("g", nodes=10, can_grow_to=100)
     assert member_lends(terms(), member("m1", growing, template), (), ()).cpu_milli == 80_000
 

@@ -32,6 +32,11 @@ def test_what_has_no_reference_does_not_count_and_pods_never_do() -> None:
     assert Sizes(WHOLE, ("cpu_milli",)).of(res(1, 400, gpus=4)) == 1_000
 
 
+def test_with_nothing_to_measure_against_cores_count() -> None:
+    """Before the first member was read: what is claimed meanwhile must be charged all the same."""
+    assert Sizes(Resources(), FIXED).of(res(3, 64)) == 3_000
+
+
 def test_sizes_are_rounded_up_so_that_nothing_is_free() -> None:
     assert SIZES.of(Resources(memory_mib=1)) == 1
 

@@ -15,7 +15,7 @@ class Sizes:
     """Measures requests: dominant share times reference cores, or a policy's slot weight.
 
     reference: totals that shares are measured against, for the resources in `names`; what is not named there, or is 0,
-    does not count, and places for pods never do. slot_weight: ClassAd expression over a slot ad, "" for dominant share.
+    does not count, and places for pods never do; where nothing is named, cores count. slot_weight: ClassAd expression over a slot ad, "" for dominant share.
     Source: Ghodsi et al., Dominant Resource Fairness, NSDI 2011, section 4; slot weight: HTCondor's SLOT_WEIGHT.
     """
 
@@ -47,6 +47,8 @@ class Sizes:
         if self._weight is not None:
             value = classad.evaluate_number(self._weight, classad.Ad(_slot_ad(request)))
             return _whole(value) if value is not None and 0 <= value < _MOST else max(0, request.cpu_milli)
+        if not self.names:
+            return max(0, request.cpu_milli)
         asked = ((amount, self.reference.get(n)) for n, amount in request.items() if amount > 0 and n in self.names)
         return max((-(-amount * self._cores // total) for amount, total in asked), default=0)
 
