@@ -178,7 +178,7 @@ def of_cluster(hub: Federation, cluster: int) -> dict[str, Any] | None:
     return None
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_among_broken_peers_the_good_jobs_are_served_and_cycles_stay_short(siege: Siege) -> None:
     hub = siege.hub
     eventually("the good jobs are done", lambda: len(siege.guest.history(f"ClusterId == {siege.good}")) == 4, 150)

@@ -47,7 +47,7 @@ def one_job(hub: Federation, guest_pool: Pool) -> Iterator[int]:
             once(hub, dispatch="none")
             return bool(events(hub, "cycle")[-1]["idle"] == 1)
 
-        eventually("the queue is seen", asked_for, 60)
+        eventually("the queue is seen", asked_for, 120)
         yield clusters[0]
 
 
@@ -63,14 +63,14 @@ def forget(hub: Federation, plane: ControlPlane) -> None:
             except ApiError as error:
                 if error.status != 404:
                     raise
-    eventually("the namespace is empty", lambda: not hub.pods(plane) and not hub.jobs(plane), 30)
+    eventually("the namespace is empty", lambda: not hub.pods(plane) and not hub.jobs(plane), 90)
 
 
 def once(hub: Federation, crash_at: str = "", dispatch: str = "all") -> int:
     """One cycle in a process of its own; its exit code."""
     hub.start("--once", f"--dispatch={dispatch}", environment={"FEDSCHED_CRASH_AT": crash_at}, wait=False)
     assert hub.daemon is not None
-    code = hub.daemon.wait(60)
+    code = hub.daemon.wait(120)
     hub.daemon = None
     return code
 
@@ -100,7 +100,7 @@ def check_recovered(hub: Federation, plane: ControlPlane, before: tuple[set[str]
         assert journal.open_intents() == (), f"killed at {where}: an intent without an end"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("one_job")
 def test_killed_at_every_numbered_point_of_a_placement_the_next_run_leaves_exactly_one_object(
     hub: Federation, plane: ControlPlane
@@ -124,7 +124,7 @@ def test_killed_at_every_numbered_point_of_a_placement_the_next_run_leaves_exact
     assert made_before >= 3, "after the write: act-after, the commit of the end, done-after"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("one_job")
 def test_a_running_daemon_killed_around_a_write_is_followed_by_one_that_leaves_exactly_one_object(
     hub: Federation, plane: ControlPlane
@@ -133,12 +133,12 @@ def test_a_running_daemon_killed_around_a_write_is_followed_by_one_that_leaves_e
         forget(hub, plane)
         hub.start(environment={"FEDSCHED_CRASH_AT": f"{where}:1"}, wait=False)
         assert hub.daemon is not None
-        assert hub.daemon.wait(60) == -signal.SIGKILL
+        assert hub.daemon.wait(120) == -signal.SIGKILL
         before = decided(hub), standing(hub, plane)
         hub.start()
         cycles = len(events(hub, "cycle"))
-        eventually("the object is there", lambda: standing(hub, plane), 30)
-        eventually("three cycles more", lambda: len(events(hub, "cycle")) >= cycles + 3, 30)  # noqa: B023 - called at once
+        eventually("the object is there", lambda: standing(hub, plane), 90)
+        eventually("three cycles more", lambda: len(events(hub, "cycle")) >= cycles + 3, 90)  # noqa: B023 - called at once
         assert hub.stop() == 0
         check_recovered(hub, plane, before, where)
         print(f"{where}: the journal had decided {len(before[0])}, the member had {len(before[1])}")

@@ -79,7 +79,7 @@ class Departure:
         return " → ".join(f"{what} {at:.1f} s" for what, at in self.seen.items())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_daemonset_serves_its_node_group_and_leaves_by_selector_after_its_startds(
     federation: Callable[..., Federation], farm: ControlPlane, target_pool: Pool, guest_pool: Pool
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_daemonset_serves_its_node_group_and_leaves_by_selector_after_its_star
         farm.api.delete("/api/v1/nodes/late-0")
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_privileged_daemonset_that_the_site_refuses_fails_with_that_reason_and_goes(
     federation: Callable[..., Federation], farm: ControlPlane, guest_pool: Pool
 ) -> None:

@@ -30,7 +30,7 @@ class Chain:
         return " → ".join(f"{link} {at:.1f} s" for link, at in self.seen.items())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is_left(
     federation: Callable[..., Federation],
     control_plane: ControlPlane,

@@ -124,7 +124,7 @@ def placements(hub: Federation, plane: ControlPlane) -> list[dict[str, Any]]:
     return [o for o in hub.objects(plane) if "fedsched.io/placement" in o["metadata"]["labels"]]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_claimed_startd_told_to_leave_takes_no_new_claim_and_its_job_exits_0(
     federation: Callable[..., Federation], site: Site, target_pool: Pool, guest: Pool
 ) -> None:
@@ -156,7 +156,7 @@ def test_a_claimed_startd_told_to_leave_takes_no_new_claim_and_its_job_exits_0(
     print(f"leave: ordered → slot says leaving {heard:.1f} s; job ended with exit 0 after one start")
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_10_s(
     federation: Callable[..., Federation], site: Site, target_pool: Pool, guest: Pool
 ) -> None:
@@ -177,7 +177,7 @@ def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_1
     assert guest.jobs(f"ClusterId == {cluster}", ["NumShadowStarts"])[0]["NumShadowStarts"] == 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("priority", ["lower", "the same"])
 def test_a_pod_of_the_site_gets_its_node_and_the_guests_job_is_idle_again_at_once(
     federation: Callable[..., Federation], site: Site, guest: Pool, priority: str

@@ -118,7 +118,7 @@ def failures(hub: Federation, member: str) -> list[str]:
     return [e["text"] for e in events(hub, "notice") if e["kind"] == "placement-failed" and e["member"] == member]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("member", BROKEN)
 def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member: str) -> None:
     cause, words = BROKEN[member]
@@ -186,7 +186,7 @@ def kill_hard(lost: Lost, target: Pool, pod: str, how: Callable[[Lost, str, str]
     assert "pod-lost" in failures(lost.hub, "fine")[-1]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_when_its_lease_ends(
     lost: Lost, guest_pool: Pool, target_pool: Pool
 ) -> None:
@@ -239,7 +239,7 @@ def foreign_job(name: str, labels: dict[str, str]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_namesake_that_is_not_ours_survives_everything_untouched(
     lost: Lost, federation: Callable[..., Federation], guest_pool: Pool
 ) -> None:

@@ -91,7 +91,7 @@ def foreign(job: Thing, name: str, **labels: str) -> Thing:
     return made
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("meanwhile", ["dead", "cut-off"])
 def test_what_was_done_behind_its_back_is_swept_adopted_or_left_alone_exactly(
     hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool, meanwhile: str
@@ -147,7 +147,7 @@ def test_what_was_done_behind_its_back_is_swept_adopted_or_left_alone_exactly(
     assert hub.stop() == 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("how", ["deleted", "broken"])
 def test_without_its_journal_the_hub_rebuilds_from_the_members_above_every_epoch_and_touches_nothing(
     hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool, how: str
@@ -184,7 +184,7 @@ def test_without_its_journal_the_hub_rebuilds_from_the_members_above_every_epoch
     assert hub.stop() == 0
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("where", ["fence", "object"])
 def test_a_higher_epoch_that_appears_anywhere_stops_the_hub_and_nothing_is_written_after_it(
     hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool, where: str

@@ -69,7 +69,7 @@ def cycles_pass(hub: Federation, count: int) -> None:
     eventually(f"{count} cycles more", lambda: len(events(hub, "cycle")) >= before + count, 60)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     federation: Callable[..., Federation],
     site: tuple[ControlPlane, PodRunner],
@@ -121,7 +121,7 @@ def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     assert not claimed(target_pool)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no_slot(
     federation: Callable[..., Federation],
     site: tuple[ControlPlane, PodRunner],
