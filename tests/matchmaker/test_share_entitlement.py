@@ -118,6 +118,22 @@ def test_case_does_not_make_another_group() -> None:
     assert got["Physics"] == got["Physics.hep"] == 15
 
 
+def test_more_machines_do_not_take_surplus_from_a_fixed_quota_as_they_do_in_htcondor() -> None:
+    """FS7: 20 wanted, 10 idle, the rest for users without a group; HTCondor gives 26.7 of 40 slots and 24 of 60."""
+    groups = (group("physics", 20, surplus=True), group("chemistry", 10, surplus=True))
+    wants = {"physics/u": MANY, "/nobody": MANY}
+    assert entitled(40, groups, wants)["physics"] == pytest.approx(26.667, abs=0.001)
+    assert entitled(60, groups, wants, reference=60)["physics"] == 24
+    assert entitled(60, groups, wants, reference=40)["physics"] == 30
+
+
+def test_a_fractions_weight_does_not_grow_beside_a_fixed_quota() -> None:
+    """The same where the rest belongs to a group as a fraction."""
+    groups = (group("a", 20, surplus=True), group("b", 10, surplus=True), group("c", fraction=1.0, surplus=True))
+    wants = {"a/u": MANY, "c/u": MANY}
+    assert entitled(40, groups, wants, reference=40)["a"] <= entitled(60, groups, wants, reference=40)["a"] == 30
+
+
 def test_a_floor_is_what_is_wanted_of_a_quota_and_no_more() -> None:
     rights = pool(30, (group("a", 20),), {"a/u": 7})
     assert rights.floors["a"] == rights.entitled["a"] == 7_000

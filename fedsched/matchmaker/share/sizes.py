@@ -15,7 +15,8 @@ class Sizes:
     """Measures requests: dominant share times reference cores, or a policy's slot weight.
 
     reference: totals that shares are measured against, for the resources in `names`; what is not named there, or is 0,
-    does not count, and places for pods never do; where nothing is named, cores count. slot_weight: ClassAd expression over a slot ad, "" for dominant share.
+    does not count, and places for pods never do; where nothing is named, cores count. slot_weight: ClassAd expression
+    over a slot ad, "" for dominant share.
     Source: Ghodsi et al., Dominant Resource Fairness, NSDI 2011, section 4; slot weight: HTCondor's SLOT_WEIGHT.
     """
 
