@@ -114,6 +114,14 @@ def fits(request: Resources, room: Resources) -> bool:
     return how_many(request, room) >= 1
 
 
+def with_amount(room: Resources, name: str, amount: int) -> Resources:
+    """The same with another amount of one resource."""
+    if name in FIXED:
+        return msgspec.structs.replace(room, **{name: amount})
+    other = {**dict(room.other), name: amount}
+    return msgspec.structs.replace(room, other=tuple(sorted((key, value) for key, value in other.items() if value)))
+
+
 def lacking(request: Resources, room: Resources) -> tuple[str, int, int] | None:
     """The first resource that does not fit as (name, needed, had), the relatively scarcest first; None when all fit."""
     short = [(room.get(n) / amount, n, amount, room.get(n)) for n, amount in request.items() if amount > room.get(n)]

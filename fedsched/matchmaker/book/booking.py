@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.health import GOOD
-from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.match import Place, lacks
 from fedsched.matchmaker.model import Form, Held, Policy
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources, lacking, show
+from fedsched.matchmaker.resources import Resources, show, with_amount
 
 REMEMBER_REFUSAL_S = 600.0
 """How long a shape that a member's admission refused is not tried there again, in seconds (S4)."""
@@ -23,6 +23,8 @@ HOLD_ROOM_S = 300.0
 
 One that waits longer waits for something else, or is taken at once when room appears.
 """
+
+_FILE = "the member's file"
 
 
 class Book:
@@ -116,71 +118,68 @@ class Book:
         return next(self.blockers(place, size, form), None)
 
     def blockers(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
-        """All that keeps one more startd of that size from this place now, one of each kind."""
-        checks: tuple[Callable[[], Reason | None], ...] = (
-            lambda: self._doubt(place),
-            lambda: self._setback(place, size),
-            lambda: self._caps(place, size, form),
-            lambda: self._quota(place, size),
-            lambda: self._room(place, size, form),
-        )
-        for check in checks:
-            reason = check()
-            if reason is not None:
-                yield reason
+        """All of it, so that what is named is all that must change (RE2)."""
+        yield from self._caps_and_quotas(place, size, form)
+        yield from self._room(place, size, form)
+
+    def _caps_and_quotas(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+        yield from self._doubt(place)
+        yield from self._setback(place, size)
+        yield from self._caps(place, size, form)
+        yield from self._quota(place, size)
 
     def growable(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
         """What keeps this place from growing for one more startd of that size; None when it may be asked to (S7).
 
         To be asked only where no place has room now. asker: key of a class; one member at a time grows for it.
         """
-        return (
-            self._doubt(place)
-            or self._setback(place, size)
-            or self._caps(place, size, form)
-            or self._quota(place, size)
-            or self._no_growth(place, size, form, asker)
-        )
+        return next(self.growth_blockers(place, size, form, asker), None)
 
-    def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
+    def growth_blockers(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
+        """All of it (RE2)."""
+        yield from self._caps_and_quotas(place, size, form)
+        yield from self._no_growth(place, size, form, asker)
+
+    def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
         group = self._groups[place.terms.name, place.group.name]
         if form == "startd-daemonset" or not group.could_grow(size + place.terms.pod_overhead):
-            return self._no_room(place, size)
+            yield from self._no_room(place, size)
+            return
         asked = self._growing.get(asker, place.terms.name)
-        if asked == place.terms.name:
-            return None
-        numbers = (f"one member grows for it, {asked}", f"could grow to {place.group.can_grow_to} nodes")
-        return place.here(Reason(Cause.GROWTH_ASKED, "nodes", *numbers, at=place.view.seen_at))
+        if asked != place.terms.name:
+            numbers = (f"one member grows for it, {asked}", f"could grow to {place.group.can_grow_to} nodes")
+            yield place.here(Reason(Cause.GROWTH_ASKED, "nodes", *numbers, at=place.view.seen_at))
 
-    def _doubt(self, place: Place) -> Reason | None:
-        """The member does not answer, or what it said is too old to build on (FA1, S6)."""
+    def _doubt(self, place: Place) -> Iterator[Reason]:
+        """The member does not answer, or what it said is too old to build on (FA1, S6): one fact, one answer mends it.
+
+        That its anchor is missing is another.
+        """
+        unheard = self._unheard(place)
+        if unheard is not None:
+            yield unheard
+        view = place.view
+        if view.seen_at is not None and not view.anchor_uid:
+            source = "its admin stopped us, or join did not finish"
+            numbers = ("anchor", "present", "missing")
+            yield Reason(Cause.STALE, *numbers, member=place.terms.name, source=source, at=view.seen_at)
+
+    def _unheard(self, place: Place) -> Reason | None:
         memory, view, limits = place.memory, place.view, self._policy.silence
         if memory.unauthorized:
             return place.here(Reason(Cause.CREDENTIAL, "credential", "accepted", "401 Unauthorized"))
         if memory.state not in GOOD:
             cause = Cause.MEMBER_LOST if memory.state == "lost" else Cause.MEMBER_SILENT
-            return place.here(
-                Reason(cause, "contact", f"within {limits.silent_s:.0f} s", f"{memory.silent_for_s:.0f} s ago")
-            )
+            numbers = ("contact", f"within {limits.silent_s:.0f} s", f"{memory.silent_for_s:.0f} s ago")
+            return place.here(Reason(cause, *numbers))
         age = None if view.seen_at is None else self._at - view.seen_at
         if age is None or age > limits.silent_s:
             have = "never read" if age is None else f"{age:.0f} s old"
-            return Reason(
-                Cause.STALE, "capacity", f"{limits.silent_s:.0f} s", have, member=place.terms.name, at=view.seen_at
-            )
-        if not view.anchor_uid:
-            return Reason(
-                Cause.STALE,
-                "anchor",
-                "present",
-                "missing",
-                member=place.terms.name,
-                source="its admin stopped us, or join did not finish",
-                at=view.seen_at,
-            )
+            need = f"{limits.silent_s:.0f} s"
+            return Reason(Cause.STALE, "capacity", need, have, member=place.terms.name, at=view.seen_at)
         return None
 
-    def _setback(self, place: Place, size: Resources) -> Reason | None:
+    def _setback(self, place: Place, size: Resources) -> Iterator[Reason]:
         """Failures and refusals there lately (X8, S4), or one probe still out (MA6)."""
         pair = place.pair
         if pair.closed_until > self._at:
@@ -189,117 +188,94 @@ class Book:
                 f"{pair.failures} failures in a row: {last.cause} {last.have}" if last else f"{pair.failures} failures"
             )
             need = f"opens in {pair.closed_until - self._at:.0f} s"
-            return place.here(Reason(Cause.BACKING_OFF, "placements", need, have, at=self._at))
+            yield place.here(Reason(Cause.BACKING_OFF, "placements", need, have, at=self._at))
         for what, reason in place.memory.refusals:
             if what == refusal_key(size) and reason.at and self._at - reason.at < REMEMBER_REFUSAL_S:
-                return msgspec.structs.replace(reason, node_group=place.group.name)
+                yield msgspec.structs.replace(reason, node_group=place.group.name)
         if self._groups[place.terms.name, place.group.name].probing:
-            return place.here(Reason(Cause.PROBING, "first startd", "its slot seen", "not yet", at=self._at))
-        return None
+            yield place.here(Reason(Cause.PROBING, "first startd", "its slot seen", "not yet", at=self._at))
 
-    def _caps(self, place: Place, size: Resources, form: Form) -> Reason | None:
+    def _caps(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
         """What the member's file allows: trial(n), ceiling, requests in flight (OW3, FA9)."""
         member, terms = self._members[place.terms.name], place.terms
         group = self._groups[terms.name, place.group.name]
         more = place.group.nodes if form == "startd-daemonset" else 1
         if terms.mode == "trial" and member.pods + more > terms.trial:
-            return place.here(
-                Reason(
-                    Cause.TRIAL_FULL,
-                    "pods",
-                    str(member.pods + more),
-                    f"trial({terms.trial})",
-                    source="the member's file",
-                )
-            )
+            numbers = ("pods", str(member.pods + more), f"trial({terms.trial})")
+            yield place.here(Reason(Cause.TRIAL_FULL, *numbers, source=_FILE))
         full = member.held + (size + terms.pod_overhead).times(more)
         for name in sorted(terms.ceiling_names):
             if full.get(name) > terms.ceiling.get(name):
-                have = show(name, terms.ceiling.get(name))
-                return place.here(
-                    Reason(Cause.CEILING_REACHED, name, show(name, full.get(name)), have, source="the member's file")
-                )
-        budgets = terms.budgets
+                numbers = (name, show(name, full.get(name)), show(name, terms.ceiling.get(name)))
+                yield place.here(Reason(Cause.CEILING_REACHED, *numbers, source=_FILE))
         for what, now, limit in (
-            ("objects in flight", member.in_flight, budgets.objects_in_flight),
-            ("pods pulling images", member.pulling, budgets.pods_pulling),
+            ("objects in flight", member.in_flight, terms.budgets.objects_in_flight),
+            ("pods pulling images", member.pulling, terms.budgets.pods_pulling),
         ):
             if now >= limit:
-                return place.here(
-                    Reason(Cause.BUDGET, what, f"under {limit}", str(now), source="the member's file", at=self._at)
-                )
+                yield place.here(Reason(Cause.BUDGET, what, f"under {limit}", str(now), source=_FILE, at=self._at))
         if form == "startd-daemonset" and group.daemonset:
-            return place.here(
-                Reason(Cause.NO_ROOM, "node group", "no DaemonSet of ours", "one is there", at=place.view.seen_at)
-            )
-        return None
+            numbers = ("node group", "no DaemonSet of ours", "one is there")
+            yield place.here(Reason(Cause.NO_ROOM, *numbers, at=place.view.seen_at))
 
-    def _quota(self, place: Place, size: Resources) -> Reason | None:
+    def _quota(self, place: Place, size: Resources) -> Iterator[Reason]:
         """What the namespace's quotas still allow (S4)."""
         member = self._members[place.terms.name]
         full = size + place.terms.pod_overhead
         for quota in place.view.quotas:
+            source, at = f"ResourceQuota {quota.name}", place.view.seen_at
             left = member.quota_left[quota.name]
             for name, amount in full.items():
                 if name in quota.limits and amount > left.get(name):
-                    have = show(name, max(0, left.get(name)))
-                    return place.here(
-                        Reason(
-                            Cause.QUOTA_FULL,
-                            name,
-                            show(name, amount),
-                            have,
-                            source=f"ResourceQuota {quota.name}",
-                            at=place.view.seen_at,
-                        )
-                    )
+                    numbers = (name, show(name, amount), show(name, max(0, left.get(name))))
+                    yield place.here(Reason(Cause.QUOTA_FULL, *numbers, source=source, at=at))
             jobs = member.jobs_left[quota.name]
             if jobs is not None and jobs < 1:
-                return place.here(
-                    Reason(
-                        Cause.QUOTA_FULL, "jobs", "1", "0", source=f"ResourceQuota {quota.name}", at=place.view.seen_at
-                    )
-                )
-        return None
+                yield place.here(Reason(Cause.QUOTA_FULL, "jobs", "1", "0", source=source, at=at))
 
-    def _room(self, place: Place, size: Resources, form: Form) -> Reason | None:
-        """A node with room (MA2)."""
+    def _room(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+        """A node with room (MA2), beside what the owner keeps."""
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
-        if group.tightest(full) is not None:
-            return self._kept_free(place, full, form)
-        return self._no_room(place, size)
+        if group.tightest(full) is None:
+            yield from self._no_room(place, size)
+        yield from self._kept_free(place, full, form)
 
-    def _no_room(self, place: Place, size: Resources) -> Reason:
+    def _no_room(self, place: Place, size: Resources) -> Iterator[Reason]:
+        """What the node lacks that comes closest; as scattered where the group's nodes together have enough (P9)."""
         group = self._groups[place.terms.name, place.group.name]
-        full = size + place.terms.pod_overhead
-        largest = max(group.bars, key=lambda free: _headroom(full, free), default=Resources())
-        name, need, have = lacking(full, largest) or ("nodes", 1, 0)
-        numbers = (show(name, need), show(name, max(0, have)))
-        source = "the node with most room"
-        return place.here(Reason(Cause.NO_ROOM, name, *numbers, source=source, at=place.view.seen_at))
+        full, at = size + place.terms.pod_overhead, place.view.seen_at
+        short = lacks(full, group.closest(full)) or [("nodes", 1, 0)]
+        scattered = group.scattered(full, short[0][0])
+        for name, need, have in short:
+            numbers = (name, show(name, need), show(name, max(0, have)))
+            if scattered is None:
+                yield place.here(Reason(Cause.NO_ROOM, *numbers, source="the node with most room", at=at))
+            else:
+                total, nodes = scattered
+                source = f"{show(name, total.get(name))} free over {nodes} nodes of the group"
+                yield place.here(Reason(Cause.FRAGMENTED, *numbers, source=source, at=at))
 
-    def _kept_free(self, place: Place, full: Resources, form: Form) -> Reason | None:
-        """What the member's file keeps free in the group, summed over its nodes (OW3)."""
+    def _kept_free(self, place: Place, full: Resources, form: Form) -> Iterator[Reason]:
+        """What the member's file keeps free in the group, summed over its nodes (OW3).
+
+        Where no node has room yet, what one lacks is counted as if it had come.
+        """
         kept = dict(place.terms.leave_free).get(place.group.name) or dict(place.terms.leave_free).get("*")
         if kept is None:
-            return None
+            return
         group = self._groups[place.terms.name, place.group.name]
         total = group.total()
+        for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
+            total = with_amount(total, name, total.get(name) + need - have)
         asked = full.times(group.fitting(full) if form == "startd-daemonset" else 1)
         for name, amount in kept.items():
             if amount and total.get(name) - asked.get(name) < amount:
                 needs = f"{show(name, asked.get(name))} beside {show(name, amount)} that stay free"
-                numbers = (needs, show(name, total.get(name)))
-                return place.here(Reason(Cause.LEAVE_FREE, name, *numbers, source="leave_free", at=place.view.seen_at))
-        return None
+                numbers = (name, needs, show(name, total.get(name)))
+                yield place.here(Reason(Cause.LEAVE_FREE, *numbers, source="leave_free", at=place.view.seen_at))
 
 
 def refusal_key(size: Resources) -> str:
     """Key under which a refused shape is remembered."""
     return ",".join(f"{name}={amount}" for name, amount in size.items() if amount)
-
-
-def _headroom(full: Resources, free: Resources) -> float:
-    """How close a room comes to a request: the scarcest ratio."""
-    return min((free.get(name) / amount for name, amount in full.items() if amount), default=0.0)

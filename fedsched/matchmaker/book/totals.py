@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import MemberTerms, MemberView
 from fedsched.matchmaker.resources import Resources, fits
@@ -45,6 +47,24 @@ class GroupRoom:
             total += free.times(nodes)
         return total
 
+    def scattered(self, size: Resources, name: str) -> tuple[Resources, int] | None:
+        """What all nodes have free together, and on how many of them some of `name` is, where that would hold `size`.
+
+        Whole cores only, and over-used nodes as nothing: what is left over on full nodes is no room. None where the
+        nodes together have too little, or one alone has it. To tell why, never for fitting (MA2).
+        """
+        total, nodes = Resources(), 0
+        for free, count in self.bars.items():
+            whole = msgspec.structs.replace(free.floor_zero(), cpu_milli=max(0, free.cpu_milli) // 1000 * 1000)
+            total += whole.times(count)
+            nodes += count if whole.get(name) > 0 else 0
+        return (total, nodes) if nodes > 1 and fits(size, total) else None
+
+    def closest(self, size: Resources) -> Resources:
+        """What the node has that comes closest to holding it: short of the fewest resources, then by least."""
+        rooms = (free for free, nodes in self.bars.items() if nodes)
+        return min(rooms, key=lambda free: _gap(size, free), default=Resources())
+
     def tightest(self, size: Resources) -> Resources | None:
         """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
         return _tightest(self.bars, size)
@@ -87,3 +107,9 @@ def _take(bars: dict[Resources, int], size: Resources) -> bool:
     rest = bar - size
     bars[rest] = bars.get(rest, 0) + 1
     return True
+
+
+def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:
+    """How many resources a room lacks, and of what part of the request at most."""
+    lacking = [1 - free.get(name) / amount for name, amount in size.items() if amount > free.get(name)]
+    return len(lacking), max(lacking, default=0.0), free

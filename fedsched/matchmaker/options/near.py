@@ -10,7 +10,7 @@ import msgspec
 from fedsched.matchmaker.match import Site
 from fedsched.matchmaker.model import DemandClass, JobLength, NearestMiss
 from fedsched.matchmaker.options.fitting import Fit, known_length
-from fedsched.matchmaker.resources import Resources, show
+from fedsched.matchmaker.resources import show, with_amount
 
 STEPS = {"cpu_milli": 1000, "memory_mib": 256, "disk_mib": 1024}
 """Requests are whole multiples of these (MA7); of 1 for every other resource."""
@@ -98,7 +98,9 @@ def _requests(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
                 short.setdefault(name, []).append((most, site))
     for name, found in sorted(short.items()):
         values = sorted({most for most, _ in found}, reverse=True)
-        changed = tuple((v, msgspec.structs.replace(demand, request=_with(demand.request, name, v))) for v in values)
+        changed = tuple(
+            (v, msgspec.structs.replace(demand, request=with_amount(demand.request, name, v))) for v in values
+        )
         yield _Smaller(name, demand.request.get(name), changed, tuple(site for _, site in found))
 
 
@@ -111,13 +113,6 @@ def _lengths(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
     values = sorted({site.place.terms.max_lifetime_s for site in sites}, reverse=True)
     changed = tuple((v, msgspec.structs.replace(demand, length=JobLength(v, demand.length.source))) for v in values)
     yield _Smaller("length", asked, changed, sites)
-
-
-def _with(request: Resources, name: str, value: int) -> Resources:
-    if name in request.__struct_fields__:
-        return msgspec.structs.replace(request, **{name: value})
-    other = tuple((key, value if key == name else amount) for key, amount in request.other)
-    return msgspec.structs.replace(request, other=other)
 
 
 def _without_clause(demand: DemandClass, judge: Judge) -> tuple[NearestMiss, ...]:
