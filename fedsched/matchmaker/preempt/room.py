@@ -23,7 +23,12 @@ from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of
 
-ROOM = frozenset({Cause.NO_ROOM, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.TRIAL_FULL, Cause.LEAVE_FREE})
+ROOM = frozenset(
+    {
+        *(Cause.NO_ROOM, Cause.FRAGMENTED, Cause.QUOTA_FULL),
+        *(Cause.CEILING_REACHED, Cause.TRIAL_FULL, Cause.LEAVE_FREE),
+    }
+)
 """What an eviction can help against; behind any other blocker it would only cost work."""
 
 MINUTE_S = 60.0
