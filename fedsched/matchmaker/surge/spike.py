@@ -93,7 +93,6 @@ def _joined(now: SurgeMemory, before: SurgeMemory, facts: Facts) -> frozenset[st
     found = {held.placement.id for held in facts.new}
     if all(s.id != spike.id for s in before.spikes):
         found |= {s.held.placement.id for s in facts.standing if s.held.placement.created_at >= spike.began_at}
-        found -= {id_ for other in before.spikes for id_ in other.open_ids}
     return frozenset(found)
 
 
