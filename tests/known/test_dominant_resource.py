@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import msgspec
 import pytest
 
+from fedsched.matchmaker.model import Budgets, PairMemory, Policy, Principal, Ramp
+from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources, fits
 from fedsched.matchmaker.share.sizes import Sizes
+from tests.matchmaker.builders import T0, demand, group, member, res, schedd, snapshot, terms
 
 GIB = 1024
 TOTAL = Resources(cpu_milli=9000, memory_mib=18 * GIB)
@@ -32,6 +38,27 @@ def test_nine_cores_and_eighteen_gigabytes_are_three_tasks_for_a_and_two_for_b()
     assert got == {"A": 3, "B": 2}
     shares = {who: SIZES.of(TASKS[who]) * count / 9000 for who, count in got.items()}
     assert shares == {"A": pytest.approx(2 / 3), "B": pytest.approx(2 / 3)}
+
+
+def test_a_whole_round_gives_the_same() -> None:
+    """The same two principals and the same nine cores through `negotiate`, sizes from what is lent."""
+    node = group("g", 1, Resources(9000, 18 * GIB, 500 * GIB, pods=100))
+    snap = snapshot(
+        members=(member("m1", node),),
+        schedds=(
+            schedd(
+                demand("a", 100, res(1, 4), principal=Principal("", "A")),
+                demand("b", 100, res(3, 1), principal=Principal("", "B")),
+            ),
+        ),
+    )
+    seen = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+    lender = terms("m1", pod_overhead=Resources(), budgets=Budgets(objects_in_flight=100))
+    snap = msgspec.structs.replace(
+        snap, terms=(lender,), memory=msgspec.structs.replace(snap.memory, pairs={"m1/g/": seen})
+    )
+    plan = negotiate(snap, Policy(ramp=Ramp(first=100, max_starts=100)))
+    assert Counter(held.placement.principal.user for held in plan.held) == {"A": 3, "B": 2}
 
 
 def test_a_task_weighs_its_dominant_share_of_the_reference_cores() -> None:
