@@ -110,8 +110,15 @@ def how_many(request: Resources, room: Resources) -> int:
 
 
 def fits(request: Resources, room: Resources) -> bool:
-    """Whether one `request` fits into `room`."""
-    return how_many(request, room) >= 1
+    """Whether one `request` fits into `room`; what is not asked for may be missing. Written out: it is asked most."""
+    return (
+        request.cpu_milli <= max(0, room.cpu_milli)
+        and request.memory_mib <= max(0, room.memory_mib)
+        and request.disk_mib <= max(0, room.disk_mib)
+        and request.gpus <= max(0, room.gpus)
+        and request.pods <= max(0, room.pods)
+        and (not request.other or all(amount <= max(0, room.get(name)) for name, amount in request.other))
+    )
 
 
 def with_amount(room: Resources, name: str, amount: int) -> Resources:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import time
 
-import msgspec
-
 from fedsched.matchmaker.model import (
     DemandClass,
     JobLength,
@@ -16,12 +14,15 @@ from fedsched.matchmaker.model import (
     NodeGroup,
     Observation,
     PairMemory,
+    Policy,
     PoolView,
     Principal,
+    Ramp,
     Room,
     ScheddView,
     Snapshot,
 )
+from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 
 TITLE = "Matching at size"
@@ -108,9 +109,27 @@ def round_of(classes: int, members: int, groups: int) -> Snapshot:
     return Snapshot(observation, Memory(at=AT - 5, pairs=pairs), tuple(t for t, _ in sites))
 
 
-def timed(what: str, rows: list[str], action: object) -> object:
-    """Run it, note its seconds, give its answer."""
+def run(*, quick: bool) -> str:
+    """The section's text."""
+    sizes = (100, 20, 200) if quick else (1000, 100, 1000)
+    rows: list[str] = []
+    snapshot = round_of(*sizes)
+    for what, policy in (
+        ("whole round, no rank", Policy()),
+        ("whole round again, five seconds later", Policy()),
+        ("whole round, ranked by price and cores", Policy(rank="-FedschedPricePerCoreHour * Cpus")),
+        ("whole round, everything may start at once", Policy(ramp=Ramp(first=1000, max_starts=100_000))),
+    ):
+        _round_of(what, snapshot, policy, rows)
+    head = f"{sizes[0]:,} classes, {sizes[1]} members, {sizes[2]:,} node groups; one process, one core."
+    return "\n".join([head, "", "| what | wall | placed | unmet classes |", "|---|---|---|---|", *rows])
+
+
+def _round_of(what: str, snapshot: Snapshot, policy: Policy, rows: list[str]) -> None:
     began = time.perf_counter()
-    answer = action()  # type: ignore[operator]  # any callable
-    rows.append(f"| {what} | {time.perf_counter() - began:.2f} s |")
-    return answer
+    plan = negotiate(snapshot, policy)
+    wall = time.perf_counter() - began
+    unmet = sum(1 for report in plan.classes if report.unmet)
+    if any(report.unmet and report.why is None for report in plan.classes):
+        raise AssertionError("an unmet class has no reason")
+    rows.append(f"| {what} | {wall:.2f} s | {len(plan.held):,} | {unmet:,} |")

@@ -47,7 +47,9 @@ def report(turn: Turn, rounds: Asked, limit: Reason | None) -> ClassReport:
         why.verdict,
         why,
         (*parts, (turn.unmet, why)),
-        rounds.table.verdicts(demand, lambda option: rounds.blocker(demand, option)),
+        rounds.table.verdicts(
+            demand, lambda option: rounds.blocker(demand, option), all_blocked=limit is None and not ask.blocked
+        ),
         also=tuple(also),
         near=rounds.table.near(demand) if why.verdict is Verdict.NEVER else (),
     )

@@ -61,10 +61,15 @@ class Table:
         """The first of these; None where it could run."""
         return next(iter(self.nevers(demand, place)), None)
 
-    def verdicts(self, demand: DemandClass, blocker: Callable[[Option], Reason | None]) -> tuple[MemberVerdict, ...]:
-        """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
+    def verdicts(
+        self, demand: DemandClass, blocker: Callable[[Option], Reason | None], *, all_blocked: bool = False
+    ) -> tuple[MemberVerdict, ...]:
+        """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1).
+
+        all_blocked: it is known that no place is open; then only the best place of each member is asked.
+        """
         known = self._know(demand)
-        answers = self._open(known, blocker)
+        answers = self._open(known, blocker, all_blocked=all_blocked)
         for option, site in known.held:
             name, group = option.place.terms.name, option.place.group.name
             if name not in answers:
@@ -78,13 +83,15 @@ class Table:
         return tuple(answers[name] for name in sorted(answers))
 
     @staticmethod
-    def _open(known: _Judged, blocker: Callable[[Option], Reason | None]) -> dict[str, MemberVerdict]:
+    def _open(
+        known: _Judged, blocker: Callable[[Option], Reason | None], *, all_blocked: bool
+    ) -> dict[str, MemberVerdict]:
         """Members with an option: "now" where nothing blocks one of them, else what blocks the best."""
         first: dict[str, MemberVerdict] = {}
         free: set[str] = set()
         for option in known.options:
             name, group = option.place.terms.name, option.place.group.name
-            if name in free:
+            if name in free or (all_blocked and name in first):
                 continue
             reason = blocker(option)
             if reason is None:
