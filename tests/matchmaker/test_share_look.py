@@ -224,3 +224,19 @@ def test_a_principals_terms_are_found_by_pattern() -> None:
     policy = msgspec.structs.replace(PLAIN, principals=(PrincipalTerms("bob@*", factor=9.0),))
     shared = seen(asks((ALICE, 1000), (BOB, 1000)), policy)
     assert (shared.line(ALICE).entitled, shared.line(BOB).entitled) == (90_000, 10_000)
+
+
+@pytest.mark.parametrize("cores_", [-8, 0, 10**9])
+def test_what_a_claim_says_of_itself_never_makes_anybody_hold_less_than_nothing(cores_: int) -> None:
+    base = holds(ALICE, 1, user=BOB)
+    wild = tuple(msgspec.structs.replace(s, claims=(Claim(BOB, cores_ * 1000, T0 - 10),)) for s in base.slots)
+    shared = seen(asks((ALICE, 5), (BOB, 5)), PLAIN, msgspec.structs.replace(base, slots=wild))
+    for account in shared.accounts.values():
+        assert min(account.counted, account.charged, account.wasted, account.holds.cpu_milli) >= 0
+
+
+@pytest.mark.parametrize("factor", [float("nan"), -1.0, 0.0, float("inf")])
+def test_a_senseless_factor_leaves_everybody_elses_right_a_number(factor: float) -> None:
+    policy = msgspec.structs.replace(PLAIN, principals=(PrincipalTerms("bob@*", factor=factor),))
+    shared = seen(asks((ALICE, 1000), (BOB, 1000)), policy)
+    assert 0 <= shared.line(ALICE).entitled <= 100_000

@@ -16,8 +16,8 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     """One accounting group of the tree (FS1); `path` is dotted: "physics.hep" lies in "physics".
 
     weight: relative to its siblings; None: the core-equivalents of its quota, or 1 without one.
-    quota: the floor, for the resources in `quota_names`. quota_fraction: the floor as a part (0..1) of what its parent
-    is entitled to; of lent capacity for a top group; 0 for none. limit: the ceiling, for those in `limit_names`.
+    quota: the floor, for the resources in `quota_names`. quota_fraction: the floor as a part (0..1) of its parent's
+    quota, of lent capacity for a top group, once vectors beside it are taken off; 0 for none. limit: the ceiling, for those in `limit_names`.
     accept_surplus: may hold more than its quota when others leave some; without it the quota is also the ceiling.
     lend: part (0..1) of its unused quota that others may use. borrow: most that it may hold above its quota, in
     core-equivalents; None for no bound (only read with accept_surplus).
@@ -103,19 +103,19 @@ class Preemption(msgspec.Struct, frozen=True, omit_defaults=True):
 
     mode: `never`; `reclaim`: only a floor's owner takes back what borrowers hold (PR7); `fair`: who is below
     entitlement also takes from who is above (PR2). way: how a claimed victim goes (PR5). protect_s: no victim younger
-    than this since its oldest running claim. by_priority: within one principal higher job priority may evict (PR6).
+    than this since its oldest running claim, unless it may finish its jobs (`leave`). by_priority: within one principal higher job priority may evict (PR6).
     requirements, rank: ClassAd expressions over (MY: victim's slot, TARGET: the preempting job), as HTCondor's
     PREEMPTION_REQUIREMENTS and PREEMPTION_RANK; "" for none.
     wait_s: so long an eviction's room is waited for before another may be made for the same job (PR3).
     """
 
-    mode: Literal["never", "reclaim", "fair"] = "reclaim"
-    way: Literal["vacate", "leave"] = "vacate"
+    mode: Literal["never", "reclaim", "fair"] = "fair"
+    way: Literal["vacate", "leave"] = "leave"
     protect_s: float = 600.0
     by_priority: bool = False
     requirements: str = ""
     rank: str = ""
-    wait_s: float = 300.0
+    wait_s: float = 1_800.0
 
 
 class PoolTerms(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -84,15 +84,16 @@ def _add(stand: Standing, sizes: Sizes, sums: dict[Principal, _Sums]) -> None:
 def claim_amount(claim: Claim, slot: SlotView) -> Resources:
     """The resources of a claim; where the slot tells cores only, the same part of everything else."""
     if claim.amount != Resources():
-        return msgspec.structs.replace(claim.amount, pods=0)
+        return msgspec.structs.replace(claim.amount, pods=0).floor_zero()
     whole = msgspec.structs.replace(slot.size, pods=0)
     if whole.cpu_milli <= 0 or claim.cpu_milli >= whole.cpu_milli:
         return msgspec.structs.replace(whole, cpu_milli=max(claim.cpu_milli, whole.cpu_milli))
+    cores, all_cores = max(0, claim.cpu_milli), whole.cpu_milli
     return Resources(
-        claim.cpu_milli,
-        whole.memory_mib * claim.cpu_milli // whole.cpu_milli,
-        whole.disk_mib * claim.cpu_milli // whole.cpu_milli,
-        whole.gpus * claim.cpu_milli // whole.cpu_milli,
+        cores,
+        whole.memory_mib * cores // all_cores,
+        whole.disk_mib * cores // all_cores,
+        whole.gpus * cores // all_cores,
     )
 
 

@@ -29,6 +29,9 @@ from fedsched.matchmaker.share.quotas import Quotas
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.tree import Leaf, Tree, groups_of, grow, hang, wants_of
 
+LEAST_FACTOR = 1e-6
+"""Smallest factor that is believed: a mirrored negotiator may tell anything."""
+
 
 class Shared(msgspec.Struct, frozen=True):
     """Everything that a round reads of shares.
@@ -160,7 +163,7 @@ def _sizes(rules: Sharing, reference: lent.Reference) -> Sizes:
 
 def factor_of(terms: PrincipalTerms, entry: LedgerEntry | None, rules: Sharing) -> float:
     """A principal's factor; multiplied when its jobs used too little of what it held (Q9)."""
-    factor = max(terms.factor, 1e-6)
+    factor = max(LEAST_FACTOR, terms.factor)
     if entry is None or rules.low_use_factor == 1:
         return factor
     held = entry.usage - rules.waste_weight * entry.wasted
