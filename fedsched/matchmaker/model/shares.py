@@ -17,7 +17,8 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
 
     weight: relative to its siblings; None: the core-equivalents of its quota, or 1 without one.
     quota: the floor, for the resources in `quota_names`. quota_fraction: the floor as a part (0..1) of its parent's
-    quota, of lent capacity for a top group, once vectors beside it are taken off; 0 for none. limit: the ceiling, for those in `limit_names`.
+    quota, of lent capacity for a top group, once vectors beside it are taken off; 0 for none. limit: the ceiling, for
+    those in `limit_names`.
     accept_surplus: may hold more than its quota when others leave some; without it the quota is also the ceiling.
     lend: part (0..1) of its unused quota that others may use. borrow: most that it may hold above its quota, in
     core-equivalents; None for no bound (only read with accept_surplus).
