@@ -23,7 +23,6 @@ from tests.properties.preempting_world import NODES, Person, World
 ROUNDS = settings(max_examples=100, deadline=None)
 PEOPLE = ("/a@x", "/b@x", "g/c@x", "g/d@x", "g.h/e@x", "g.h/f@x", "k/i@x")
 GROUPS = ("g", "g.h", "k")
-LITTLE, MUCH = (0, 1, 2, 3, 4, 6), (3, 6, 9, 12, 24)
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -42,20 +41,29 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 @st.composite
-def lines(draw: st.DrawFn, taker: str) -> dict[str, ShareLine]:
-    """Rights as they could hardly be worse: floors up to the entitlement, groups that do not add up.
+def lines(draw: st.DrawFn, taker: str, yielder: str, standing: tuple[Standing, ...]) -> dict[str, ShareLine]:
+    """Rights near to what is held, where every rule has its edge; floors up to them; groups that do not add up.
 
-    Mostly `taker` and its groups have a right to much and the others to little, or hardly anybody would yield.
+    `taker` and its groups are below and the side of `yielder` above, or hardly anybody would yield.
     """
+    empty = {path: ShareLine(path, parent_of(path)) for path in (*PEOPLE, *GROUPS)}
+    held = counted(empty, standing).lines
     found = {}
-    wild = draw(st.integers(0, 4)) == 0
-    for path in (*PEOPLE, *GROUPS):
-        favoured = path == taker or taker.startswith((f"{path}/", f"{path}."))
-        entitled = draw(st.sampled_from(MUCH if favoured and not wild else LITTLE))
-        floor = draw(st.sampled_from((0, 0, 0, entitled // 2, entitled)))
-        parent = path.partition("/")[0] if "/" in path else path.rpartition(".")[0]
-        found[path] = ShareLine(path, parent, entitled * 1000, floor * 1000)
+    for path in empty:
+        off = (1, 3) if inside(taker, path) else (-3, -1) if inside(yielder, path) else (-3, 3)
+        entitled = max(0, held[path].held // 1000 + draw(st.integers(*off)))
+        floor = draw(st.sampled_from((0, 0, 0, 0, entitled // 2, max(0, entitled - 1), entitled)))
+        found[path] = ShareLine(path, parent_of(path), entitled * 1000, floor * 1000)
     return found
+
+
+def inside(path: str, group: str) -> bool:
+    """Whether it is the group, or somebody in it."""
+    return path == group or path.startswith((f"{group}/", f"{group}."))
+
+
+def parent_of(path: str) -> str:
+    return path.partition("/")[0] if "/" in path else path.rpartition(".")[0]
 
 
 @st.composite
@@ -79,7 +87,7 @@ def scenes(draw: st.DrawFn, /, *, takers: int = 3, **terms: Any) -> Scene:
     people = draw(st.lists(st.sampled_from(PEOPLE), min_size=2, max_size=4, unique=True))
     askers = people[:1] if takers == 1 else people
     owners = people[1:] if draw(st.integers(0, 2)) else people
-    standing = tuple(draw(startds(index, owners)) for index in range(draw(st.integers(3, 12))))
+    standing = tuple(draw(startds(index, owners)) for index in range(draw(st.integers(3, 9))))
     budgets = Budgets(evictions_per_min=draw(st.sampled_from((99, 99, 6, 1))))
     places = tuple(
         place_of(
@@ -97,7 +105,10 @@ def scenes(draw: st.DrawFn, /, *, takers: int = 3, **terms: Any) -> Scene:
     }
     recent = {m: tuple(T0 - draw(st.integers(1, 90)) for _ in range(draw(st.integers(0, 3)))) for m in NODES}
     return Scene(
-        wishes, standing, counted(draw(lines(people[0])), standing), rules(places, recent, **(settled | terms))
+        wishes,
+        standing,
+        counted(draw(lines(people[0], people[1], standing)), standing),
+        rules(places, recent, **(settled | terms)),
     )
 
 
