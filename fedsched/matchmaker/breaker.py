@@ -1,4 +1,7 @@
-"""Breakers: a class that keeps failing fast on one member rests there, and one startd tries again (X8)."""
+"""Breakers: a class that keeps failing fast on one member, or does not start there, rests there (X8, X9).
+
+After the rest one startd tries. Other classes and other members are untouched.
+"""
 
 from __future__ import annotations
 
@@ -40,17 +43,16 @@ def blocker(breakers: Mapping[str, Breaker], demand: DemandClass, place: Place, 
     if known is None or known.trips == 0:
         return None
     if at < known.closed_until:
-        need = f"tries again in {known.closed_until - at:.0f} s"
-        return place.here(Reason(Cause.FAILING_FAST, "startds", need, _told(known), at=known.last_at))
+        return place.here(_rests(known, f"tries again in {known.closed_until - at:.0f} s"))
     if known.trying:
-        return place.here(
-            Reason(Cause.FAILING_FAST, "startds", "one startd tries first", _told(known), at=known.last_at)
-        )
+        return place.here(_rests(known, "one startd tries first"))
     return None
 
 
-def _told(known: Breaker) -> str:
-    return f"{known.failures} fast failures in a row, last: {known.last}"
+def _rests(known: Breaker, need: str) -> Reason:
+    waited = known.last.startswith(Cause.PENDING_TOO_LONG)
+    cause = Cause.BACKING_OFF if waited else Cause.FAILING_FAST
+    return Reason(cause, "startds", need, f"{known.failures} failures in a row, last: {known.last}", at=known.last_at)
 
 
 def take(breakers: dict[str, Breaker], demand: DemandClass, place: Place) -> None:
@@ -62,40 +64,56 @@ def take(breakers: dict[str, Breaker], demand: DemandClass, place: Place) -> Non
 
 
 def learn_breakers(memory: Memory, standing: Iterable[Standing], policy: Policy, at: float) -> dict[str, Breaker]:
-    """What this look says of every (class, member): a first claim opens it, fast failures in a row close it."""
+    """What this look says of every (class, member): a first claim opens it, failures in a row close it."""
     before = {held.placement.id: held for held in memory.held}
     breakers = {
         key: msgspec.structs.replace(known, trying=False)
         for key, known in memory.breakers.items()
         if at - max(known.last_at, known.closed_until) < FORGET_S
     }
-    for stand in sorted(standing, key=lambda s: (s.held.placement.created_at, s.held.placement.id)):
-        _learn(breakers, stand.held, before.get(stand.held.placement.id), policy.breaker, at)
+    stands = tuple(standing)
+    runs = {_key(stand.held) for stand in stands if stand.held.phase in {"unclaimed", "claimed"}}
+    for stand in sorted(stands, key=lambda s: (s.held.placement.created_at, s.held.placement.id)):
+        held, old, key = stand.held, before.get(stand.held.placement.id), _key(stand.held)
+        if held.claimed_at is not None and not (old and old.claimed_at is not None):
+            breakers.pop(key, None)
+        known = breakers.get(key, Breaker())
+        if held.failure is not None and not (old and old.failure):
+            failed = _failed(known, held, policy.breaker, at)
+            if failed is not None and not (_waited(held) and key in runs):
+                breakers[key] = failed
+        elif _tries(held, known):
+            breakers[key] = msgspec.structs.replace(known, trying=True)
     return dict(sorted(breakers.items()))
 
 
-def _learn(breakers: dict[str, Breaker], held: Held, old: Held | None, rules: Breaking, at: float) -> None:
-    key = breaker_key(held.placement.class_key, held.placement.member)
-    if held.claimed_at is not None and not (old and old.claimed_at is not None):
-        breakers.pop(key, None)
-    if held.failure is not None and not (old and old.failure) and _fast(held, held.failure, rules, at):
-        breakers[key] = _failed(breakers.get(key, Breaker()), held.failure, rules, at)
-    elif (known := breakers.get(key)) is not None and _tries(held, known):
-        breakers[key] = msgspec.structs.replace(known, trying=True)
+def _key(held: Held) -> str:
+    return breaker_key(held.placement.class_key, held.placement.member)
 
 
-def _fast(held: Held, failure: Reason, rules: Breaking, at: float) -> bool:
+def _waited(held: Held) -> bool:
+    return held.failure is not None and held.failure.cause is Cause.PENDING_TOO_LONG
+
+
+def _fast(held: Held, rules: Breaking, at: float) -> bool:
     """Whether it failed soon after it began, and in a way that the class may be the cause of."""
     began = held.pod_started_at or held.written_at or held.placement.created_at
-    killed = failure.cause is Cause.POD_LOST and held.slot_seen_at is not None
-    return failure.cause not in OTHERS and not killed and at - began <= rules.fast_s
+    cause = held.failure.cause if held.failure else Cause.FINISHED
+    killed = cause is Cause.POD_LOST and held.slot_seen_at is not None
+    return cause not in OTHERS and not killed and at - began <= rules.fast_s
 
 
-def _failed(known: Breaker, failure: Reason, rules: Breaking, at: float) -> Breaker:
-    """One more in a row. Failures while it rests count, too, but do not make the rest longer."""
-    last = f"{failure.cause} {failure.have}".rstrip()
+def _failed(known: Breaker, held: Held, rules: Breaking, at: float) -> Breaker | None:
+    """After one more failure in a row; None when it does not count.
+
+    Where nothing of the class runs, one that waited too long is enough: its jobs are to go elsewhere (X9). Failures
+    while it rests count, too, but do not make the rest longer.
+    """
+    if held.failure is None or not (_waited(held) or _fast(held, rules, at)):
+        return None
+    last = f"{held.failure.cause} {held.failure.have}".rstrip()
     known = msgspec.structs.replace(known, failures=known.failures + 1, last=last, last_at=at)
-    if known.failures < rules.failures or at < known.closed_until:
+    if at < known.closed_until or (known.failures < rules.failures and not _waited(held)):
         return known
     rest_s = rules.open_s * 2 ** min(known.trips, MOST_DOUBLINGS)
     return msgspec.structs.replace(known, trips=known.trips + 1, closed_until=at + rest_s)

@@ -9,8 +9,8 @@ from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 
-FULL = frozenset({Cause.NO_ROOM})
-"""Blockers that an eviction can lift: everything else on the way to a placement is open."""
+FULL = frozenset({Cause.NO_ROOM, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.TRIAL_FULL})
+"""Blockers that an eviction can lift: where nothing else stands in the way, room may be made."""
 
 
 def make_room(
@@ -50,7 +50,7 @@ def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int]) -> preempt.Wi
     open_but_full = tuple(
         option
         for option in turn.options
-        if (reason := turns.blocker(demand, option)) is not None and reason.cause in FULL
+        if (reasons := tuple(turns.blockers(demand, option))) and all(reason.cause in FULL for reason in reasons)
     )
     if not open_but_full:
         return None

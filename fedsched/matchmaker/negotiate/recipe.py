@@ -39,7 +39,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     health = look(
         snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
     )  # 1
-    facts = reconcile(snapshot, policy.startds)  # 2
+    facts = reconcile(snapshot, policy.startds, policy.pending)  # 2
     base = _learn(snapshot, policy, health, facts)  # 3
     if health.frozen_since is not None:
         return _frozen(snapshot, health, facts, base)

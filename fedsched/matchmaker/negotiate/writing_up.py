@@ -42,7 +42,8 @@ def written_up(done: Done, base: Memory, turns: fill.Round) -> tuple[Memory, tup
         surge=surged,
         drift=drift,
     )
-    notices = (*told, *share.drift_notices(memory.drift, drift), *_failures(memory, (*held, *done.gone)))
+    known = share.drift_notices(memory.drift, drift)
+    notices = (*told, *known, *_evictions(memory, held), *_failures(memory, (*held, *done.gone)))
     return after, drift, notices
 
 
@@ -55,6 +56,17 @@ def _wanting(filled: fill.Filled, turns: fill.Round) -> set[str]:
                 demand = turn.ask.demand
                 found |= turns.purse.wanting((option, turns.blocker(demand, option)) for option in turn.options)
     return found
+
+
+def _evictions(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:
+    """Who was told in this cycle to make room: for whom, by which rule, and what work is lost (PR8)."""
+    known = {h.placement.id for h in memory.held if h.yields_to}
+    for one in held:
+        why = one.why
+        if one.yields_to and one.placement.id not in known and why is not None:
+            how = "leaves" if one.wanted == "leave" else "goes now"
+            text = f"{one.placement.object_name} {how} for {why.what} by {why.need}, {why.have} of work lost"
+            yield Notice("preempted", text, member=one.placement.member)
 
 
 def _failures(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:

@@ -32,7 +32,9 @@ def told(demand: DemandClass, victim: Candidate, found: Found, at: float) -> Rea
 
 
 def work(lost: int) -> str:
-    """Work lost for a person, from milli-core seconds."""
+    """Work lost for a person, from milli-core seconds: what is less than a tenth of a core-hour in core-seconds."""
+    if 10 * lost < MILLI_CORE_HOUR:
+        return f"{lost / 1000:.0f} core-seconds"
     return f"{lost / MILLI_CORE_HOUR:.1f} core-hours"
 
 
