@@ -48,10 +48,12 @@ def few(rows: Iterable[Row], most: int, custom: Sequence[str]) -> list[Row]:
     """
     sizes = (*_STEPS, "requestgpus", *(f"request{name.lower()}" for name in custom))
     found = list(rows)
+    if len(found) <= CAREFULLY * most:
+        return found
+    found = [Row(r.jobs, r.ids, {name.lower(): t for name, t in r.attributes.items()}, r.announced) for r in found]
     for group_of in (_size(sizes), _owner, _anybody):
-        if len(found) <= CAREFULLY * most:
-            break
-        found = _grouped(found, CAREFULLY * most // 2, group_of, sizes)
+        if len(found) > CAREFULLY * most:
+            found = _grouped(found, CAREFULLY * most // 2, group_of, sizes)
     return found
 
 
@@ -89,14 +91,13 @@ def _by_jobs(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (-row.jobs - row.announced, row.ids))
 
 
-def _grouped(
+def _grouped(  # attributes are in lower case here
     rows: list[Row], keep: int, group_of: Callable[[Mapping[str, str]], Group], sizes: Sequence[str]
 ) -> list[Row]:
     ordered = _by_jobs(rows)
     groups: dict[Group, list[Row]] = {}
     for row in ordered[keep:]:
-        attributes = {name.lower(): text for name, text in row.attributes.items()}
-        groups.setdefault(group_of(attributes), []).append(row._replace(attributes=attributes))
+        groups.setdefault(group_of(row.attributes), []).append(row)
     return ordered[:keep] + [_together(group, sizes) for group in groups.values()]
 
 
@@ -105,7 +106,7 @@ def _together(group: list[Row], sizes: Sequence[str]) -> Row:
     first = group[0]
     if len(group) == 1:
         return first
-    more = {name: text for name in sizes if (text := _most(row.attributes.get(name) for row in group))}
+    more = {name: text for name in sizes if (text := _most({row.attributes.get(name) for row in group}))}
     return Row(
         sum(row.jobs for row in group),
         first.ids,
