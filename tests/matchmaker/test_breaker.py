@@ -72,7 +72,7 @@ def test_so_many_fast_failures_in_a_row_close_that_class_on_that_member_only() -
     for number in range(3):
         assert tries.says(T0) == ""
         tries.fails(T0 - 20 + 10 * number)
-    told = "failing-fast: tries again in 600 s: 3 fast failures in a row, last: crashed exit code 1"
+    told = "failing-fast: tries again in 600 s: 3 failures in a row, last: crashed exit code 1"
     assert tries.says(T0) == told
     assert tries.says(T0, key="c2") == ""
     assert tries.says(T0, name="m2") == ""
@@ -99,7 +99,6 @@ def test_a_failure_is_counted_once_however_long_its_object_stands() -> None:
         (Reason(Cause.WRITE_REFUSED), 1.0, False),
         (Reason(Cause.FOREIGN_OBJECT), 1.0, False),
         (Reason(Cause.POD_REFUSED), 5.0, False),
-        (Reason(Cause.PENDING_TOO_LONG), 130.0, False),
     ],
 )
 def test_only_fast_failures_that_the_class_may_have_caused_count(
@@ -115,6 +114,21 @@ def test_a_startd_that_served_and_was_killed_hard_tells_nothing_against_its_clas
     one = msgspec.structs.replace(tries.start(T0 - 60), slot_seen_at=T0 - 30)
     tries.look(msgspec.structs.replace(one, phase="gone", failure=Reason(Cause.POD_LOST)), before=(one,), at=T0)
     assert tries.breakers == {}
+
+
+def test_one_that_waited_too_long_sends_its_class_elsewhere_at_once_where_nothing_of_it_runs() -> None:
+    """X9: but not where others of it run: then one node is full or bad, not the member."""
+    waited = Reason(Cause.PENDING_TOO_LONG, have="145 s")
+    tries = Tries()
+    tries.fails(T0, 900.0, waited)
+    told = "backing-off: tries again in 600 s: 1 failures in a row, last: pending-too-long 145 s"
+    assert tries.says(T0) == told
+    assert tries.says(T0, key="c2") == tries.says(T0, name="m2") == ""
+    works = Tries()
+    one = msgspec.structs.replace(works.start(T0 - 200), phase="gone", failure=waited)
+    runs = msgspec.structs.replace(works.start(T0 - 300), phase="claimed", claimed_at=T0 - 250)
+    works.look(one, runs, before=(runs,), at=T0)
+    assert works.breakers == {}
 
 
 def test_a_claim_in_between_begins_the_row_anew() -> None:

@@ -8,12 +8,35 @@ import msgspec
 
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.match import Place, form_for
-from fedsched.matchmaker.model import Held, MemberMemory, NodeGroup, PairMemory, Placement, Policy
+from fedsched.matchmaker.model import (
+    Held,
+    MemberMemory,
+    Memory,
+    NodeGroup,
+    PairMemory,
+    Placement,
+    Plan,
+    Policy,
+    Ramp,
+)
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, group, held, member, placement, pod, res, snapshot, terms, thing
+from tests.matchmaker.builders import (
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    pod,
+    res,
+    schedd,
+    snapshot,
+    terms,
+    thing,
+)
 
 NODE = res(8, 32, 100, pods=100)
 SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
@@ -141,3 +164,55 @@ def test_where_ranks_tie_nodes_that_hold_the_image_come_first() -> None:
     assert [one.placement.node_group for one in negotiate(snap, Policy()).held] == ["b"]
     away = Policy(rank='FedschedNodeGroup == "a" ? 1.0 : 0.0')
     assert [one.placement.node_group for one in negotiate(snap, away).held] == ["a"]
+
+
+def two_members(first: NodeGroup, second: NodeGroup, idle: int, **more: Any) -> Plan:
+    """One cycle with one class of `idle` jobs of four cores over both members."""
+    pairs = {f"{name}/{where.name}/": SEEN for name, where in (("m1", first), ("m2", second))}
+    wants = demand(idle=idle, request=ONE)
+    snap = snapshot(
+        members=(member("m1", first), member("m2", second)),
+        schedds=(schedd(wants),),
+        memory=Memory(at=T0 - 5, pairs=pairs),
+        **more,
+    )
+    return negotiate(snap, Policy(ramp=Ramp(first=20)))
+
+
+def test_in_a_whole_cycle_room_that_is_there_is_used_before_anything_grows() -> None:
+    plan = two_members(template(5), group("g", 1, free=NODE), 2)
+    assert [(one.placement.member, one.placement.growth) for one in plan.held] == [("m2", False), ("m2", False)]
+    more = two_members(template(5), group("g", 1, free=NODE), 3)
+    assert [(one.placement.member, one.placement.growth) for one in more.held][2:] == [("m1", True)]
+
+
+def test_in_a_whole_cycle_growth_is_asked_of_one_member_and_up_to_its_limit() -> None:
+    plan = two_members(template(1), template(5), 9)
+    grown = [one.placement for one in plan.held]
+    assert {(what.member, what.growth) for what in grown} == {("m1", True)}
+    # eight cores: two startds of four cores fit on the one node that may come
+    assert len(grown) == 2
+    (report,) = plan.classes
+    assert report.unmet == 7
+    assert report.why is not None
+
+
+def test_what_waits_for_a_node_in_the_next_cycle_is_supply_and_nobody_else_is_asked() -> None:
+    plan = two_members(template(5), template(5), 2)
+    waits = [
+        thing(one.placement, pod(f"x{n}", "pending", node="", created_at=T0, started_at=None))
+        for n, one in enumerate(plan.held)
+    ]
+    snap = snapshot(
+        at=T0 + 300,
+        members=(member("m1", template(5), at=T0 + 300), member("m2", template(5), at=T0 + 300)),
+        schedds=(schedd(demand(idle=2, request=ONE), seen_at=T0 + 300),),
+        objects=tuple(waits),
+        memory=msgspec.structs.replace(
+            plan.memory,
+            members={name: msgspec.structs.replace(m, starts=(5.0,) * 9) for name, m in plan.memory.members.items()},
+        ),
+    )
+    later = negotiate(snap, Policy(ramp=Ramp(first=20)))
+    assert [one.failure for one in later.held] == [None, None]
+    assert later.classes[0].served == 2

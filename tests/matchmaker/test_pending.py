@@ -14,10 +14,13 @@ from fedsched.matchmaker.model import (
     MemberMemory,
     Memory,
     NodeGroup,
+    PairMemory,
     Pending,
     PodView,
+    Policy,
     Startds,
 )
+from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing, reconcile
 from tests.matchmaker.builders import T0, group, held, member, placement, pod, snapshot, thing
@@ -117,3 +120,22 @@ def test_what_waited_for_a_new_node_or_was_only_adopted_teaches_nothing() -> Non
     waits = held(placement("1-3"), "starting")
     stands = [Standing(one) for one in (grown, adopted, waits)]
     assert learn_members(snapshot(memory=Memory(at=T0 - 5)), stands, {"m1": MemberMemory()})["m1"].starts == ()
+
+
+def test_in_a_whole_cycle_the_policys_bounds_count_and_what_waits_too_long_is_withdrawn_and_placed_elsewhere() -> None:
+    """X9, X5: its pod goes, its job is idle still, and the other member gets the next startd."""
+    one, seen = waiting(200, member="m1")
+    snap = snapshot(
+        members=(member("m1"), member("m2")),
+        memory=Memory(
+            at=T0 - 5,
+            held=(one,),
+            members={"m1": MemberMemory(starts=(10.0,) * 5)},
+            pairs={f"{name}/g/": PairMemory(attributes=(("Arch", '"X86_64"'),)) for name in ("m1", "m2")},
+        ),
+        objects=(thing(one.placement, seen),),
+    )
+    patient = negotiate(snap, Policy(pending=Pending(least_s=240.0), backoff_failures=1))
+    assert [(h.placement.member, h.wanted) for h in patient.held] == [("m1", "run")]
+    plan = negotiate(snap, Policy(pending=RULES, backoff_failures=1))
+    assert [(h.placement.member, h.wanted) for h in plan.held] == [("m1", "withdraw"), ("m2", "run")]
