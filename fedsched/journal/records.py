@@ -21,6 +21,7 @@ from fedsched.matchmaker.model import (
     Principal,
     Snapshot,
 )
+from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.resources import Resources
 
 
@@ -95,7 +96,8 @@ class Account(msgspec.Struct, omit_defaults=True):
     """What a placement was used for: the line of the site's invoice while it grows, and the line when it is gone.
 
     claimed: by principal as text. until: up to when claims are counted. saved_at: when it was last written down.
-    left_out: claims that are counted in `claimed` but are too many to be listed in `stays`.
+    left_out: claims that are counted in `claimed` but are too many to be listed in `stays`. why: the cause of its end;
+    reason: the same with its numbers, for a victim who took its room, by which rule, and what work was lost (PR8).
     """
 
     placement: str
@@ -114,6 +116,7 @@ class Account(msgspec.Struct, omit_defaults=True):
     saved_at: float = 0.0
     ended_at: float | None = None
     why: str = ""
+    reason: Reason | None = None
 
 
 class Commit(msgspec.Struct, frozen=True):

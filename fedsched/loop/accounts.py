@@ -92,6 +92,7 @@ def _closed(account: Account, held: Held | None, at: float) -> Account:
     account.ended_at = at
     reason = (held.failure or held.why) if held else None
     account.why = str(reason.cause) if reason else ""
+    account.reason = reason
     for pod in account.pods.values():
         if pod.started_at is not None and pod.ended_at is None:
             pod.ended_at = at

@@ -53,6 +53,13 @@ join_s = 40
 keep_finished_s = 3
 """
 
+PRINCIPALS = """
+[[principal]]
+schedd = "schedd-b@*"
+groups = ["group_atlas", "group_atlas.*"]
+"""
+"""Which groups a schedd's jobs may name: who is charged is never free text."""
+
 
 def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """Polls until `check` gives something true; AssertionError with `what` and the last answer otherwise."""
@@ -69,7 +76,9 @@ def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60.0) -> 
 class Federation:
     """One federation: a folder with fedsched.toml, members, credentials, journal; and one daemon at a time."""
 
-    def __init__(self, folder: Path, pool: Pool, *, policy: str = POLICY, cadence: str = FAST) -> None:
+    def __init__(
+        self, folder: Path, pool: Pool, *, policy: str = POLICY, cadence: str = FAST, principals: str = PRINCIPALS
+    ) -> None:
         self.folder = folder
         self.pool = pool
         (self.port,) = pool.session.ports(1)  # no connection that goes out is given it
@@ -83,8 +92,7 @@ class Federation:
             'id = "lab"\npolicy = "lab"\n'
             f'listen = "127.0.0.1:{self.port}"\n'
             f'[[pool]]\nname = "a"\ncollector = "{pool.address}"\ntoken_file = "tokens/fedsched"\n'
-            'startd_token_file = "tokens/startd"\n'
-            '[[principal]]\nschedd = "schedd-b@*"\ngroups = ["group_atlas", "group_atlas.*"]\n' + cadence
+            'startd_token_file = "tokens/startd"\n' + principals + cadence
         )
         (folder / "fedsched.toml").write_text(self.settings)
 
