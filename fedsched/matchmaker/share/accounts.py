@@ -6,6 +6,7 @@ Knows placements and claims, not clusters' room and not the past.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -31,14 +32,18 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class _Sums:
-    """One principal's running totals."""
+    """One principal's running totals; claims by amount, since many are alike."""
 
     def __init__(self) -> None:
         self.counted = self.charged = self.wasted = 0
-        self.holds = self.claims = Resources()
+        self.unclaimed = Resources()
+        self.claimed: dict[Resources, int] = {}
 
     def freeze(self) -> Account:
-        return Account(self.counted, self.charged, self.wasted, self.holds, self.claims)
+        claims = Resources()
+        for amount, times in self.claimed.items():
+            claims += amount.times(times)
+        return Account(self.counted, self.charged, self.wasted, self.unclaimed + claims, claims)
 
 
 def tally(
@@ -72,28 +77,31 @@ def _add(stand: Standing, sizes: Sizes, sums: dict[Principal, _Sums]) -> None:
             who = sums.setdefault(claim.principal, _Sums())
             who.counted += size
             who.charged += size
-            who.holds += amount
-            who.claims += amount
+            who.claimed[amount] = who.claimed.get(amount, 0) + 1
             claimed += size
             rest -= amount
     owner = sums.setdefault(placement.principal, _Sums())
     owner.counted += max(0, sizes.of(placement.size) * stand.held.nodes - claimed)
-    owner.holds += rest.floor_zero()
+    owner.unclaimed += rest.floor_zero()
 
 
 def claim_amount(claim: Claim, slot: SlotView) -> Resources:
     """The resources of a claim; where the slot tells cores only, the same part of everything else."""
-    if claim.amount != Resources():
-        return msgspec.structs.replace(claim.amount, pods=0).floor_zero()
-    whole = msgspec.structs.replace(slot.size, pods=0)
-    if whole.cpu_milli <= 0 or claim.cpu_milli >= whole.cpu_milli:
-        return msgspec.structs.replace(whole, cpu_milli=max(claim.cpu_milli, whole.cpu_milli))
-    cores, all_cores = max(0, claim.cpu_milli), whole.cpu_milli
+    return _amount(claim.amount, claim.cpu_milli, slot.size)
+
+
+@lru_cache(maxsize=4096)
+def _amount(told: Resources, cpu_milli: int, size: Resources) -> Resources:
+    if told != Resources():
+        return msgspec.structs.replace(told, pods=0).floor_zero()
+    whole, cores = msgspec.structs.replace(size, pods=0), max(0, cpu_milli)
+    if whole.cpu_milli <= 0 or cores >= whole.cpu_milli:
+        return whole if whole.cpu_milli > 0 else msgspec.structs.replace(whole, cpu_milli=cores)
     return Resources(
         cores,
-        whole.memory_mib * cores // all_cores,
-        whole.disk_mib * cores // all_cores,
-        whole.gpus * cores // all_cores,
+        whole.memory_mib * cores // whole.cpu_milli,
+        whole.disk_mib * cores // whole.cpu_milli,
+        whole.gpus * cores // whole.cpu_milli,
     )
 
 
