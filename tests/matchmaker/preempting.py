@@ -31,6 +31,8 @@ from tests.matchmaker.builders import T0, demand, held, placement, pod, res, slo
 
 OLD = T0 - 7_200
 """When the claims of an ordinary startd began: long ago."""
+STEADY: dict[str, Any] = {"mode": "fair", "way": "vacate", "protect_s": 600.0, "wait_s": 300.0}
+"""Terms that tests count on, whatever a policy's defaults become."""
 PLAIN = Resources(1_000_000)
 """A reference in which only cores count, so that a core is a core-equivalent."""
 
@@ -105,7 +107,7 @@ def wish(key: str, owner: str, places: tuple[Place, ...], cores: int = 4, **more
 
 
 def rules(places: tuple[Place, ...], evictions: dict[str, tuple[float, ...]] | None = None, **terms: Any) -> Rules:
-    policy = Policy(preemption=Preemption(**({"mode": "fair"} | terms)))
+    policy = Policy(preemption=Preemption(**(STEADY | terms)))
     return Rules(policy, places, evictions or {}, T0)
 
 

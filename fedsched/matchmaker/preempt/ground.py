@@ -52,6 +52,7 @@ class Ground:
         self._left: dict[Key, int] = {}
         self._lands: dict[str, _Land] = {}
         self._nodes: dict[str, dict[str, str]] = {}
+        self._known: dict[tuple[str, str, Resources], list[str]] = {}
         for place in places:
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
@@ -66,6 +67,12 @@ class Ground:
     def nodes(self, option: Option) -> list[str]:
         """Nodes of the option's group that ours stand on and that take pods, by name; ANY_NODE where one has room."""
         member, group = option.place.terms.name, option.place.group.name
+        key = (member, group, option.size)
+        if key not in self._known:
+            self._known[key] = self._find_nodes(option, member, group)
+        return self._known[key]
+
+    def _find_nodes(self, option: Option, member: str, group: str) -> list[str]:
         usable = sorted(node for node, its in self._nodes[member].items() if its == group)
         need = option.size + option.place.terms.pod_overhead
         if any(bar.nodes and fits(need, bar.free) for bar in option.place.group.rooms):

@@ -64,7 +64,7 @@ class Search(msgspec.Struct, frozen=True):
             if member not in asked:
                 asked[member] = self._must_yield(ask, member, waived)
             for node in self.ground.nodes(option) if asked[member] else ():
-                found = self._at(ask, asked[member], option, index, node)
+                found = self._at(ask, asked[member], option, (index, node), best)
                 too_many = found is not None and len(found.victims) > self.budget.get(member, 0) and waived != "rate"
                 if found is not None and not too_many and (best is None or found.cost < best.cost):
                     best = found
@@ -95,12 +95,26 @@ class Search(msgspec.Struct, frozen=True):
         rank = self.expressions.rank
         return lambda v: (v.cost[0], -rank(ask.demand, ask.priority, v), v.cost)
 
-    def _at(self, ask: Ask, victims: list[Candidate], option: Option, index: int, node: str) -> Found | None:
-        """The cheaper of two: the cheapest victims together without any that can be spared, and one alone."""
+    def _at(
+        self, ask: Ask, victims: list[Candidate], option: Option, where: tuple[int, str], best: Found | None
+    ) -> Found | None:
+        """The cheaper of two: the cheapest victims together without any that can be spared, and one alone.
+
+        None, too, where even the cheapest of them costs more than what was found elsewhere.
+        """
+        index, node = where
         need = self.ground.need(option, node)
+        if all(key[0] == "node" for key in self.ground.short(need, {})):
+            victims = [victim for victim in victims if victim.node == node]
+        if not victims or (best is not None and self._least(ask, victims[0]) > best.cost[:3]):
+            return None
         sets = [self._together(ask, victims, need), self._alone(ask, victims, need)]
         found = [self._found(ask, some, option, index, node) for some in sets if some]
         return min((f for f in found if f is not None), key=lambda f: f.cost, default=None)
+
+    def _least(self, ask: Ask, first: Candidate) -> tuple[bool, float, int]:
+        """What any set costs at least in which `first` is the best victim."""
+        return first.cost[0], -self.expressions.rank(ask.demand, ask.priority, first), first.lost
 
     def _together(self, ask: Ask, victims: list[Candidate], need: Amounts) -> list[Candidate]:
         """Cheapest first until it fits, less each that can be spared, dearest first; empty where it never fits."""
