@@ -24,7 +24,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
-from fedsched.matchmaker.surge import ALL, asked, grow, ramps_after, supply, together, trust_key, trust_limit
+from fedsched.matchmaker.surge import ALL, asked, grow, ramps_after, supply, together, trust_key
 from tests.matchmaker.builders import T0, demand, held, placement, pod, res, schedd, slot, snapshot, thing
 from tests.properties.surge_world import SEEN, USERS, World
 
@@ -195,13 +195,12 @@ class Watched:
         """SU7: unclaimed startds of a principal are at most max(first, twice what it claimed), one after a waste."""
         for who in USERS.values():
             earned = plan.memory.trust.get(trust_key("schedd-b", who))
-            most = trust_limit(earned, POLICY.ramp.first)
+            claimed, wasted = (earned.claimed, earned.unclaimed) if earned else (0, 0)
+            most = 1 if wasted else max(POLICY.ramp.first, 2 * claimed)
             mine = [one for one in plan.held if one.placement.principal == who and one.wanted == "run"]
             open_ = [one for one in mine if one.phase in {"intended", "starting", "unclaimed"} and not one.claimed_at]
             started = [one for one in new if one.placement.principal == who]
             assert not started or len(open_) <= most
-            if earned is None or not earned.unclaimed:
-                assert most <= max(POLICY.ramp.first, 2 * (earned.claimed if earned else 0))
         assert before.cycle + 1 == plan.cycle
 
     def ramp(self, new: list[Held], plan: Plan) -> None:
