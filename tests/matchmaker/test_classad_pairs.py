@@ -122,6 +122,11 @@ def test_a_wrong_reading_of_the_language_would_be_seen(mutant: Callable[[Pairs, 
     assert any(mutant(job, slot) != library(job, slot) for job, slot in RECORDED)
 
 
+def test_two_equal_ads_meet_as_two_ads() -> None:
+    ad = {"Requirements": "[q = ifThenElse(c, TARGET.c, a); r = q].r", "c": "[q = isUndefined(!(a)); r = q].r"}
+    assert ours(ad, ad) is library(ad, ad) is True
+
+
 _NAMES = ("a", "b", "C", "d", "MY.a", "TARGET.a", "MY.c", "TARGET.C", "TARGET.d", "nosuch")
 _ATOMS = st.sampled_from(
     [*_NAMES, "1", "2.5", "true", "false", "undefined", "error", '"x"', '"X"', "-3", "time()", 'regexp("^x", b, "i")']

@@ -69,6 +69,8 @@ def evaluate_number(expression: Expression, my: Ad, target: Ad | None = None) ->
 
 def symmetric(job: Ad, slot: Ad, at: float) -> bool:
     """Whether both sides' Requirements are true of the other at `at` (MA1); UNDEFINED and ERROR are not a match."""
+    if job is slot:
+        slot = Ad(slot.pairs)  # the library loses its way in an ad that is its own other side
     try:
         return bool(job.bind(at).symmetricMatch(slot.bind(at)))
     except classad2.ClassAdException:
