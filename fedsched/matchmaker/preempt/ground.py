@@ -53,6 +53,7 @@ class Ground:
         self._lands: dict[str, _Land] = {}
         self._nodes: dict[str, dict[str, str]] = {}
         self._known: dict[tuple[str, str, Resources], list[str]] = {}
+        self._needs: dict[tuple[str, str, Resources, str], dict[Key, int]] = {}
         for place in places:
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
@@ -81,6 +82,12 @@ class Ground:
 
     def need(self, option: Option, node: str) -> dict[Key, int]:
         """What one startd of the option takes of each number when it runs on that node."""
+        key = (option.place.terms.name, option.place.group.name, option.size, node)
+        if key not in self._needs:
+            self._needs[key] = self._need(option, node)
+        return self._needs[key]
+
+    def _need(self, option: Option, node: str) -> dict[Key, int]:
         terms, group = option.place.terms, option.place.group.name
         size = option.size + terms.pod_overhead
         amounts = self._of_member(self._lands[terms.name], group, size)

@@ -21,6 +21,7 @@ from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share import path_of
 
 ROOM = frozenset(
@@ -104,6 +105,7 @@ class _Round:
             {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
             policy.preemption.by_priority,
         )
+        self._dry: set[tuple[str, str, Resources]] = set()
         self._hopeless: dict[tuple[object, ...], Reason] = {}
         self._blockers: dict[tuple[object, ...], Reason | None] = {}
 
@@ -207,11 +209,15 @@ class _Round:
     def _room_comes(self, turn: _Turn, usable: tuple[Option, ...]) -> bool:
         """Room that is on its way and promised to nobody is waited for (PR1)."""
         for option in usable:
+            key = (option.place.terms.name, option.place.group.name, option.size)
+            if key in self._dry:
+                continue
             for node in self._ground.nodes(option):
                 if not self._ground.short(self._ground.need(option, node), {}):
                     self._promise(turn, option, node)
                     self._hopeless.clear()
                     return True
+            self._dry.add(key)
         return False
 
     def _carry_out(self, turn: _Turn, found: Found) -> None:
@@ -225,6 +231,7 @@ class _Round:
             self._search.remove(member, victim)
             self._ground.give(victim.gain)
             self._exchange.make(turn.path, victim.losses)
+        self._dry = {key for key in self._dry if key[0] != member}
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))
         self._hopeless.clear()
