@@ -6,7 +6,7 @@ Knows who holds what, not where.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fedsched.matchmaker.model import DemandClass, Group, Policy, Principal
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -46,13 +46,19 @@ class Bounds:
 
     def blocker(self, demand: DemandClass, size: Resources, units: int) -> Reason | None:
         """The first bound that startds of `size` in all, for `units` jobs, would pass; None when they may start."""
+        return next(self.blockers(demand, size, units), None)
+
+    def blockers(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
+        """The bounds that they would pass, one of each group, of the principal, of loans and of limits (RE2)."""
         weight = self._shared.sizes.of(size)
         chain = self._chain(demand.principal)
-        for path in chain[1:]:
-            reason = self._group(self._shared.groups[path], chain, size, weight)
-            if reason is not None:
-                return reason
-        return self._ceiling(demand, weight) or self._not_lent(chain, weight) or self._concurrency(demand, units)
+        checks: Iterable[Reason | None] = (
+            *(self._group(self._shared.groups[path], chain, size, weight) for path in chain[1:]),
+            self._ceiling(demand, weight),
+            self._not_lent(chain, weight),
+            self._concurrency(demand, units),
+        )
+        yield from (reason for reason in checks if reason is not None)
 
     def take(self, demand: DemandClass, size: Resources, units: int) -> None:
         """Count startds of `size` in all, for `units` jobs of the class, from now on."""

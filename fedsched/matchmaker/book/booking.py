@@ -237,7 +237,7 @@ class Book:
         """A node with room (MA2), beside what the owner keeps."""
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
-        if group.tightest(full) is None:
+        if not group.holds(full):
             yield from self._no_room(place, size)
         yield from self._kept_free(place, full, form)
 

@@ -69,6 +69,10 @@ class GroupRoom:
         """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
         return _tightest(self.bars, size)
 
+    def holds(self, size: Resources) -> bool:
+        """Whether some node has room for one; the roomiest are looked at first."""
+        return any(nodes and fits(size, free) for free, nodes in reversed(self.bars.items()))
+
     def fitting(self, size: Resources) -> int:
         """How many nodes have room for one."""
         return sum(nodes for free, nodes in self.bars.items() if fits(size, free))

@@ -56,13 +56,13 @@ class Round(msgspec.Struct):
         return grown or next(self._apart_from_room(demand, option), None)
 
     def _apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
-        for reason in (
-            breaker.blocker(self.breakers, demand, option.place, self.at),
-            self.bounds.blocker(demand, option.size, option.units),
-            self.purse.blocker(demand, option),
-        ):
-            if reason is not None:
-                yield reason
+        resting = breaker.blocker(self.breakers, demand, option.place, self.at)
+        if resting is not None:
+            yield resting
+        yield from self.bounds.blockers(demand, option.size, option.units)
+        unpaid = self.purse.blocker(demand, option)
+        if unpaid is not None:
+            yield unpaid
 
     def options(self, demand: DemandClass) -> Sequence[Option]:
         """Where the class could run: lower tiers first (SU4), then best rank (MA5)."""

@@ -64,9 +64,8 @@ def _blockers(turn: Turn, rounds: Asked, limit: Reason | None) -> tuple[Reason, 
     ways = rounds.table.reasons(demand, lambda option: rounds.blockers(demand, option))
     if ways and ways[0].verdict is not Verdict.NOT_NOW:
         return ways
-    if turn.ask.blocked is not None:
-        return (turn.ask.blocked, *ways)
-    return (*ways, *((limit,) if limit else ())) or (_unexplained(demand),)
+    held = tuple(reason for reason in (turn.ask.blocked, limit) if reason is not None)
+    return (*held[:1], *ways, *held[1:]) if turn.ask.blocked else (*ways, *held) or (_unexplained(demand),)
 
 
 def _unexplained(demand: DemandClass) -> Reason:

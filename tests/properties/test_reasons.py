@@ -1,0 +1,413 @@
+"""RE2: change all that a report names and the verdict changes; change a proper part of it and it does not.
+
+Each case is a world in which one class waits, and for each fact in the way a change of the snapshot or the policy that
+removes it, with a smaller change that does not go far enough where the fact has an amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from fedsched.matchmaker.model import (
+    Budgets,
+    ClassReport,
+    ConcurrencyLimit,
+    ContainerLimits,
+    JobLength,
+    MemberMemory,
+    MemberTerms,
+    MemberView,
+    Memory,
+    NodeGroup,
+    Order,
+    PairMemory,
+    Plan,
+    Policy,
+    PoolView,
+    PrincipalTerms,
+    Quota,
+    Ramp,
+    Ramping,
+    Room,
+    Snapshot,
+    Trust,
+)
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause
+from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import T0, demand, group, member, res, schedd, snapshot, terms
+
+World = tuple[Snapshot, Policy]
+Step = Callable[[World], World]
+WIDE = Policy(ramp=Ramp(first=1000, max_starts=1000))
+SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+NONE = Resources()
+
+
+class Fact(NamedTuple):
+    """One thing in the way: what adds it to an open world, removes it, changes it too little (None: it has no part)."""
+
+    causes: tuple[Cause, ...]
+    add: Step
+    relieve: Step
+    half: Step | None = None
+
+
+def base(**asked: Any) -> World:
+    """One class of one job, one member with one node that has room for it, every slot seen before."""
+    view = member("m1", group("g", 2, res(8, 32, 100, pods=50)))
+    snap = snapshot(members=(view,), schedds=(schedd(demand("k", idle=3, **asked)),))
+    return msgspec.structs.replace(snap, memory=Memory(at=T0 - 5, pairs={"m1/g/": SEEN})), WIDE
+
+
+def of_terms(**changes: Any) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        new: tuple[MemberTerms, ...] = tuple(msgspec.structs.replace(t, **changes) for t in snap.terms)
+        return msgspec.structs.replace(snap, terms=new), policy
+
+    return step
+
+
+def of_view(change: Callable[[MemberView], MemberView]) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        members = tuple(change(view) for view in snap.observation.members)
+        seen = msgspec.structs.replace(snap.observation, members=members)
+        return msgspec.structs.replace(snap, observation=seen), policy
+
+    return step
+
+
+def view(**changes: Any) -> Step:
+    return of_view(lambda one: msgspec.structs.replace(one, **changes))
+
+
+def of_group(**changes: Any) -> Step:
+    def change(one: MemberView) -> MemberView:
+        groups: tuple[NodeGroup, ...] = tuple(msgspec.structs.replace(g, **changes) for g in one.node_groups)
+        return msgspec.structs.replace(one, node_groups=groups)
+
+    return of_view(change)
+
+
+def rooms(*free: Resources) -> Step:
+    return of_group(rooms=tuple(sorted(Room(one, 1) for one in free)))
+
+
+def job(**changes: Any) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        views = tuple(
+            msgspec.structs.replace(s, classes=tuple(msgspec.structs.replace(d, **changes) for d in s.classes))
+            for s in snap.observation.schedds
+        )
+        seen = msgspec.structs.replace(snap.observation, schedds=views)
+        return msgspec.structs.replace(snap, observation=seen), policy
+
+    return step
+
+
+def of_schedd(**changes: Any) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        views = tuple(msgspec.structs.replace(s, **changes) for s in snap.observation.schedds)
+        seen = msgspec.structs.replace(snap.observation, schedds=views)
+        return msgspec.structs.replace(snap, observation=seen), policy
+
+    return step
+
+
+def pool(seen_at: float) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        seen = msgspec.structs.replace(snap.observation, pools=(PoolView("a", seen_at=seen_at),))
+        return msgspec.structs.replace(snap, observation=seen), policy
+
+    return step
+
+
+def of_policy(**changes: Any) -> Step:
+    return lambda world: (world[0], msgspec.structs.replace(world[1], **changes))
+
+
+def memory(**changes: Any) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        return msgspec.structs.replace(snap, memory=msgspec.structs.replace(snap.memory, **changes)), policy
+
+    return step
+
+
+def orders(*kinds: tuple[str, str]) -> Step:
+    """Add orders to those that stand."""
+
+    def step(world: World) -> World:
+        snap, policy = world
+        more = tuple(Order(kind, target, "a reason", at=T0) for kind, target in kinds)  # type: ignore[arg-type]  # literals
+        return msgspec.structs.replace(snap, orders=(*snap.orders, *more)), policy
+
+    return step
+
+
+def lift(kind: str) -> Step:
+    def step(world: World) -> World:
+        snap, policy = world
+        kept = tuple(order for order in snap.orders if order.kind != kind)
+        return msgspec.structs.replace(snap, orders=kept), policy
+
+    return step
+
+
+def quota(cores: int) -> Step:
+    full = Quota("compute", Resources(cpu_milli=cores), frozenset({"cpu_milli"}))
+    return view(quotas=(full,))
+
+
+def ceiling(gib: int) -> Step:
+    return of_terms(ceiling=Resources(memory_mib=gib * 1024), ceiling_names=frozenset({"memory_mib"}))
+
+
+def capped(cores: int) -> Step:
+    limit = ContainerLimits("caps", Resources(cpu_milli=cores), frozenset({"cpu_milli"}), NONE, frozenset())
+    return view(limits=(limit,))
+
+
+def closed(until: float) -> Step:
+    return memory(pairs={"m1/g/": msgspec.structs.replace(SEEN, failures=3, closed_until=until)})
+
+
+def silent(state: str) -> Step:
+    silent_for_s = 890.0 if state == "unreachable" else 1000.0
+    gone = MemberMemory(state=state, since=T0 - 900, good_at=T0 - 900, silent_for_s=silent_for_s)  # type: ignore[arg-type]  # literals
+    return lambda world: memory(members={"m1": gone})(view(contact="timeout", contact_at=T0, seen_at=T0 - 900)(world))
+
+
+def answers(world: World) -> World:
+    good = MemberMemory(state="ready", since=T0, good_at=T0, good_reads=5)
+    return memory(members={"m1": good})(view(contact="ok", contact_at=T0, seen_at=T0)(world))
+
+
+JOB = res(4, 8)
+EIGHT = res(8, 32, 100, pods=50)
+LIMITS = (ConcurrencyLimit("licence", 0),)
+FACTS: dict[str, Fact] = {
+    "no room": Fact(
+        (Cause.NO_ROOM,),
+        rooms(res(2, 32, 100, pods=50)),
+        rooms(res(4, 32, 100, pods=50)),
+        rooms(res(3, 32, 100, pods=50)),
+    ),
+    "scattered": Fact(
+        (Cause.FRAGMENTED,), rooms(res(2, 32, 100, pods=50), res(2, 31, 100, pods=50)), rooms(EIGHT, NONE)
+    ),
+    "no cores and no memory": Fact(
+        (Cause.NO_ROOM, Cause.NO_ROOM),
+        rooms(res(2, 4, 100, pods=50)),
+        rooms(res(4, 9, 100, pods=50)),
+        rooms(res(4, 4, 100, pods=50)),
+    ),
+    "kept free": Fact(
+        (Cause.LEAVE_FREE,),
+        of_terms(leave_free=(("g", Resources(cpu_milli=14_000)),)),
+        of_terms(leave_free=(("g", Resources(cpu_milli=12_000)),)),
+        of_terms(leave_free=(("g", Resources(cpu_milli=13_000)),)),
+    ),
+    "quota": Fact((Cause.QUOTA_FULL,), quota(2000), quota(4000), quota(3000)),
+    "ceiling": Fact((Cause.CEILING_REACHED,), ceiling(4), ceiling(9), ceiling(6)),
+    "trial": Fact((Cause.TRIAL_FULL,), of_terms(mode="trial", trial=0), of_terms(mode="on")),
+    "in flight": Fact(
+        (Cause.BUDGET,), of_terms(budgets=Budgets(objects_in_flight=0)), of_terms(budgets=Budgets(objects_in_flight=1))
+    ),
+    "backing off": Fact((Cause.BACKING_OFF,), closed(T0 + 100), closed(T0 - 1), closed(T0 + 50)),
+    "silent": Fact((Cause.MEMBER_SILENT,), silent("unreachable"), answers, view(contact="timeout", seen_at=T0 - 900)),
+    "lost": Fact((Cause.MEMBER_LOST,), silent("lost"), answers),
+    "stale capacity": Fact((Cause.STALE,), view(seen_at=T0 - 300), view(seen_at=T0), view(seen_at=T0 - 150)),
+    "no anchor": Fact((Cause.STALE,), view(anchor_uid=""), view(anchor_uid="again")),
+    "stale schedd": Fact(
+        (Cause.SCHEDD_STALE,), of_schedd(seen_at=T0 - 600), of_schedd(seen_at=T0), of_schedd(seen_at=T0 - 300)
+    ),
+    "stale pool": Fact((Cause.STALE,), pool(T0 - 600), pool(T0), pool(T0 - 300)),
+    "ramp": Fact(
+        (Cause.RAMP,),
+        memory(ramps={"k": Ramping(allowance=4, until=T0 + 20, used=4)}),
+        memory(ramps={"k": Ramping(allowance=4, until=T0 + 20, used=3)}),
+    ),
+    "principal's ceiling": Fact(
+        (Cause.PRINCIPAL_CEILING,),
+        of_policy(principals=(PrincipalTerms("*", ceiling=0.01),)),
+        of_policy(principals=(PrincipalTerms("*", ceiling=100.0),)),
+        of_policy(principals=(PrincipalTerms("*", ceiling=0.02),)),
+    ),
+    "concurrency limit": Fact(
+        (Cause.CONCURRENCY_LIMIT,),
+        lambda world: job(concurrency=(("licence", 2),))(of_policy(limits=LIMITS)(world)),
+        of_policy(limits=(ConcurrencyLimit("licence", 2),)),
+        of_policy(limits=(ConcurrencyLimit("licence", 1),)),
+    ),
+    "cordon": Fact((Cause.CORDONED,), orders(("cordon", "m1")), lift("cordon")),
+    "drain": Fact((Cause.DRAINING,), orders(("drain", "m1")), lift("drain")),
+    "pause": Fact((Cause.PAUSED,), orders(("pause", "*")), lift("pause")),
+    "deny": Fact((Cause.DENIED,), orders(("deny", "physics.*")), lift("deny")),
+    "observe": Fact((Cause.OBSERVE_ONLY,), of_terms(mode="observe"), of_terms(mode="on")),
+    "nodes cordoned": Fact((Cause.NODES_CORDONED,), of_group(cordoned=2), of_group(cordoned=0)),
+    "clause": Fact(
+        (Cause.REQUIREMENTS,),
+        job(requirements='TARGET.Arch == "aarch64" && TARGET.Memory > 0'),
+        job(requirements="TARGET.Memory > 0"),
+    ),
+    "member's requirements": Fact(
+        (Cause.REQUIREMENTS,), of_terms(requirements="TARGET.RequestCpus < 2"), of_terms(requirements="")
+    ),
+    "too small": Fact(
+        (Cause.NODE_TOO_SMALL,),
+        of_group(allocatable=res(2, 32, 100, pods=50)),
+        of_group(allocatable=EIGHT),
+        of_group(allocatable=res(3, 32, 100, pods=50)),
+    ),
+    "principal": Fact(
+        (Cause.PRINCIPAL_REFUSED,), of_terms(principals=("bio.*",)), of_terms(principals=("bio.*", "physics.*"))
+    ),
+    "image": Fact(
+        (Cause.IMAGE_REFUSED,),
+        lambda world: job(image="x/y:1")(of_terms(images=("z/*",))(world)),
+        of_terms(images=("z/*", "x/*")),
+    ),
+    "form": Fact((Cause.FORM_REFUSED,), of_terms(forms=()), of_terms(forms=("startd-job",))),
+    "pool": Fact((Cause.FORM_REFUSED,), of_terms(pools=("z",)), of_terms(pools=("z", "a"))),
+    "length": Fact(
+        (Cause.TOO_LONG,),
+        lambda world: job(length=JobLength(7200, "AllowedJobDuration"))(of_terms(max_lifetime_s=3600)(world)),
+        of_terms(max_lifetime_s=7200),
+        of_terms(max_lifetime_s=7000),
+    ),
+    "limit range": Fact((Cause.ADMISSION_REFUSED,), capped(1000), capped(4000), capped(3000)),
+    "gate": Fact((Cause.EXPRESSION_REFUSED,), job(gate="2,001 terms"), job(gate="")),
+}
+
+
+def decide(world: World) -> tuple[Plan, ClassReport]:
+    plan = negotiate(*world)
+    return plan, plan.classes[0]
+
+
+def standing(world: World) -> tuple[int, int]:
+    """(Which of MA3's answers, startds begun): it changed when one of the two is larger."""
+    plan, report = decide(world)
+    return VERDICT_ORDER[report.verdict], sum(1 for held in plan.held if held.phase == "intended")
+
+
+def named(report: ClassReport) -> list[Cause]:
+    assert report.why is not None
+    return sorted([report.why.cause, *(reason.cause for reason in report.also)])
+
+
+def built(*names: str) -> World:
+    world = base(request=JOB)
+    for name in names:
+        world = FACTS[name].add(world)
+    return world
+
+
+def relieved(world: World, *names: str) -> World:
+    for name in names:
+        world = FACTS[name].relieve(world)
+    return world
+
+
+def test_without_any_fact_in_the_way_everything_is_placed() -> None:
+    _, report = decide(base(request=JOB))
+    assert (report.placed, report.unmet, report.why) == (3, 0, None)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_one_fact_in_the_way_is_named_alone_and_removing_it_changes_the_verdict(name: str) -> None:
+    fact, world = FACTS[name], built(name)
+    _, report = decide(world)
+    assert report.unmet == 3
+    assert named(report) == sorted(fact.causes)
+    assert standing(relieved(world, name)) > standing(world)
+
+
+@pytest.mark.parametrize("name", [name for name, fact in FACTS.items() if fact.half])
+def test_changing_a_fact_too_little_changes_nothing(name: str) -> None:
+    fact, world = FACTS[name], built(name)
+    assert fact.half
+    assert standing(fact.half(world)) == standing(world)
+
+
+NOW = [
+    *("no room", "kept free", "quota", "ceiling", "in flight", "backing off", "no anchor", "stale schedd", "ramp"),
+    *("principal's ceiling", "concurrency limit", "trial"),
+]
+"""Facts that say "not now" and change different things, so that any of them can be in the way together."""
+ORDERS = ("cordon", "drain", "pause", "deny", "nodes cordoned")
+EVER = ("clause", "too small", "principal", "image", "length", "limit range")
+PAIRS = [pair for kind in (NOW, ORDERS, EVER) for pair in combinations(kind, 2)]
+APART = {frozenset({"kept free", "no room"})}
+"""Not independent: room that is missing is missing beside what stays free."""
+
+
+@pytest.mark.parametrize("pair", [p for p in PAIRS if frozenset(p) not in APART], ids="+".join)
+def test_two_facts_that_block_together_are_both_named_and_only_both_together_help(pair: tuple[str, str]) -> None:
+    world = built(*pair)
+    _, report = decide(world)
+    assert named(report) == sorted(FACTS[pair[0]].causes + FACTS[pair[1]].causes)
+    now = standing(world)
+    for one in pair:
+        assert standing(relieved(world, one)) == now
+    assert standing(relieved(world, *pair)) > now
+
+
+def test_never_cordoned_and_not_now_are_answered_in_that_order() -> None:
+    """MA3: what stands in the way for ever is told before what a person lifts, and that before what passes."""
+    world = built("no room", "cordon", "clause")
+    assert named(decide(world)[1]) == [Cause.REQUIREMENTS]
+    world = relieved(world, "clause")
+    assert named(decide(world)[1]) == [Cause.CORDONED]
+    assert named(decide(relieved(world, "cordon"))[1]) == [Cause.NO_ROOM]
+
+
+def test_where_one_member_needs_two_changes_and_another_one_the_one_is_named() -> None:
+    snap, policy = base(request=JOB)
+    full = Quota("compute", NONE, frozenset({"cpu_milli"}))
+    both = member("m1", group("g", 1, res(8, 32, 100, pods=50), rooms=(Room(res(1), 1),)), quotas=(full,))
+    one = member("m2", group("g", 1, res(8, 32, 100, pods=50), rooms=(Room(res(1, 32, 100, pods=9), 1),)))
+    seen = msgspec.structs.replace(snap.observation, members=(both, one))
+    pairs = {"m1/g/": SEEN, "m2/g/": SEEN}
+    world = msgspec.structs.replace(
+        snap, observation=seen, terms=(terms("m1"), terms("m2")), memory=Memory(at=T0 - 5, pairs=pairs)
+    )
+    _, report = decide((world, policy))
+    assert report.why
+    assert (report.why.cause, report.why.member, report.also) == (Cause.NO_ROOM, "m2", ())
+
+
+def test_a_principal_that_has_to_claim_first_is_told_so_and_a_claim_helps() -> None:
+    """SU7: trust is in memory; what was claimed lately allows twice as many."""
+    snap, _ = base(request=JOB)
+    policy = Policy(ramp=Ramp(first=1, max_starts=1000))
+    wary = msgspec.structs.replace(
+        snap.memory, trust={"schedd-b/physics.alice@b": Trust(claimed=0, unclaimed=1, at=T0 - 5)}
+    )
+    _, report = decide((msgspec.structs.replace(snap, memory=wary), policy))
+    assert report.unmet == 2
+    assert report.why
+    assert report.why.cause in {Cause.TRUST, Cause.RAMP}
+
+
+def test_members_that_fall_silent_together_freeze_all_and_that_is_the_reason() -> None:
+    """FA2."""
+    views = tuple(member(f"m{i}", contact="timeout", seen_at=T0 - 900, contact_at=T0) for i in range(3))
+    good = {f"m{i}": MemberMemory(good_at=T0 - 61, contact_seen=T0 - 61) for i in range(3)}
+    snap = msgspec.structs.replace(
+        snapshot(members=views, schedds=(schedd(demand("k", idle=3)),)), memory=Memory(at=T0 - 5, members=good)
+    )
+    report = decide((snap, WIDE))[1]
+    assert report.why
+    assert report.why.cause in {Cause.FROZEN, Cause.STALE, Cause.MEMBER_SILENT}
