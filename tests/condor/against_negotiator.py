@@ -198,7 +198,7 @@ def _configure(pool: Pool, policy: Policy, more: str) -> None:
 
 
 def _settle(pool: Pool, scenario: Scenario, work: tuple[Work, ...]) -> None:
-    """Submits all and lets cycles happen, one at a time, until one finds nothing to give.
+    """Submits all and lets cycles happen, one at a time, until nothing is left or one finds nothing to give.
 
     The negotiator is stopped in between: it must see everybody's jobs in its first cycle, and all claims of a cycle in
     the next. One that is faster than the claims forgets its matches and gives beyond a quota (seen: 32 of 24).
@@ -211,7 +211,7 @@ def _settle(pool: Pool, scenario: Scenario, work: tuple[Work, ...]) -> None:
         in_order = sorted(work, key=lambda one: one.limit)
         pool.submit("alice", HEAD + "".join(_describe(scenario, one) for one in in_order))
         pool.wait("everybody's jobs in the collector", lambda: _advertised(pool) >= wanted, 60)
-        while _cycle(pool):
+        while _cycle(pool) and _claimed(pool) < CORES:
             pass
     finally:
         pool.resume_daemon("NEGOTIATOR")
@@ -239,6 +239,10 @@ def _cycle(pool: Pool) -> int:
         pool.pause_daemon("NEGOTIATOR")
     pool.wait("claims that are all at work", lambda: _at_work(pool), 60)
     return said().count(MATCHED)
+
+
+def _claimed(pool: Pool) -> int:
+    return sum(int(ad["Cpus"]) for ad in pool.slots('State == "Claimed"'))
 
 
 def _at_work(pool: Pool) -> bool:
