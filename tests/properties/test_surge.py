@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.model import (
@@ -226,7 +226,13 @@ class Watched:
         assert all(one.node >= 0 for one in self.world.startds.values())
 
 
+QUIET = (10.0, 0, 0, 1)
+NOBODY_CAME = [(10.0, 6, 0, 1), (10.0, 0, 0, 0), *[QUIET] * 9, (10.0, 9, 0, 1), QUIET, QUIET]
+"""Jobs are removed before their startds are there; when others come, trust is down to one probe."""
+
+
 @settings(max_examples=60, deadline=None, phases=PHASES)
+@example(NOBODY_CAME, 8.0, 200.0)
 @given(stories, st.sampled_from((0.0, 8.0, 30.0)), st.sampled_from((30.0, 200.0, 600.0)))
 def test_budgets_dwell_trust_ramp_and_spikes_keep_their_promises_in_every_story(
     story: list[tuple[float, int, int, int]], delay_s: float, job_s: float
