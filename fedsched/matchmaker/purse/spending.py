@@ -35,6 +35,7 @@ class Purse:
         self._tiers = Tiers(policy.tiers, memory, places, at)
         self._budgets = Budgets(policy, memory, standing, at)
         self._used: set[str] = set()
+        self._bounds_nothing = not policy.tiers and not any(group.budget for group in policy.groups)
 
     def order(self, offer: Offer) -> int:
         """Number of the offer's tier in their order; places of no tier come first."""
@@ -42,6 +43,8 @@ class Purse:
 
     def blocker(self, demand: DemandClass, offer: Offer) -> Reason | None:
         """Why nothing may be started there for that class now: its tier is closed, or a budget is spent."""
+        if self._bounds_nothing:
+            return None
         least_s = self._least_s(demand, offer)
         reason = self._tiers.blocker(offer.place, least_s)
         if reason is None:
