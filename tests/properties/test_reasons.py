@@ -411,3 +411,16 @@ def test_members_that_fall_silent_together_freeze_all_and_that_is_the_reason() -
     report = decide((snap, WIDE))[1]
     assert report.why
     assert report.why.cause in {Cause.FROZEN, Cause.STALE, Cause.MEMBER_SILENT}
+
+
+def test_what_ends_a_class_everywhere_is_named_alone_although_the_best_place_is_full() -> None:
+    """RE2: with the next step of the ramp it would start at the other member."""
+    snap, policy = base(request=JOB)
+    full = member("m1", group("g", 1, res(8, 32, 100, pods=50), rooms=(Room(res(1, 32, 100, pods=9), 1),)))
+    free = member("m2", group("g", 1, res(8, 32, 100, pods=50)))
+    seen = msgspec.structs.replace(snap.observation, members=(full, free))
+    past = Memory(
+        at=T0 - 5, pairs={"m1/g/": SEEN, "m2/g/": SEEN}, ramps={"k": Ramping(allowance=4, until=T0 + 20, used=4)}
+    )
+    world = msgspec.structs.replace(snap, observation=seen, terms=(terms("m1"), terms("m2")), memory=past)
+    assert named(decide((world, policy))[1]) == [Cause.RAMP]

@@ -61,7 +61,8 @@ def _blockers(turn: Turn, rounds: Asked, limit: Reason | None) -> tuple[Reason, 
     A member's way that is never open, or closed by a person, says all: no limit of ours matters before.
     """
     demand = turn.ask.demand
-    ways = rounds.table.reasons(demand, lambda option: rounds.blockers(demand, option))
+    shut = limit is None and turn.ask.blocked is None
+    ways = rounds.table.reasons(demand, lambda option: rounds.blockers(demand, option), all_blocked=shut)
     if ways and ways[0].verdict is not Verdict.NOT_NOW:
         return ways
     held = tuple(reason for reason in (turn.ask.blocked, limit) if reason is not None)

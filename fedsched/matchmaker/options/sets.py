@@ -12,18 +12,18 @@ CANDIDATES = 5
 """How many places are remembered with a placement (E5)."""
 
 
-def smallest(sets: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
+def smallest(sets: Iterable[Iterable[Reason]], *, none_empty: bool = False) -> tuple[Reason, ...]:
     """Of sets of blockers, each all that stands in one way, the first of the smallest: a minimal set (RE2).
 
     Changing all of it opens its way. Changing a part opens no way: one that the part opened would be a smaller set.
-    Looks no further than the first way with one blocker, or none.
+    Looks no further than the first way without a blocker; none_empty: than the first with one, as none is without.
     """
     best: tuple[Reason, ...] | None = None
     for one in sets:
         found = tuple(one)
         if best is None or len(found) < len(best):
             best = found
-        if len(best) <= 1:
+        if len(best) <= none_empty:
             break
     return best or ()
 

@@ -101,16 +101,20 @@ class Table:
                 first[name] = MemberVerdict(name, Verdict.NOT_NOW, reason, group)
         return first
 
-    def reasons(self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]]) -> tuple[Reason, ...]:
+    def reasons(
+        self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]], *, all_blocked: bool = False
+    ) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
 
         blockers: all that keeps a startd of the class from a place now. () where nothing keeps one from some place.
+        all_blocked: it is known that there is no such place.
         """
         known = self._know(demand)
         if known.options:
-            return smallest(blockers(option) for option in known.options)
+            return smallest((blockers(option) for option in known.options), none_empty=all_blocked)
         if known.held:
-            return smallest(held_back(demand, site.place, self._rules.orders) for _, site in known.held)
+            ways = (held_back(demand, site.place, self._rules.orders) for _, site in known.held)
+            return smallest(ways, none_empty=True)
         if not self._matching.sites:
             return (Reason(Cause.NO_NODE_GROUPS, "node groups", "1", "0", source="no member that is joined shows one"),)
         return self.nevers(demand, self._nearest(demand, self._matching.sites).place)
