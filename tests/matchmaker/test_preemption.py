@@ -278,6 +278,25 @@ def test_none_goes_who_could_be_spared() -> None:
     assert gone(asked((wish("c1", "/a@x", full()),), standing, HALVES)) == ["1-3"]
 
 
+def test_of_several_that_go_together_none_can_be_spared() -> None:
+    """PR4: one of the two small ones is enough beside the larger one."""
+    standing = (
+        startd("1-1", "/b@x", cores=1, claims=()),
+        startd("1-2", "/b@x", cores=1, claims=()),
+        startd("1-3", "/b@x", cores=3),
+    )
+    found = gone(asked((wish("c1", "/a@x", full()),), standing, HALVES))
+    assert len(found) == 2
+    assert "1-3" in found
+
+
+def test_room_on_one_member_spares_those_on_another() -> None:
+    """PR1: the class could run on m1 now; the full m2 is not emptied for it."""
+    two = (place_of("m1", ("n1", res(4, 8, 9, pods=9))), place_of("m2", ("n2", Resources(pods=9))))
+    standing = (startd("1-1", "/b@x"), startd("1-2", "/b@x", "n2", member="m2"))
+    assert asked((wish("c1", "/a@x", two),), standing, HALVES).victims == {}
+
+
 def test_what_is_free_on_the_node_counts() -> None:
     places = (place_of("m1", ("n1", Resources(2000, 4096, 9999, pods=9))),)
     standing = (startd("1-1", "/b@x", cores=2), startd("1-2", "/b@x", cores=4, since=T0 - 9000))
@@ -303,6 +322,13 @@ def test_a_startd_that_was_only_just_claimed_is_protected_and_that_is_said() -> 
     reason = found.refused["c1"]
     assert (reason.cause, reason.need, reason.have, reason.member) == (Cause.PROTECTED, "600 s", "1 s to go", "m1")
     assert asked((wish("c1", "/a@x", full()),), fours(since=T0 - 600), HALVES).victims
+
+
+def test_a_startd_that_may_finish_its_job_needs_no_protection() -> None:
+    """PR4, PR5: nothing is lost by taking no new job."""
+    leaving = rules(full(), way="leave")
+    found = asked((wish("c1", "/a@x", full()),), fours(since=T0 - 1), HALVES, leaving)
+    assert {victim.wanted for victim in found.victims.values()} == {"leave"}
 
 
 def test_an_unclaimed_startd_keeps_its_first_refusal_and_no_more() -> None:
