@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import Place, lacks
@@ -40,6 +41,8 @@ class Book:
             self._members.setdefault(place.terms.name, MemberTotals(place.terms, place.view))
             self._groups[place.terms.name, place.group.name] = GroupRoom(place)
             self._hold_for_the_site(place)
+        standing = tuple(standing)
+        self._keep_for_the_evictor(standing)
         for stand in standing:
             self._reserve(stand)
 
@@ -49,6 +52,19 @@ class Book:
         for pod in place.view.site_pods:
             if place.group.name in pod.groups and self._at - pod.since < HOLD_ROOM_S:
                 group.take(pod.request)
+
+    def _keep_for_the_evictor(self, standing: tuple[Standing, ...]) -> None:
+        """Room that was made for one startd is nobody else's while the rest of it is still on its way (PR3)."""
+        terms = {name: member.terms for name, member in self._members.items()}
+        nodes: dict[tuple[str, str, str], Resources] = {}
+        for one in kept(standing, terms, self._policy.preemption.wait_s, self._at):
+            member, where = self._members[one.member], (one.member, one.node_group, one.node)
+            member.keep(one.amount)
+            nodes[where] = nodes.get(where, Resources()) + one.amount
+        for (name, group, node), amount in sorted(nodes.items()):
+            room = next((room for room in self._members[name].view.node_rooms if room.node == node), None)
+            if room is not None and (name, group) in self._groups:
+                self._groups[name, group].keep(room.free, amount)
 
     def _reserve(self, stand: Standing) -> None:
         """What a placement holds or was promised: totals always, room and quota only where nobody else counted it."""

@@ -29,6 +29,12 @@ class MemberTotals:
             jobs = self.jobs_left[name]
             self.jobs_left[name] = None if jobs is None else jobs - count
 
+    def keep(self, amount: Resources) -> None:
+        """So much of quotas and ceiling is somebody's already; no pod more."""
+        self.held += amount
+        for name, left in self.quota_left.items():
+            self.quota_left[name] = left - amount
+
 
 class GroupRoom:
     """One node group's room, as a histogram that shrinks."""
@@ -80,6 +86,14 @@ class GroupRoom:
     def take(self, size: Resources) -> bool:
         """One from the tightest room; whether there was any."""
         return _take(self.bars, size)
+
+    def keep(self, free: Resources, amount: Resources) -> None:
+        """So much is kept on a node that has so much free now, or on the tightest that has it."""
+        bar = free if self.bars.get(free) else self.tightest(amount)
+        if bar is not None:
+            self.bars[bar] -= 1
+            rest = (bar - amount).floor_zero()
+            self.bars[rest] = self.bars.get(rest, 0) + 1
 
     def could_grow(self, size: Resources) -> bool:
         """Whether a node that does not exist yet would have room."""

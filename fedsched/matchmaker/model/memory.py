@@ -10,6 +10,7 @@ from fedsched.matchmaker.model.placed import Placement
 from fedsched.matchmaker.model.shares import Drift, LedgerEntry
 from fedsched.matchmaker.model.spikes import Breaker, Spending, SurgeMemory, TierState
 from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.resources import Resources
 
 Phase = Literal["intended", "starting", "unclaimed", "claimed", "leaving", "gone"]
 Wanted = Literal["run", "leave", "vacate", "withdraw", "clear"]
@@ -61,6 +62,8 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it was evicted for that class, epoch seconds."""
     yields_with: str = ""
     """Id of the first of the placements that make room for the same job together; its own where it does so alone."""
+    yields_room: Resources = Resources()
+    """What the one startd needs that they make room for together, its pod's overhead included (PR3)."""
     candidates: tuple[Candidate, ...] = ()
     """The best places that were open to it when it was placed, best first (E5)."""
 

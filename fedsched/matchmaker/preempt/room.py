@@ -224,9 +224,14 @@ class _Round:
         """Write down who goes; what that changes counts from now."""
         member, at = found.option.place.terms.name, self._rules.at
         first = min(victim.id for victim in found.victims)
+        room = found.option.size + found.option.place.terms.pod_overhead
         for victim in found.victims:
             self._victims[victim.id] = Victim(
-                self._rules.policy.preemption.way, refusals.told(turn.demand, victim, found, at), turn.demand.key, first
+                wanted=self._rules.policy.preemption.way,
+                why=refusals.told(turn.demand, victim, found, at),
+                yields_to=turn.demand.key,
+                yields_with=first,
+                yields_room=room,
             )
             self._search.remove(member, victim)
             self._ground.give(victim.gain)

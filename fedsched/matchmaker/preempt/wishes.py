@@ -63,6 +63,7 @@ class Victim(msgspec.Struct, frozen=True):
     why: Reason
     yields_to: str
     yields_with: str
+    yields_room: Resources
 
 
 class Evictions(msgspec.Struct, frozen=True):
@@ -79,4 +80,10 @@ class Evictions(msgspec.Struct, frozen=True):
 def evict(held: Held, victim: Victim, at: float) -> Held:
     """The placement with the order to go and what its room is for; one that goes faster already keeps its reason."""
     told = urge(held, victim.wanted, victim.why)
-    return msgspec.structs.replace(told, yields_to=victim.yields_to, yields_at=at, yields_with=victim.yields_with)
+    return msgspec.structs.replace(
+        told,
+        yields_to=victim.yields_to,
+        yields_at=at,
+        yields_with=victim.yields_with,
+        yields_room=victim.yields_room,
+    )

@@ -1,0 +1,103 @@
+"""Room that evictions make stays with whom it is made for, while it comes bit by bit (PR3)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.model import (
+    Held,
+    Memory,
+    NodeRoom,
+    ObjectView,
+    PairMemory,
+    Placement,
+    Policy,
+    Preemption,
+    Principal,
+    Room,
+    Snapshot,
+)
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import (
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    pod,
+    res,
+    schedd,
+    snapshot,
+    terms,
+    thing,
+)
+
+OWNER = demand("large", 1, res(2, 2), principal=Principal("owner", "bob@c"), oldest_at=T0 - 5)
+BORROWER = demand("small", 3, res(1, 2), principal=Principal("", "alice@b"))
+NEED = res(2, 2) + terms().pod_overhead
+
+
+def victim(serial: int, *, gone: bool) -> tuple[Held, ObjectView]:
+    """One of two that make room for one large job together; its pod has ended, or is ending."""
+    place = placement(f"1-{serial}", principal=BORROWER.principal, class_key="small")
+    one = held(
+        place,
+        "leaving",
+        wanted="vacate",
+        why=Reason(Cause.PREEMPTED, at=T0 - 3),
+        yields_to="large",
+        yields_at=T0 - 3,
+        yields_with="1-1",
+        yields_room=NEED,
+    )
+    its = pod(f"fs-1-{serial}-abc", "failed" if gone else "running", deleting=not gone)
+    return one, thing(place, its)
+
+
+def when(gone: int, free: Resources) -> Snapshot:
+    """One node with so much free, on which two victims stood, of whom so many have gone."""
+    victims = [victim(serial, gone=serial <= gone) for serial in (1, 2)]
+    view = member(
+        "m1",
+        group("g", 1, res(2, 10, 50, pods=50), rooms=(Room(free, 1),)),
+        node_rooms=(NodeRoom("n1", "g", free),) if gone < 2 else (),
+    )
+    memory = Memory(at=T0 - 1, held=tuple(h for h, _ in victims), pairs={"m1/g/": PairMemory((("Arch", '"X86_64"'),))})
+    return snapshot(
+        members=(view,),
+        schedds=(schedd(OWNER, BORROWER),),
+        objects=tuple(t for _, t in victims),
+        memory=memory,
+    )
+
+
+def placed(snap: Snapshot, wait_s: float = 300) -> list[Placement]:
+    plan = negotiate(snap, Policy(preemption=Preemption(wait_s=wait_s)))
+    return [h.placement for h in plan.held if h.placement.created_at == T0]
+
+
+def test_the_first_half_of_the_room_for_a_large_job_is_not_given_to_a_small_one() -> None:
+    assert placed(when(1, free=res(1, 6, 50, pods=50))) == []
+
+
+def test_what_is_free_beyond_what_it_needs_is_given() -> None:
+    room = res(2, 6, 50, pods=50)  # one core is still to come: one is kept, the other is anybody's
+    assert [one.class_key for one in placed(when(1, free=room))] == ["small"]
+
+
+def test_when_all_of_it_has_come_it_is_theirs_first() -> None:
+    assert [one.class_key for one in placed(when(2, free=res(2, 8, 50, pods=50)))] == ["large"]
+
+
+def test_room_that_does_not_come_is_kept_no_longer_than_it_is_waited_for() -> None:
+    assert [one.class_key for one in placed(when(1, free=res(1, 6, 50, pods=50)), 2)] == ["small"]
+
+
+def test_what_was_recorded_before_rooms_were_kept_keeps_nothing() -> None:
+    snap = when(1, free=res(1, 6, 50, pods=50))
+    old = tuple(msgspec.structs.replace(h, yields_room=Resources()) for h in snap.memory.held)
+    snap = msgspec.structs.replace(snap, memory=msgspec.structs.replace(snap.memory, held=old))
+    assert [one.class_key for one in placed(snap)] == ["small"]
