@@ -45,24 +45,37 @@ class Fitting:
         self._kinds = _numbered((site.place.terms.name, form_for(site.place)) for site in sites)
         self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
-        self._refusals: dict[tuple[object, ...], int] = {}
+        self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
+        self._asked: DemandClass | None = None
+        self._its_fits: dict[int, Fit] = {}
+        self._its_refusals: dict[int, int] = {}
 
     def fit(self, demand: DemandClass, site: Site) -> Fit:
         """A startd for the class there."""
-        known = self._fits.setdefault((demand.request, self.packed(demand)), {})
+        if demand is not self._asked:
+            self._turn_to(demand)
         number = self._shapes[site.number]
-        found = known.get(number)
+        found = self._its_fits.get(number)
         if found is None:
-            found = known[number] = self._measure(demand, site.place)
+            found = self._its_fits[number] = self._measure(demand, site.place)
         return found
 
     def refused(self, demand: DemandClass, site: Site) -> int:
         """How many of the member's terms refuse the class."""
-        key = (self._kinds[site.number], demand.pool, demand.principal, demand.image, known_length(demand))
-        found = self._refusals.get(key)
+        if demand is not self._asked:
+            self._turn_to(demand)
+        kind = self._kinds[site.number]
+        found = self._its_refusals.get(kind)
         if found is None:
-            found = self._refusals[key] = sum(1 for _ in refused_by_terms(demand, site.place))
+            found = self._its_refusals[kind] = sum(1 for _ in refused_by_terms(demand, site.place))
         return found
+
+    def _turn_to(self, demand: DemandClass) -> None:
+        """One class is asked about many places in a row: what depends on it is looked up once."""
+        self._asked = demand
+        self._its_fits = self._fits.setdefault((demand.request, self.packed(demand)), {})
+        key = (demand.pool, demand.principal, demand.image, known_length(demand))
+        self._its_refusals = self._refusals.setdefault(key, {})
 
     def packed(self, demand: DemandClass) -> int:
         """Jobs that a startd of the class should hold."""
