@@ -25,7 +25,8 @@ class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
-    breakers: a copy that this round changes. grows: whether some place could have more nodes.
+    breakers: a copy that this round changes. ends: see `blockers`, which is asked when all turns are taken. grows:
+    whether some place could have more nodes.
     """
 
     table: Table
@@ -40,15 +41,38 @@ class Round(msgspec.Struct):
     breakers: dict[str, Breaker]
     together: Ramping
     grows: bool = False
+    ends: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
+
+    def no_room(self, demand: DemandClass, option: Option) -> Reason | None:
+        """The first thing that keeps one more startd of the class from room that is there; None when it may start."""
+        return next(self.room_blockers(demand, option), None)
+
+    def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
+        """All that keeps one more startd of the class from room that is there; growth is no room (PR1)."""
+        yield from self._apart_from_room(demand, option)
+        yield from self.book.blockers(option.place, option.size, option.form)
 
     def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps one more startd of the class from that place; None when it may start."""
         return next(self.blockers(demand, option), None)
 
     def blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
-        """All that keeps one more startd of the class from that place."""
+        """All that keeps one more startd of the class from that place, be it that the place grows for it (S7)."""
         yield from self._apart_from_room(demand, option)
-        yield from self.book.blockers(option.place, option.size, option.form)
+        yield from self._in_the_end(demand, option)
+
+    def _in_the_end(self, demand: DemandClass, option: Option) -> tuple[Reason, ...]:
+        """The book's blockers when the round is over and nothing changes any more: found once per size and place."""
+        place, size, form = option.place, option.size, option.form
+        grows = place.group.can_grow_to > place.group.nodes
+        key = (place.terms.name, place.group.name, size, form, demand.key if grows else "")
+        found = self.ends.get(key)
+        if found is None:
+            blockers = self.book.blockers(place, size, form)
+            if grows:
+                blockers = self.book.growth_blockers(place, size, form, demand.key)
+            found = self.ends[key] = tuple(blockers)
+        return found
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""
@@ -56,7 +80,7 @@ class Round(msgspec.Struct):
         return grown or next(self._apart_from_room(demand, option), None)
 
     def _apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
-        resting = breaker.blocker(self.breakers, demand, option.place, self.at)
+        resting = breaker.blocker(self.breakers, demand, option.place, self.at) if self.breakers else None
         if resting is not None:
             yield resting
         yield from self.bounds.blockers(demand, option.size, option.units)
@@ -125,7 +149,7 @@ class _Filling:
         if not turn.unmet or self.limit(turn) is not None:
             return 0
         rounds, demand = self.rounds, turn.ask.demand
-        option = turn.choose(lambda one: rounds.blocker(demand, one))
+        option = turn.choose(lambda one: rounds.no_room(demand, one))
         grows = option is None and rounds.grows
         if grows:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))

@@ -6,23 +6,24 @@ import msgspec
 
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
-from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 
-FULL = frozenset({Cause.NO_ROOM, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.TRIAL_FULL})
-"""Blockers that an eviction can lift: where nothing else stands in the way, room may be made."""
+MOST_WISHES = 100
+"""So many classes may ask for an eviction in one cycle; the others in the next ones."""
 
 
 def make_room(
     filled: fill.Filled, turns: fill.Round, standing: tuple[Standing, ...], base: Memory
 ) -> tuple[tuple[Standing, ...], tuple[ClassReport, ...], Memory]:
     """What stands, with victims told to go; reports with what became of each wish; memory with evictions counted."""
-    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, filled.out)) is not None)
+    theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.wanted == "run")
+    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, filled.out, theirs)) is not None)
     if not wishes:
         return standing, filled.reports, base
     recent = {name: memory.evictions for name, memory in base.members.items()}
     rules = preempt.Rules(turns.policy, tuple(site.place for site in turns.table.sites()), recent, turns.at)
-    evictions = preempt.make_room(wishes, standing, turns.shared, rules)
+    present = (*standing, *(Standing(held) for held in filled.new))
+    evictions = preempt.make_room(_some(wishes, base.cycle), present, turns.shared, rules)
     after = tuple(_told(stand, evictions, turns.at) for stand in standing)
     reports = tuple(
         msgspec.structs.replace(report, spared=evictions.refused[report.key])
@@ -39,8 +40,17 @@ def make_room(
     return after, reports, msgspec.structs.replace(base, members=members)
 
 
-def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int]) -> preempt.Wish | None:
-    """A class that found no room and is otherwise free to start; None for any other."""
+def _some(wishes: tuple[preempt.Wish, ...], cycle: int) -> tuple[preempt.Wish, ...]:
+    """All wishes, or where there are too many a part of them, another one in each cycle."""
+    begin = cycle * MOST_WISHES % len(wishes) if len(wishes) > MOST_WISHES else 0
+    return (*wishes[begin:], *wishes[:begin])[:MOST_WISHES]
+
+
+def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int], members: frozenset[str]) -> preempt.Wish | None:
+    """A class that found no room and is otherwise free to start; None for any other.
+
+    members: where something of ours stands, so that somebody could yield.
+    """
     demand = turn.ask.demand
     starts = turn.starts_left(out)
     if not turn.unmet or turn.ask.blocked or not starts:
@@ -50,7 +60,9 @@ def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int]) -> preempt.Wi
     open_but_full = tuple(
         option
         for option in turn.options
-        if (reasons := tuple(turns.blockers(demand, option))) and all(reason.cause in FULL for reason in reasons)
+        if option.place.terms.name in members
+        and (reasons := tuple(turns.room_blockers(demand, option)))
+        and all(reason.cause in preempt.ROOM for reason in reasons)
     )
     if not open_but_full:
         return None

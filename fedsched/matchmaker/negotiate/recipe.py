@@ -8,6 +8,7 @@ from fedsched.matchmaker import fill, share, surge
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.bounds import Bounds
 from fedsched.matchmaker.breaker import learn_breakers
+from fedsched.matchmaker.classad import crowd
 from fedsched.matchmaker.health import Health, look
 from fedsched.matchmaker.learn import learn_members, learn_pairs
 from fedsched.matchmaker.model import ClassReport, Memory, Plan, Policy, Snapshot
@@ -35,6 +36,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     8. Room by eviction for those whose right it is and who found none (PR1-PR7).
     9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1).
     """
+    snapshot = _bounded(snapshot, policy)
     memory, at = snapshot.memory, snapshot.at
     health = look(
         snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
@@ -43,11 +45,12 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     base = _learn(snapshot, policy, health, facts)  # 3
     if health.frozen_since is not None:
         return _frozen(snapshot, health, facts, base)
-    shared = share.look(snapshot, policy, base, facts.standing)  # 4
+    table = Table(places_of(snapshot, base), Choosing(policy, snapshot.orders, at))
+    shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
     standing, base = who_goes(snapshot, policy, facts, base)  # 5
     asked = asks(snapshot, policy, standing, base)  # 6
-    turns = _round(snapshot, policy, standing, base, shared)
+    turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
     filled = fill.fill(asked, turns)  # 7
     standing, reports, base = make_room(filled, turns, standing, base)  # 8
     done = Done(snapshot, policy, standing, facts.gone, filled, reports)
@@ -68,6 +71,13 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     )
 
 
+def _bounded(snapshot: Snapshot, policy: Policy) -> Snapshot:
+    """No schedd is thought about longer than others, whatever it asks (MA7)."""
+    seen = snapshot.observation
+    heard = crowd.heard(seen.schedds, policy.max_classes)
+    return msgspec.structs.replace(snapshot, observation=msgspec.structs.replace(seen, schedds=heard))
+
+
 def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled) -> Memory:
     """What one look teaches, remembered whatever is decided after."""
     memory, at = snapshot.memory, snapshot.at
@@ -84,12 +94,12 @@ def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled
 
 
 def _round(
-    snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], base: Memory, shared: share.Shared
+    snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], table: Table, shared: share.Shared
 ) -> fill.Round:
     """Everything that this round may spend."""
-    places, at = places_of(snapshot, base), snapshot.at
+    at, base, places = snapshot.at, snapshot.memory, tuple(site.place for site in table.sites())
     return fill.Round(
-        table=Table(places, Choosing(policy, snapshot.orders, at)),
+        table=table,
         policy=policy,
         at=at,
         epoch=snapshot.epoch,

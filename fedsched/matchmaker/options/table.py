@@ -121,7 +121,7 @@ class Table:
 
     def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
         """For a class that can run nowhere: single changes with which it could (E9); () for any other."""
-        return () if demand.gate or self._possible(demand) else nearest(demand, self)
+        return () if demand.gate or self.possible(demand) else nearest(demand, self)
 
     def runs(self, demand: DemandClass, site: Site) -> bool:
         """Whether the class could run there, held back or not."""
@@ -144,7 +144,8 @@ class Table:
         side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
         return self._matching.false_clauses(side, site, size)
 
-    def _possible(self, demand: DemandClass) -> bool:
+    def possible(self, demand: DemandClass) -> bool:
+        """Whether the class could run somewhere, held back or not; only such a class is demand (D9)."""
         known = self._know(demand)
         return bool(known.options or known.held)
 

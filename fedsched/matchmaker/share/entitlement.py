@@ -175,15 +175,16 @@ def _divide_group(tree: Tree, path: str, needs: _Needs, quotas: _Both, out: _Par
     amount = out.parts[path]
     groups, leaves = [tree.groups[child] for child in tree.inner[path]], tree.leaves.get(path, ())
     if groups:
-        scale = _fitting(amount, [needs.floors[g.path] for g in groups])
+        direct = math.fsum(needs.floors[leaf.path] for leaf in leaves)
+        scale = _fitting(amount, [*(needs.floors[g.path] for g in groups), direct])
         floors = [needs.floors[g.path] * scale for g in groups]
         claimants = [
             Claimant(_weight(g, quotas[1]), floor, needs.whole(g.path)) for g, floor in zip(groups, floors, strict=True)
         ]
         if leaves:
             beside = _beside(path, groups, leaves, needs, quotas)
-            room = max(0.0, amount - math.fsum(floors))
-            claimants.append(msgspec.structs.replace(beside, floor=min(beside.floor, room)))
+            base = min(beside.floor, max(0.0, amount - math.fsum(floors)))
+            claimants.append(msgspec.structs.replace(beside, floor=max(direct * scale, base)))
         kept = [needs.kept_below[g.path] for g in groups]
         total = amount + min(math.fsum(kept), out.kept[path])
         found = divide(total, _keeping(total, claimants, kept))
@@ -228,10 +229,9 @@ def _beside(path: str, groups: list[Group], leaves: tuple[Leaf, ...], needs: _Ne
     """
     now, steady = quotas
     demand = math.fsum(needs.demand[leaf.path] for leaf in leaves)
-    floor = math.fsum(needs.floors[leaf.path] for leaf in leaves)
     if all(group.has_quota and group.weight is None for group in groups):
-        return Claimant(steady.beside[path] / CE, max(floor, min(demand, now.beside[path])), demand)
-    return Claimant(1.0, floor, demand)
+        return Claimant(steady.beside[path] / CE, min(demand, now.beside[path]), demand)
+    return Claimant(1.0, 0.0, demand)
 
 
 def _rounded(
