@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fedsched.matchmaker import explain
 from fedsched.matchmaker.model import (
+    Candidate,
     ClassReport,
     DemandClass,
     JobLength,
     MemberVerdict,
+    NearestMiss,
     Observation,
     Principal,
     ScheddView,
 )
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import held
 
 AT = 10_000.0
 FULL = Reason(Cause.NO_ROOM, "cpu_milli", "8 cores", "2 cores", member="m1", node_group="big", at=AT - 200)
@@ -101,3 +106,26 @@ def test_what_was_folded_raised_announced_and_refused_is_said() -> None:
     text = " ".join(explain.explain(odd, report(10), seen(), 10.0).details)
     for word in ("7 classes", "900 more", "RequestMemory raised", "2,001 operators", "2 h 5 min"):
         assert word in text
+
+
+def test_all_that_must_change_and_what_would_do_are_told() -> None:
+    """RE2, E9."""
+    base = report(10, Verdict.NEVER, SMALL)
+    near = (
+        NearestMiss("memory_mib", "96 GiB", "62 GiB", 3, "A"),
+        NearestMiss("requirements", 'TARGET.Arch == "arm"', "", 1, "B"),
+    )
+    told = explain.explain(demand(), msgspec.structs.replace(base, also=(FULL,), near=near), seen(), 10.0)
+    assert "With 62 GiB of memory instead of 96 GiB 3 members would match, A among them." in told.details
+    assert 'Without the clause TARGET.Arch == "arm" member B would match.' in told.details
+    assert [line for line in told.details if line.startswith("And besides: No node of m1/big has room now")]
+
+
+def test_a_placement_says_why_there() -> None:
+    """E5."""
+    tried = (Candidate("m0", "g", 2.0, "no-room"), Candidate("m1", "g", 1.0), Candidate("m2", "g", 0.5))
+    assert explain.why_there(held(candidates=tried)) == (
+        "m1/g was the best place that was open to it (rank 1); better but held back: m0/g (no-room); "
+        "next were m2/g (rank 0.5)."
+    )
+    assert "not recorded" in explain.why_there(held())

@@ -1,6 +1,20 @@
 """Reasons as sentences for people; what lives here reads plans and decides nothing."""
 
 from fedsched.matchmaker.explain.classes import Explanation, MemberLine, explain, headline, word
+from fedsched.matchmaker.explain.near import near_miss, why_there
 from fedsched.matchmaker.explain.sentences import action, age, clause, place, sentence
 
-__all__ = ["Explanation", "MemberLine", "action", "age", "clause", "explain", "headline", "place", "sentence", "word"]
+__all__ = [
+    "Explanation",
+    "MemberLine",
+    "action",
+    "age",
+    "clause",
+    "explain",
+    "headline",
+    "near_miss",
+    "place",
+    "sentence",
+    "why_there",
+    "word",
+]

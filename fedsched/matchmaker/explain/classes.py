@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fedsched.matchmaker.explain.near import near_miss
 from fedsched.matchmaker.explain.sentences import action, age, clause, sentence
 from fedsched.matchmaker.model import ClassReport, DemandClass, MemberVerdict, Observation
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Reason, Verdict
@@ -79,6 +80,9 @@ def _details(demand: DemandClass, report: ClassReport | None, seen: Observation,
     told = []
     if report is not None and report.unmet and report.why is not None:
         told += [f"{count} jobs: {sentence(why, seen.at, fresh_s)}" for count, why in report.parts if why != report.why]
+    if report is not None and report.unmet:
+        told += [f"And besides: {sentence(reason, seen.at, fresh_s)}" for reason in report.also]
+        told += [near_miss(miss) for miss in report.near]
     if demand.oldest_at:
         told.append(f"The oldest has waited {age(seen.at - demand.oldest_at)}.")
     told.append(f"Length: {age(demand.length.seconds)} ({demand.length.source}).")

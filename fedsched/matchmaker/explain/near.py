@@ -1,0 +1,45 @@
+"""What would let a class run that can run nowhere (E9), and why a placement went where it is (E5), as sentences."""
+
+from __future__ import annotations
+
+from fedsched.matchmaker.model import Candidate, Held, NearestMiss
+
+_NAMES = {"cpu_milli": "", "memory_mib": " of memory", "disk_mib": " of disk", "gpus": ""}
+
+
+def near_miss(miss: NearestMiss) -> str:
+    """Say what would do: with 62 GiB of memory instead of 96 GiB, 3 members would match."""
+    where = f"member {miss.example}" if miss.members == 1 else f"{miss.members} members"
+    who = f"{where} would match" + ("" if miss.members == 1 else f", {miss.example} among them")
+    if miss.what == "requirements":
+        return f"Without the clause {_line(miss.need)} {who}."
+    return f"With {_line(miss.have)}{_NAMES.get(miss.what, '')} instead of {_line(miss.need)} {who}."
+
+
+def why_there(held: Held) -> str:
+    """Why a placement went where it is: what ranked better and was held back, and what came next."""
+    chosen = next((one for one in held.candidates if _here(one, held)), None)
+    if chosen is None:
+        return "The places that were open to it then are not recorded."
+    index = held.candidates.index(chosen)
+    better, next_best = held.candidates[:index], held.candidates[index + 1 :]
+    text = f"{_place(chosen)} was the best place that was open to it (rank {chosen.rank:g})"
+    if better:
+        text += "; better but held back: " + ", ".join(f"{_place(c)} ({c.blocker or 'open'})" for c in better)
+    if next_best:
+        text += "; next were " + ", ".join(f"{_place(c)} (rank {c.rank:g})" for c in next_best)
+    return text + "."
+
+
+def _here(one: Candidate, held: Held) -> bool:
+    return (one.member, one.node_group) == (held.placement.member, held.placement.node_group)
+
+
+def _place(one: Candidate) -> str:
+    return f"{_line(one.member)}/{_line(one.node_group)}"
+
+
+def _line(text: str) -> str:
+    """One printable line of at most 200 characters: a job's clause may hold anything."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= 200 else line[:199] + "…"
