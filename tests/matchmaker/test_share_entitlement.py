@@ -51,6 +51,13 @@ def test_a_principals_floor_counts_beyond_its_group_where_that_has_no_quota() ->
     assert (got["a"], got["b"]) == (30, 10)
 
 
+def test_floors_that_do_not_fit_are_scaled_down_alike_whether_groups_or_principals_have_them() -> None:
+    principals = (PrincipalTerms("a.alice@b", floor=30), PrincipalTerms("b.bob@b", floor=30))
+    wants = {"a/alice@b": MANY, "b/bob@b": MANY, "a.x/u": MANY}
+    got = entitled(30, (Group("a"), Group("b"), group("a.x", 30)), wants, principals=principals)
+    assert (got["a/alice@b"], got["b/bob@b"], got["a.x"]) == (10, 10, 10)
+
+
 def test_a_limit_turns_demand_into_what_is_usable_under_it() -> None:
     groups = (Group("a", limit=cores(12), limit_names=CORES), Group("b"))
     rights = pool(100, groups, {"a/u": MANY, "b/u": MANY})
@@ -212,9 +219,13 @@ def test_more_capacity_never_lowers_anybodys_right_by_more_than_a_thousandth(
     """FS7, its capacity side: whatever quotas, weights, loans and floors there are, with fractions of the whole.
 
     Fractions of a fraction are the exception, as in HTCondor: a subgroup's quota grows with its parent's even where the
-    parent itself gets no more, and then its siblings have less.
+    parent itself gets no more, and then its siblings have less. So do quotas that were scaled back, in a parent that
+    stands at its limit; the groups with subgroups have none here.
     """
-    world["groups"] = tuple(g for g in world["groups"] if "." not in g.path or not g.quota_fraction)
+    kept = [g for g in world["groups"] if "." not in g.path or not g.quota_fraction]
+    world["groups"] = tuple(
+        Group(**{**_fields(g), "limit_names": frozenset()}) if g.path in "a.x b" else g for g in kept
+    )
     before, after = pool(lent, **world).entitled, pool(lent + more, **world).entitled
     assert all(amount <= after[path] + (1 if "/" in path else len(before)) for path, amount in before.items())
 
