@@ -52,15 +52,27 @@ class Reference:
 
     def _held(self, path: str) -> int:
         below = [d for d in self.classes if inside(principal_path(d), path)]
-        line = self.lines.get(path)
-        return (line.held if line else 0) + sum(self._done(d) * self.size[d.key] for d in below)
+        return sum(line.held for line in self._lines(path)) + sum(self._done(d) * self.size[d.key] for d in below)
+
+    def _lines(self, path: str) -> list[ShareLine]:
+        """The node's line; those of its principals for what stands for all principals of a group."""
+        if path.endswith("/"):
+            return [line for line in self.lines.values() if "/" in line.path and line.parent == path[:-1]]
+        return [self.lines[path]] if path in self.lines else []
+
+    def _child(self, path: str, above: str) -> str:
+        """A group's own principals stand together where it has groups below."""
+        parents = {line.parent for line in self.lines.values() if line.path and "/" not in line.path}
+        next_ = child(path, above)
+        own = next_ == path and not above.endswith("/") and above in parents
+        return f"{above}/" if own else next_
 
     def _next(self) -> DemandClass | None:
         active = self._active()
         if not active:
             return None
         path = ""
-        while children := {child(principal_path(d), path) for d in active if principal_path(d) != path}:
+        while children := {self._child(principal_path(d), path) for d in active if principal_path(d) != path}:
             path = min(children, key=self._key)
             active = [d for d in active if inside(principal_path(d), path)]
             if all(principal_path(d) == path for d in active):
@@ -68,8 +80,7 @@ class Reference:
         return min(active, key=lambda d: (-self._priority(d), d.oldest_at, d.key))
 
     def _key(self, path: str) -> tuple[float, int, str]:
-        line = self.lines.get(path)
-        entitled = line.entitled if line else 0
+        entitled = sum(line.entitled for line in self._lines(path))
         return (self._held(path) / entitled if entitled else float("inf")), -entitled, path
 
     def _priority(self, demand: DemandClass) -> int:
@@ -105,13 +116,15 @@ def principal_path(demand: DemandClass) -> str:
 def inside(path: str, above: str) -> bool:
     """Whether a principal's path lies under (or is) a group's or its own."""
     group = path.rpartition("/")[0]
+    if above.endswith("/"):
+        return group == above[:-1]
     return above in {"", path, group} or group.startswith(above + ".")
 
 
 def child(path: str, above: str) -> str:
     """The next node on the way from a group to a principal."""
     group = path.rpartition("/")[0]
-    if group == above:
+    if group == above or above.endswith("/"):
         return path
     rest = group[len(above) :].lstrip(".")
     head = rest.split(".")[0]

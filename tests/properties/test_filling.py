@@ -186,3 +186,18 @@ def test_a_thousand_small_jobs_behind_a_hundred_impossible_ones_start_in_the_fir
     plan = negotiate(snap, Policy(ramp=RAMP))
 
     assert placed(plan) == {("cpu", "m1", "g"): 1000}
+
+
+def test_a_floor_inside_a_group_is_not_eaten_by_many_small_principals_beside_it() -> None:
+    """FS1: a group's own principals together are one child beside its groups."""
+    groups = (
+        Group("q", quota=res(8), quota_names=frozenset({"cpu_milli"})),
+        Group("q.x", quota=res(7), quota_names=frozenset({"cpu_milli"})),
+    )
+    inside = demand("owed", 20, res(1, 1), principal=Principal("q.x", "owner@x"))
+    small = tuple(demand(f"c{i}", 20, res(1, 1), principal=Principal("q", f"p{i}@x")) for i in range(6))
+    snap = state((member("m1", group("g", 1, res(8, 64, 100, pods=110))),), (inside, *small))
+
+    plan = negotiate(snap, Policy(ramp=RAMP, groups=groups, sharing=Sharing(slot_weight="Cpus")))
+
+    assert placed(plan)["owed", "m1", "g"] == 7

@@ -15,11 +15,12 @@ Key = tuple[float, int, str]
 class _Node:
     """One group or principal: its children or, for a principal, its classes as a heap, lowest level first."""
 
-    def __init__(self, path: str, line: ShareLine | None, parent: _Node | None) -> None:
+    def __init__(self, path: str, lines: Iterable[ShareLine], parent: _Node | None) -> None:
         self.path = path
         self.parent = parent
-        self.entitled = line.entitled if line else 0
-        self.held = line.held if line else 0
+        found = tuple(lines)
+        self.entitled = sum(line.entitled for line in found)
+        self.held = sum(line.held for line in found)
         self.children: list[tuple[Key, _Node]] = []
         self.turns: list[tuple[tuple[int, float, str], Turn]] = []
 
@@ -45,7 +46,8 @@ class Tree:
 
     def __init__(self, shared: Shared, turns: Iterable[Turn]) -> None:
         self._shared = shared
-        self._nodes: dict[str, _Node] = {"": _Node("", shared.lines.get(""), None)}
+        self._nodes: dict[str, _Node] = {"": _Node("", self._lines(""), None)}
+        self._parents = frozenset(line.parent for path, line in shared.lines.items() if path and "/" not in path)
         leaves: set[str] = set()
         for turn in turns:
             leaf = self._node(path_of(turn.ask.demand.principal))
@@ -66,9 +68,24 @@ class Tree:
     def _node(self, path: str) -> _Node:
         found = self._nodes.get(path)
         if found is None:
-            parent = self._shared.ancestors(path)[1]
-            found = self._nodes[path] = _Node(path, self._shared.lines.get(path), self._node(parent))
+            above = self._node(self._shared.ancestors(path)[1])
+            if "/" in path and above.path in self._parents:
+                above = self._own(above)
+            found = self._nodes[path] = _Node(path, self._lines(path), above)
         return found
+
+    def _own(self, group: _Node) -> _Node:
+        """The principals of a group that has groups below: one child beside these, as entitlement divides (FS1)."""
+        path = f"{group.path}/"
+        if path not in self._nodes:
+            lines = self._shared.lines.values()
+            inside = (line for line in lines if "/" in line.path and line.parent == group.path)
+            self._nodes[path] = _Node(path, inside, group)
+        return self._nodes[path]
+
+    def _lines(self, path: str) -> tuple[ShareLine, ...]:
+        line = self._shared.lines.get(path)
+        return (line,) if line else ()
 
     def next(self) -> Turn | None:
         """The class that takes the next unit; None when nobody wants one."""
