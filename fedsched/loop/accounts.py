@@ -31,6 +31,7 @@ class Accounts:
         for placement, one in held.items():
             if placement not in self._open and (one.written_at is not None or placement in seen):
                 dirty[placement] = self._open[placement] = _opened(one)
+            self._note(self._reasons(one), dirty)
         for thing in observation.objects:
             self._note(self._pods(thing), dirty)
         for pool in observation.pools:
@@ -38,7 +39,7 @@ class Accounts:
             for slot in pool.slots:
                 self._note(self._claims(slot, at), dirty)
         gone = [p for p in self._open if p not in seen and (p not in held or held[p].phase == "gone")]
-        ended = tuple(_closed(self._open.pop(p), held.get(p), plan.at) for p in gone)
+        ended = tuple(_closed(self._open.pop(p), plan.at) for p in gone)
         for account in dirty.values():
             account.saved_at = plan.at
         return tuple(a for p, a in sorted(dirty.items()) if p not in gone), ended
@@ -49,6 +50,16 @@ class Accounts:
     def _note(self, account: Account | None, dirty: dict[str, Account]) -> None:
         if account:
             dirty[account.placement] = account
+
+    def _reasons(self, one: Held) -> Account | None:
+        """The account when the reason of its end is new: the plan forgets it with the object, in the same cycle."""
+        account = self._open.get(one.placement.id)
+        reason = one.failure or (one.why if one.wanted != "run" else None)
+        why = str(reason.cause) if reason else ""
+        if account is None or why == account.why:
+            return None
+        account.why, account.reason = why, reason
+        return account
 
     def _pods(self, thing: ObjectView) -> Account | None:
         """The account when its pods say something new."""
@@ -72,6 +83,7 @@ class Accounts:
         changed = False
         for claim in slot.claims:
             stay = known.get((claim.principal, claim.since, slot.pod, claim.job))
+            stay = stay or _named(known.get((claim.principal, claim.since, slot.pod, "")), claim)
             _count(account, claim, (stay.until if stay else claim.since), at)
             if stay:
                 stay.until = max(stay.until, at)
@@ -87,16 +99,20 @@ def _opened(held: Held) -> Account:
     return Account(p.id, p.member, p.node_group, p.form, p.principal, p.pool, p.size, p.created_at)
 
 
-def _closed(account: Account, held: Held | None, at: float) -> Account:
+def _closed(account: Account, at: float) -> Account:
     """The account as it goes into the records; a pod whose end was not seen ended when the placement did."""
     account.ended_at = at
-    reason = (held.failure or held.why) if held else None
-    account.why = str(reason.cause) if reason else ""
-    account.reason = reason
     for pod in account.pods.values():
         if pod.started_at is not None and pod.ended_at is None:
             pod.ended_at = at
     return account
+
+
+def _named(stay: Stay | None, claim: Claim) -> Stay | None:
+    """A stay that was first seen before its slot told which job it is."""
+    if stay is not None:
+        stay.job, stay.schedd = claim.job, claim.schedd
+    return stay
 
 
 def _count(account: Account, claim: Claim, since: float, at: float) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from fedsched.matchmaker.model import (
     Principal,
     SlotView,
 )
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from tests.loop.shelf import START, Shelf, Wishes, placement
 
@@ -75,6 +77,25 @@ def test_it_says_who_ran_on_which_node_when() -> None:
     assert (stay.node, stay.job, stay.since, stay.until) == ("n7", "1.0", START + 3, START + 20)
     assert account.pods["pod"].node == "n7"
     assert account.pods["pod"].ended_at == account.ended_at == START + 40
+
+
+def test_a_victim_s_line_says_who_took_its_room_although_the_plan_forgets_it_with_the_object() -> None:
+    why = Reason(Cause.PREEMPTED, "owner.bob@c 1a2b", "PR7", "12 core-seconds")
+    accounts = Accounts()
+    accounts.update(seen(10, claim(ADA, 0)), planned(10))
+    told = planned(20).held[0]
+    told = msgspec.structs.replace(told, wanted="vacate", why=why)
+    accounts.update(seen(20, claim(ADA, 0)), msgspec.structs.replace(planned(20), held=(told,)))
+    _, (account,) = accounts.update(seen(30, gone=True), planned(30, gone=True))
+    assert (account.why, account.reason) == ("preempted", why)
+    again = msgspec.json.decode(msgspec.json.encode(account), type=Account)
+    assert again.reason == why
+
+
+def test_a_claim_whose_slot_tells_its_job_later_is_counted_once() -> None:
+    account = run((5, (claim(ADA, 0, job=""),)), (20, (claim(ADA, 0),)))
+    (stay,) = account.stays
+    assert (stay.job, account.claimed[str(ADA)].seconds) == ("1.0", 20)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=20))
