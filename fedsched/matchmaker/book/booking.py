@@ -111,6 +111,13 @@ class Book:
         self._count(place, full, nodes)
         return nodes
 
+    def nodes(self, place: Place, size: Resources, form: Form) -> int:
+        """How many startds one placement would bring: one, or one on each node with room."""
+        if form != "startd-daemonset":
+            return 1
+        group = self._groups[place.terms.name, place.group.name]
+        return max(1, group.fitting(size + place.terms.pod_overhead))
+
     def take_growth(self, place: Place, size: Resources, asker: str) -> int:
         """Book one startd on a node that does not exist yet (S7); asker: key of the class that the member grows for."""
         full = size + place.terms.pod_overhead

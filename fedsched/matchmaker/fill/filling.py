@@ -83,7 +83,8 @@ class Round(msgspec.Struct):
         resting = breaker.blocker(self.breakers, demand, option.place, self.at) if self.breakers else None
         if resting is not None:
             yield resting
-        yield from self.bounds.blockers(demand, option.size, option.units)
+        nodes = self.book.nodes(option.place, option.size, option.form)
+        yield from self.bounds.blockers(demand, option.size.times(nodes), option.units * nodes)
         unpaid = self.purse.blocker(demand, option)
         if unpaid is not None:
             yield unpaid
@@ -177,11 +178,12 @@ class Serial(NamedTuple):
 def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
+    considered = () if serial.grows else turn.candidates(lambda one: rounds.no_room(demand, one))
     wanted_s = min(life.lifetime_s, place.terms.max_lifetime_s)
     lifetime_s = rounds.purse.lifetime_s(demand, option, wanted_s)
     priced = rounds.purse.take(demand, option, lifetime_s)
     id_ = f"{rounds.epoch:x}-{serial.number:x}"
-    birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, growth=serial.grows)
+    birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, considered)
     if serial.grows:
         nodes = rounds.book.take_growth(place, option.size, demand.key)
     else:

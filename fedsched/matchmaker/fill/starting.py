@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.fill.turn import Turn
-from fedsched.matchmaker.model import Held, Placement, Startds
+from fedsched.matchmaker.model import Candidate, Held, Placement, Startds
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.purse import Priced
 from fedsched.matchmaker.reasons import Cause, Reason
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """What a placement is given when it is made: id, epoch, time (epoch seconds), life in seconds, price and tier."""
+    """What a placement is given when it is made. at: epoch seconds. candidates: what was considered (E5)."""
 
     id: str
     epoch: int
@@ -20,6 +20,7 @@ class Birth(msgspec.Struct, frozen=True):
     lifetime_s: int
     priced: Priced
     growth: bool = False
+    candidates: tuple[Candidate, ...] = ()
 
 
 def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds) -> Held:
@@ -57,4 +58,4 @@ def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds
     )
     cause = Cause.PROBE if placement.probe else Cause.DEMAND
     why = place.here(Reason(cause, demand.key, str(demand.idle), str(turn.ask.served), at=birth.at))
-    return Held(placement, "intended", birth.at, why=why, nodes=nodes, candidates=turn.candidates(option))
+    return Held(placement, "intended", birth.at, why=why, nodes=nodes, candidates=birth.candidates)

@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from fedsched.matchmaker.model import Candidate, DemandClass, Ramping
-from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.options import CANDIDATES, Option, candidates
 from fedsched.matchmaker.reasons import Cause, Reason
-
-CANDIDATES = 5
-"""How many places are remembered with a placement, the chosen one included (E5)."""
 
 
 class Trusted(msgspec.Struct, frozen=True):
@@ -50,7 +47,7 @@ class Turn:
         self.milli = 0
         self._next = 0
         self._next_growth = 0
-        self._passed: list[Candidate] = []
+        self._passed: list[Option] = []
         self._priorities = _cumulated(ask.demand)
 
     def order(self) -> tuple[int, float, str]:
@@ -92,7 +89,7 @@ class Turn:
             if reason is None:
                 return option
             if len(self._passed) < CANDIDATES - 1:
-                self._passed.append(candidate(option, reason))
+                self._passed.append(option)
             self._next += 1
         return None
 
@@ -118,15 +115,10 @@ class Turn:
         self.placed += jobs
         self.started += 1
 
-    def candidates(self, chosen: Option) -> tuple[Candidate, ...]:
-        """What was considered for a placement (E5): better places that were held back, then the chosen one."""
-        return (*self._passed, candidate(chosen, None))
-
-
-def candidate(option: Option, reason: Reason | None) -> Candidate:
-    """A place as it is remembered with a placement."""
-    cause = str(reason.cause) if reason else ""
-    return Candidate(option.place.terms.name, option.place.group.name, option.rank[0], cause)
+    def candidates(self, blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:
+        """What is considered for the placement that comes next (E5): better places, the chosen one, the runners-up."""
+        there = (self._at(self._next + more) for more in range(CANDIDATES))
+        return candidates((*self._passed, *(option for option in there if option is not None)), blocker)
 
 
 def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:

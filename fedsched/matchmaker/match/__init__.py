@@ -16,12 +16,11 @@ from fedsched.matchmaker.match.ads import (
     slot_ad,
     slot_pairs,
 )
-from fedsched.matchmaker.match.cordons import cordoned, denied, held_back
+from fedsched.matchmaker.match.cordons import denied, held_back
 from fedsched.matchmaker.match.matching import Matching, Side, Site
 from fedsched.matchmaker.match.never import Meeting, nevers, rests_on_unknown, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place, form_for, pair_key
-from fedsched.matchmaker.match.plain import may_probe, never
 from fedsched.matchmaker.match.sizes import packed, per_node, size_for
 from fedsched.matchmaker.match.terms import barred_by_limits, lacks, refused_by_terms
 
@@ -36,7 +35,6 @@ __all__ = [
     "Texts",
     "barred_by_limits",
     "closure",
-    "cordoned",
     "denied",
     "false_clauses",
     "form_for",
@@ -47,8 +45,6 @@ __all__ = [
     "judge",
     "lacks",
     "lasting",
-    "may_probe",
-    "never",
     "nevers",
     "number",
     "packed",

@@ -27,11 +27,6 @@ def held_back(demand: DemandClass, place: Place, orders: tuple[Order, ...]) -> I
         yield place.here(Reason(Cause.NODES_CORDONED, "nodes", "1", "0", at=place.view.seen_at))
 
 
-def cordoned(demand: DemandClass, place: Place, orders: tuple[Order, ...]) -> Reason | None:
-    """The first of what holds it back, None when nobody does."""
-    return next(held_back(demand, place, orders), None)
-
-
 def denied(order: Order, demand: DemandClass) -> bool:
     """Whether a deny order names this class's principal or schedd."""
     return fnmatchcase(str(demand.principal), order.target) or fnmatchcase(demand.schedd, order.target)
