@@ -126,6 +126,7 @@ def _claim(ad: Ad, question: AskSlots, senders: Senders) -> Claim:
         job=string(ad, "JobId"),
         schedd=schedd,
         priority=int(number(ad, "JobPrio") or 0.0),
+        amount=_amounts(ad, "", question.terms.machine_resources) if "Memory" in ad else Resources(),
     )
 
 

@@ -72,6 +72,13 @@ def only(*ads: Ad) -> SlotView:
     return view
 
 
+def test_a_claim_tells_all_resources_of_its_slot_where_the_slot_does() -> None:
+    (claim,) = only(PARENT | LISTS, CHILD | {"Memory": "512", "Disk": "2097152", "GPUs": "1"}).claims
+    assert claim.amount == Resources(6000, 512, 2048, 1)
+    (rolled_up,) = only(PARENT | LISTS).claims
+    assert rolled_up.amount == Resources(), "cores alone say nothing of the rest"
+
+
 def test_a_partitionable_slot_and_its_dynamic_ones_are_one_startd() -> None:
     view = only(PARENT | LISTS, CHILD)
     assert view.size == Resources(8000, 4096, 4096, 2, 0, (("xilinx.com/fpga", 1),))
