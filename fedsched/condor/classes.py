@@ -10,7 +10,7 @@ import msgspec
 
 from fedsched.condor.lengths import job_length
 from fedsched.condor.limits import concurrency
-from fedsched.condor.principals import LONGEST, Origin, principal
+from fedsched.condor.principals import LONGEST, Origin, names_its_group, principal
 from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
 from fedsched.condor.rows import Row, few, readable
@@ -73,7 +73,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
     job = JobNumbers(row.attributes, at)
     what = asked(job, terms.machine_resources)
     user = _string(job, "User") or _string(job, "Owner")
-    who = principal(_string(job, "AccountingGroup") or _account(job), user, origin, terms.principals)
+    account = _string(job, "AccountingGroup") or _account(job)
     requirements, rank = job.text("Requirements") or "", job.text("Rank") or ""
     attributes = _attributes(row.attributes)
     gate = row.gate or gated(requirements, rank, attributes)
@@ -85,7 +85,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         key="",
         pool=origin.pool,
         schedd=origin.schedd,
-        principal=who,
+        principal=principal(account, user, origin, terms.principals),
         request=what.request,
         length=job_length(numbers, terms.lengths, terms.assumed_length_s),
         idle=row.jobs,
@@ -100,6 +100,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         concurrency=concurrency(_string(job, "ConcurrencyLimits")),
         lumped=row.rows if row.rows > 1 else 0,
         gate=gate,
+        ungrouped=not names_its_group(account, user, origin, terms.principals),
     )
     if row.owners > 1:
         return nobodys(one)
@@ -139,6 +140,7 @@ def _merge(one: DemandClass, more: DemandClass) -> DemandClass:
         examples=tuple(ids[:EXAMPLES]),
         lumped=one.lumped + more.lumped,
         floors=tuple(sorted({*one.floors, *more.floors}))[:FLOORS],
+        ungrouped=one.ungrouped or more.ungrouped,
     )
 
 

@@ -46,6 +46,13 @@ def principal(account: str, user: str, origin: Origin, rules: Sequence[Principal
     return Principal(group[:LONGEST], who[:LONGEST])
 
 
+def names_its_group(account: str, user: str, origin: Origin, rules: Sequence[PrincipalRule]) -> bool:
+    """Whether the job itself names the group that it is charged to; if not, it is its rule's default group."""
+    name, _ = _split_user(user)
+    group, _ = _split_account(account.rpartition("@")[0] if "@" in account else account, name)
+    return _lists(rule_for(origin, rules), group)
+
+
 def rule_for(origin: Origin, rules: Sequence[PrincipalRule]) -> PrincipalRule:
     """The first rule whose globs fit the schedd (authenticated identity, or name where it has none) and pool."""
     who = origin.identity or origin.schedd

@@ -77,6 +77,7 @@ def _whom(placement: Placement) -> dict[str, str]:
         "FEDSCHED_SHARE": placement.share,
         "FEDSCHED_FIRST_REFUSAL_S": _seconds(placement.first_refusal_s, "first_refusal_s"),
         "FEDSCHED_MIN_CPUS": str((class_cores + 1) // 2),
+        **({"FEDSCHED_BY_GROUP": "False"} if placement.ungrouped else {}),
     }
 
 

@@ -13,6 +13,7 @@ from fedsched.condor.lengths import STEPS, job_length
 from fedsched.condor.principals import Origin
 from fedsched.condor.questions import Terms
 from fedsched.condor.rows import Row
+from fedsched.config.settings import PrincipalRule
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.resources import Resources
 
@@ -43,6 +44,16 @@ def classes(*rows: Row, terms: Terms = TERMS) -> tuple[DemandClass, ...]:
 def only(*rows: Row) -> DemandClass:
     (one,) = classes(*rows)
     return one
+
+
+def test_a_class_says_whether_its_jobs_name_the_group_that_they_are_charged_to() -> None:
+    rule = PrincipalRule(schedd="schedd-b@*", groups=("physics",), default="physics")
+    terms = msgspec.structs.replace(TERMS, principals=(rule,))
+    (named,) = classes(row(AcctGroup='"physics"', AcctGroupUser='"alice"'), terms=terms)
+    (given,) = classes(row(), terms=terms)
+    (other,) = classes(row(AcctGroup='"biology"', AcctGroupUser='"alice"'), terms=terms)
+    assert {one.principal.group for one in (named, given, other)} == {"physics"}
+    assert [one.ungrouped for one in (named, given, other)] == [False, True, True]
 
 
 def test_requests_are_rounded_up_to_steps_and_never_down() -> None:

@@ -79,6 +79,11 @@ def test_a_group_that_fedsched_made_up_for_a_guest_is_not_asked_of_the_job(worke
     guest.wait_done(guest.submit("alice"))
 
 
+def test_a_group_that_the_schedd_s_rule_gives_its_jobs_is_not_asked_of_them(worker: Start, guest: Guest) -> None:
+    worker({"FEDSCHED_GROUP": "physics", "FEDSCHED_BY_GROUP": "False"}).wait_slot()
+    guest.wait_done(guest.submit("alice"))
+
+
 def test_two_principals_are_never_on_one_startd_at_a_time(worker: Start, guest: Guest) -> None:
     worker({"FEDSCHED_SHARE": "any"}).wait_slot()
     guest.wait_running(first := guest.submit("alice", seconds=12))

@@ -46,6 +46,7 @@ class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
     lumped: how many classes above max_classes were folded into this one; 0 for an ordinary class.
     concurrency: (name, units) of the job's ConcurrencyLimits, sorted by name (Q7).
     gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
+    ungrouped: jobs of it do not name the principal's group themselves: their schedd's rule charges them to it.
     """
 
     key: str
@@ -68,6 +69,7 @@ class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
     lumped: int = 0
     gate: str = ""
     concurrency: tuple[tuple[str, int], ...] = ()
+    ungrouped: bool = False
 
 
 class ScheddView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -61,6 +61,8 @@ class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
     """Highest job priority of its class when it was placed (PR6)."""
     probe: bool = False
     """This is the one probe startd of a new (member, image) pair (MA6)."""
+    ungrouped: bool = False
+    """Its jobs do not name the principal's group: its startd goes by the user alone."""
 
     @property
     def object_name(self) -> str:
