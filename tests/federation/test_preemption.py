@@ -22,10 +22,10 @@ CORES = 2
 PRINCIPALS = """
 [[principal]]
 schedd = "schedd-c@*"
-default = "owner"
+groups = ["owner"]
 [[principal]]
 schedd = "schedd-b@*"
-default = "borrower"
+groups = ["borrower"]
 """
 RECLAIM = """
 [preemption]
@@ -52,6 +52,11 @@ def planes(lab: Laboratory) -> Iterator[dict[str, ControlPlane]]:
         for name, plane in made.items():
             part.real_node(plane, f"{name}-node")
         yield made
+
+
+def named(group: str) -> str:
+    """The line of a submit file by which jobs belong to an accounting group."""
+    return f"accounting_group = {group}"
 
 
 class Victim(NamedTuple):
@@ -96,15 +101,14 @@ def test_an_owner_below_its_floor_takes_it_back_with_the_fewest_evictions_and_ea
         hub.join(plane)
         _lend(hub, plane)
     begin = time.monotonic()
-    borrowed = guest_pool.submit("alice", sleep_job(900, 1, count=CORES * len(MEMBERS)))
+    borrowed = guest_pool.submit("alice", sleep_job(900, 1, more=named("borrower"), count=CORES * len(MEMBERS)))
     hub.start()
     try:
-        running = f"ClusterId == {borrowed} && JobStatus == 2"
-        eventually("the borrower's jobs fill both members", lambda: len(guest_pool.jobs(running)) == 4, 150)
+        eventually("the borrower's jobs fill both members", lambda: _claimed(hub) == CORES * len(MEMBERS), 150)
         print(f"full after {time.monotonic() - begin:.1f} s")
         asked = time.monotonic()
-        large = owner.submit("bob", sleep_job(900, 2))  # a whole node: two victims, both there
-        small = owner.submit("bob", sleep_job(900, 1))
+        large = owner.submit("bob", sleep_job(900, 2, more=named("owner")))  # a whole node: two victims, both there
+        small = owner.submit("bob", sleep_job(900, 1, more=named("owner")))
         watch = Watch(hub, planes, guest_pool, owner)
 
         def served() -> bool:
@@ -126,6 +130,12 @@ def test_an_owner_below_its_floor_takes_it_back_with_the_fewest_evictions_and_ea
         owner.run("condor_rm", "-all", user="bob")
         guest_pool.run("condor_rm", str(borrowed), user="alice")
     eventually("nothing of it is left", lambda: not [j for p in planes.values() for j in hub.jobs(p)], 90)
+
+
+def _claimed(hub: Federation) -> int:
+    """Startds that the hub has seen claimed."""
+    cycles = events(hub, "cycle")[-1:]
+    return sum(cycle["phases"].get("claimed", 0) for cycle in cycles)
 
 
 def _lend(hub: Federation, plane: ControlPlane) -> None:
