@@ -12,7 +12,7 @@ from fedsched.cli.output import Exit, Failure, Format
 
 if TYPE_CHECKING:
     from fedsched.cli.recorded import Recorded
-    from fedsched.matchmaker.explain import Explanation, MemberLine
+    from fedsched.matchmaker.explain import Explanation, Having, MemberLine
     from fedsched.matchmaker.model import DemandClass
 
 
@@ -36,16 +36,20 @@ def explain(
 ) -> None:
     """Say why a job waits, and what would help.
 
-    The first line is one sentence with one action. Then each member, the nearest to running the job first, with the
-    first thing that stands in the way: what is needed, what is there, and how old that knowledge is.
+    The first line is one sentence with one action. Then what else would have to change, what the user has a right to
+    and who is ahead, where its startds are and which must go; then each member, the nearest to running the job first,
+    with what stands in the way: what is needed, what is there, and how old that knowledge is.
     """
     from fedsched.cli.recorded import last
     from fedsched.matchmaker.explain import explain as tell
+    from fedsched.matchmaker.explain import having
+    from fedsched.matchmaker.share import path_of
 
     recorded = last(config)
     demand = find(recorded, job)
     reports = {report.key: report for report in recorded.plan.classes}
     told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
+    has = having(demand, recorded.plan, recorded.observation, recorded.fresh_s)
     if form is Format.JSON:
         output.emit_json(
             "explanation",
@@ -54,15 +58,17 @@ def explain(
             age_s=round(recorded.age_s, 3),
             stale=recorded.stale,
             explanation=told,
+            having=has,
+            shares=recorded.shares([path_of(demand.principal)]),
             demand=demand,
             report=reports.get(demand.key),
         )
     else:
-        show(recorded, demand, told)
+        show(recorded, demand, told, has)
     raise typer.Exit(int(recorded.exit_code))
 
 
-def show(recorded: Recorded, demand: DemandClass, told: Explanation) -> None:
+def show(recorded: Recorded, demand: DemandClass, told: Explanation, has: Having) -> None:
     """The explanation for a person."""
     from fedsched.matchmaker.explain import age
     from fedsched.matchmaker.resources import describe
@@ -71,8 +77,9 @@ def show(recorded: Recorded, demand: DemandClass, told: Explanation) -> None:
     output.line()
     output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
     output.line(f"  each job   {describe(demand.request)}")
-    for index, detail in enumerate(told.details):
-        output.line(f"  {'details' if not index else '':<9}  {detail}")
+    blocks = (told.details, has.share, has.startds, has.going, has.coming)
+    for label, texts in zip(("details", "share", "startds", "must go", "room from"), blocks, strict=True):
+        output.labelled(label, texts, 9)
     output.line(f"  cycle      {recorded.plan.cycle}, {age(recorded.age_s)} ago")
     if told.members:
         output.line()

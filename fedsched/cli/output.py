@@ -109,6 +109,14 @@ def wrapped(text: str, indent: int = 0) -> None:
         line(part)
 
 
+def labelled(label: str, texts: Sequence[str], width: int) -> None:
+    """Sentences under each other beside one label, each wrapped to the terminal; nothing without any."""
+    for number, text in enumerate(texts):
+        start = f"  {'' if number else label:<{width}}  "
+        for index, part in enumerate(_parts(text, " " * len(start), on_terminal=sys.stdout.isatty())):
+            line(part if index else start + part[len(start) :])
+
+
 def note(text: str) -> None:
     """A remark for the person at the terminal, on standard error, so that pipes stay clean."""
     for row in text.splitlines():

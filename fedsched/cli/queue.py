@@ -127,6 +127,7 @@ def _print_json(recorded: Recorded, pairs: list[Pair]) -> None:
         age_s=round(recorded.age_s, 3),
         stale=recorded.stale,
         classes=[{"word": word(report), "demand": demand, "report": report} for demand, report in pairs],
+        shares=recorded.shares(),
         schedds=[
             {"name": view.name, "pool": view.pool, "seen_at": view.seen_at, "error": view.error}
             for view in recorded.observation.schedds

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterator, Mapping
+from math import isinf
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,7 @@ from fedsched.cli import output
 from fedsched.cli.options import federation
 from fedsched.cli.output import Exit, Failure
 from fedsched.config.settings import Federation
-from fedsched.matchmaker.model import ClassReport, DemandClass, MemberTerms, Observation, Order, Plan
+from fedsched.matchmaker.model import ClassReport, DemandClass, MemberTerms, Observation, Order, Plan, ShareLine
 
 STALE_CYCLES = 3
 LEAST_STALE_S = 60.0
@@ -47,6 +49,27 @@ class Recorded(msgspec.Struct, frozen=True):
         reports = {report.key: report for report in self.plan.classes}
         pairs = [(demand, reports.get(demand.key)) for view in self.observation.schedds for demand in view.classes]
         return tuple(sorted(pairs, key=lambda pair: (-(pair[1].unmet if pair[1] else 0), -pair[0].idle, pair[0].key)))
+
+    def shares(self, paths: Collection[str] | None = None) -> list[dict[str, object]]:
+        """The share tree's numbers of that cycle (Q11), whole or of `paths` and all above them.
+
+        Amounts are thousandths of a core-equivalent; level is held by entitled, None where nothing is entitled.
+        """
+        lines = {line.path: line for line in self.plan.shares}
+        wanted = set(lines) if paths is None else {up for path in paths for up in _upwards(path, lines)}
+        return [
+            {name: getattr(line, name) for name in line.__struct_fields__}
+            | {"level": None if isinf(line.level) else line.level}
+            for path, line in lines.items()
+            if path in wanted
+        ]
+
+
+def _upwards(path: str, lines: Mapping[str, ShareLine]) -> Iterator[str]:
+    while path and path in lines:
+        yield path
+        path = lines[path].parent
+    yield ""
 
 
 def last(config: Path | None) -> Recorded:

@@ -55,6 +55,29 @@ def test_the_first_line_of_explain_is_one_sentence_with_one_action(fedsched: Fed
     assert "1024 GiB of memory" in said.out
 
 
+def test_share_and_startds_of_a_waiting_class_are_shown_with_the_numbers_for_programs(fedsched: Fedsched) -> None:
+    """Q11, E5."""
+    one = next(
+        one["demand"]
+        for one in fedsched("q", "-o", "json").json()["classes"]
+        if one["demand"]["running"] and one["word"] == "no-room"
+    )
+    text = fedsched("explain", one["key"]).out
+    assert re.search(
+        r"^  share      Holds [\d.]+ core-equivalents, entitled to [\d.]+ \(level [\d.]+\)", text, re.MULTILINE
+    )
+    assert re.search(r"Number [123] of 3 in line for the next startd", text)
+    assert re.search(r"^  startds    \d+ startds on \w+/\w+\. For the newest: ", text, re.MULTILINE)
+    answer = fedsched("explain", one["key"], "-o", "json").json()
+    assert answer["having"]["share"][0] in text
+    root, mine = answer["shares"]
+    assert (root["path"], mine["path"].rpartition("/")[2]) == ("", one["principal"]["user"])
+    assert mine["level"] == pytest.approx(mine["held"] / mine["entitled"])
+    assert {line["path"] for line in answer["shares"]} < {
+        line["path"] for line in fedsched("q", "-o", "json").json()["shares"]
+    }
+
+
 def test_a_job_is_found_by_any_of_its_spellings(fedsched: Fedsched) -> None:
     one = fedsched("q", "-o", "json").json()["classes"][0]["demand"]
     job, schedd = one["examples"][0], one["schedd"]

@@ -7,18 +7,24 @@ import msgspec
 from fedsched.matchmaker import explain
 from fedsched.matchmaker.model import (
     Candidate,
+    Claim,
     ClassReport,
     DemandClass,
+    Held,
     JobLength,
     MemberVerdict,
+    Memory,
     NearestMiss,
     Observation,
+    Plan,
+    PoolView,
     Principal,
     ScheddView,
+    ShareLine,
 )
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import held
+from tests.matchmaker.builders import held, placement, slot
 
 AT = 10_000.0
 FULL = Reason(Cause.NO_ROOM, "cpu_milli", "8 cores", "2 cores", member="m1", node_group="big", at=AT - 200)
@@ -129,3 +135,77 @@ def test_a_placement_says_why_there() -> None:
         "next were m2/g (rank 0.5)."
     )
     assert "not recorded" in explain.why_there(held())
+
+
+def plan(*held: Held, shares: tuple[ShareLine, ...] = ()) -> Plan:
+    return Plan(cycle=1, at=AT, held=held, classes=(), memory=Memory(), shares=shares)
+
+
+def test_why_nobody_makes_room_is_told() -> None:
+    """PR7, RE1."""
+    young = Reason(Cause.PROTECTED, "startds", "600 s", "40 s to go", member="m1", node_group="big")
+    told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=young), seen(), 10.0)
+    assert told.details[0].startswith("Nobody is evicted for them because those who must yield on m1/big")
+    coming = Reason(Cause.ROOM_ON_ITS_WAY, "room", "19", "4")
+    told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=coming), seen(), 10.0)
+    assert told.details[0] == "Room is being made for it: 4 on the way, 19 wanted."
+
+
+def test_a_user_reads_what_it_holds_what_it_has_a_right_to_and_who_is_ahead() -> None:
+    """Q11."""
+    lines = (
+        ShareLine(""),
+        ShareLine("hep", entitled=60_000, floor=40_000, held=50_000),
+        ShareLine(
+            "hep/ann@site", "hep", 30_000, held=42_000, demand=70_000, usage=12.34, wasted=2500, factor=2, rank=3
+        ),
+        ShareLine("hep/bob@site", "hep", 30_000, held=8_000, demand=9_000, rank=1),
+        ShareLine("/eve@site", "", 0, held=1_000, rank=2),
+    )
+    assert explain.having(demand(), plan(shares=lines), seen()).share == (
+        "Holds 42 core-equivalents, entitled to 30 (level 1.40); used lately 12.3, times factor 2; "
+        "2.5 held for nothing.",
+        "Number 3 of 3 in line for the next startd; ahead: hep/bob@site (holds 8 of 30), /eve@site (holds 1 of 0).",
+        "It has what it has a right to; more comes where others leave some.",
+        "Group hep: holds 50 core-equivalents, entitled to 60, 40 of them a floor (level 0.83).",
+    )
+    assert explain.having(demand(), plan(), seen()).share == ()
+
+
+def test_where_startds_of_a_class_are_and_why_there_is_told_by_place() -> None:
+    """E5."""
+    first = held(placement("1-1", class_key="k1", node_group="big"), candidates=(Candidate("m1", "big", 2.0),))
+    second = held(placement("1-2", class_key="k1", node_group="big"))
+    other = held(placement("1-3", class_key="k9"))
+    assert explain.having(demand(), plan(second, first, other), seen()).startds == ("2 startds on m1/big.",)
+    assert explain.having(demand(), plan(first, other), seen()).startds == (
+        "1 startd on m1/big. For the newest: m1/big was the best place that was open to it (rank 2).",
+    )
+
+
+def test_the_owner_of_a_victim_and_whoever_claims_a_part_of_it_read_for_whom_and_by_which_rule() -> None:
+    """PR8."""
+    why = Reason(Cause.PREEMPTED, "hep.bob@site k2", "PR2", "3.0 core-hours", member="m1", node_group="g")
+    own = placement(principal=Principal("hep", "ann@site"))
+    claimed = placement("1-2", principal=Principal("hep", "zoe@site"))
+    foreign = placement("1-3", principal=Principal("hep", "zoe@site"))
+    leaving = [held(place, wanted="leave", why=why, yields_to="k2") for place in (own, claimed, foreign)]
+    theirs = slot(claimed, claims=(Claim(Principal("hep", "ann@site"), 1000, AT - 50),))
+    observed = msgspec.structs.replace(seen(), pools=(PoolView("a", slots=(theirs,)),))
+    told = explain.having(demand(), plan(*leaving), observed)
+    assert [text.split()[0] for text in told.going] == ["fs-1-1", "fs-1-2"]
+    assert told.going[0] == (
+        "fs-1-1 on m1/g takes no new job and goes when it is empty. It makes room on m1/g for who has the "
+        "better right: hep.bob@site k2, by rule PR2, 3.0 core-hours of work at stake."
+    )
+    assert told.coming == ()
+    bobs = explain.having(demand(key="k2", principal=Principal("hep", "bob@site")), plan(*leaving), observed)
+    assert len(bobs.coming) == 3
+    assert bobs.coming[0] == "fs-1-1 of hep.ann@site on m1/g takes no new job and goes when it is empty."
+
+
+def test_what_is_more_than_four_lines_is_counted() -> None:
+    many = [held(placement(f"1-{n}", class_key="k1", node_group=f"g{n}")) for n in range(6)]
+    told = explain.having(demand(), plan(*many), seen()).startds
+    assert len(told) == 5
+    assert told[-1] == "And 2 more places."

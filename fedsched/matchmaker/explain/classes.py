@@ -7,7 +7,7 @@ import msgspec
 from fedsched.matchmaker.explain.near import near_miss
 from fedsched.matchmaker.explain.sentences import action, age, clause, sentence
 from fedsched.matchmaker.model import ClassReport, DemandClass, MemberVerdict, Observation
-from fedsched.matchmaker.reasons import VERDICT_ORDER, Reason, Verdict
+from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 
 
 class MemberLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -82,6 +82,7 @@ def _details(demand: DemandClass, report: ClassReport | None, seen: Observation,
         told += [f"{count} jobs: {sentence(why, seen.at, fresh_s)}" for count, why in report.parts if why != report.why]
     if report is not None and report.unmet:
         told += [f"And besides: {sentence(reason, seen.at, fresh_s)}" for reason in report.also]
+        told += [_spared(report.spared)] if report.spared else []
         told += [near_miss(miss) for miss in report.near]
     if demand.oldest_at:
         told.append(f"The oldest has waited {age(seen.at - demand.oldest_at)}.")
@@ -96,6 +97,13 @@ def _details(demand: DemandClass, report: ClassReport | None, seen: Observation,
         if view.name == demand.schedd and view.seen_at is not None and seen.at - view.seen_at > fresh_s:
             told.append(f"The schedd was last heard {age(seen.at - view.seen_at)} before this cycle.")
     return told
+
+
+def _spared(reason: Reason) -> str:
+    """Why nobody, or nobody more, makes room for the rest."""
+    if reason.cause is Cause.ROOM_ON_ITS_WAY:
+        return f"{clause(reason).capitalize()}."
+    return f"Nobody is evicted for them because {clause(reason)}."
 
 
 def _in_order(report: ClassReport) -> list[MemberVerdict]:

@@ -231,8 +231,8 @@ SAYINGS: dict[Cause, Saying] = {
         "a person ordered it for {where} | {what} | {have}", "look at the order with `fedsched clusters`"
     ),
     Cause.PREEMPTED: Saying(
-        "it made room on {where} for who has the better right | {what} | by rule {need} | {have} of work lost",
-        "nothing to do, its jobs are idle again at their schedd",
+        "it makes room on {where} for who has the better right | {what} | by rule {need} | {have} of work at stake",
+        "nothing to do, jobs that do not finish there are idle again at their schedd",
     ),
     Cause.FINISHED: Saying("it finished on {where} | {have}", "nothing to do, its object is cleared"),
     Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),

@@ -64,8 +64,9 @@ def _evictions(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:
     for one in held:
         why = one.why
         if one.yields_to and one.placement.id not in known and why is not None:
-            how = "leaves" if one.wanted == "leave" else "goes now"
-            text = f"{one.placement.object_name} {how} for {why.what} by {why.need}, {why.have} of work lost"
+            leaves = one.wanted == "leave"
+            how, lost = ("leaves", "at stake") if leaves else ("goes now", "lost")
+            text = f"{one.placement.object_name} {how} for {why.what} by {why.need}, {why.have} of work {lost}"
             yield Notice("preempted", text, member=one.placement.member)
 
 
