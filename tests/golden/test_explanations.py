@@ -163,8 +163,10 @@ def test_a_user_reads_what_it_holds_what_it_has_a_right_to_and_who_is_ahead() ->
         ShareLine("/eve@site", "", 0, held=1_000, rank=2),
     )
     assert explain.having(demand(), plan(shares=lines), seen()).share == (
-        "Holds 42 core-equivalents, entitled to 30 (level 1.40); used lately 12.3, times factor 2; "
-        "2.5 held for nothing.",
+        (
+            "Holds 42 core-equivalents, entitled to 30 (level 1.40); used lately 12.3, times factor 2; "
+            "2.5 held for nothing."
+        ),
         "Number 3 of 3 in line for the next startd; ahead: hep/bob@site (holds 8 of 30), /eve@site (holds 1 of 0).",
         "It has what it has a right to; more comes where others leave some.",
         "Group hep: holds 50 core-equivalents, entitled to 60, 40 of them a floor (level 0.83).",
