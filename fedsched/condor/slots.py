@@ -19,6 +19,8 @@ Ad = Mapping[str, str]
 CLAIMED = frozenset({"Claimed", "Preempting", "Matched"})
 GOING = frozenset({"Retiring", "Vacating", "Killing"})
 KIB_PER_MIB = 1024
+MEASURED_S = 120.0
+"""A job's use of its cores is believed so long after its start, in seconds; before, it may still fetch its files."""
 TEACHERS = 3
 """Slots per node group, youngest first, whose attributes are passed on: they differ little, and there are thousands."""
 
@@ -126,8 +128,21 @@ def _claim(ad: Ad, question: AskSlots, senders: Senders) -> Claim:
         job=string(ad, "JobId"),
         schedd=schedd,
         priority=int(number(ad, "JobPrio") or 0.0),
+        used_cpu_milli=_used(ad, question.at),
         amount=_amounts(ad, "", question.terms.machine_resources) if "Memory" in ad else Resources(),
     )
+
+
+def _used(ad: Ad, at: float) -> int | None:
+    """Thousandths of a core that the slot's job keeps busy, averaged over its life; None while nobody can tell.
+
+    HTCondor spells the attribute in two ways, and it is 0 until the starter has looked for the first time.
+    """
+    usage = number(ad, "CPUsUsage") if "CPUsUsage" in ad else number(ad, "CpusUsage")
+    began = number(ad, "JobStart")
+    if usage is None or began is None or at - began < MEASURED_S:
+        return None
+    return int(max(0.0, usage) * 1000)
 
 
 def strings(ad: Ad, name: str) -> list[str]:

@@ -79,6 +79,24 @@ def test_a_claim_tells_all_resources_of_its_slot_where_the_slot_does() -> None:
     assert rolled_up.amount == Resources(), "cores alone say nothing of the rest"
 
 
+@pytest.mark.parametrize(
+    ("more", "used"),
+    [
+        ({"CPUsUsage": "1.5", "JobStart": "1200"}, 1500),
+        ({"CpusUsage": "1.5", "JobStart": "1200"}, 1500),
+        ({"CpusUsage": "0.0", "JobStart": "1200"}, 0),
+        ({"CpusUsage": "0.0", "JobStart": "1900"}, None),
+        ({"CpusUsage": "undefined", "JobStart": "1200"}, None),
+        ({"JobStart": "1200"}, None),
+    ],
+)
+def test_a_claim_tells_how_busy_its_job_keeps_its_cores_once_that_is_known(
+    more: dict[str, str], used: int | None
+) -> None:
+    (claim,) = only(PARENT | LISTS, CHILD | more).claims
+    assert claim.used_cpu_milli == used
+
+
 def test_a_partitionable_slot_and_its_dynamic_ones_are_one_startd() -> None:
     view = only(PARENT | LISTS, CHILD)
     assert view.size == Resources(8000, 4096, 4096, 2, 0, (("xilinx.com/fpga", 1),))
