@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.federation.harness import POLICY, Federation, eventually, sleep_job
-from tests.federation.kept import events
+from tests.federation.kept import events, told
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
@@ -67,12 +67,11 @@ class Victim(NamedTuple):
 
 
 class Watch:
-    """Startds that are being deleted, each with the moment when that was first seen; and jobs as they change."""
+    """Startds that are being deleted, each with the moment when that was first seen; and when the owner's jobs ran."""
 
     def __init__(self, hub: Federation, planes: dict[str, ControlPlane], borrower: Pool, owner: Pool) -> None:
         self.hub, self.planes, self.borrower, self.owner = hub, planes, borrower, owner
         self.victims: dict[str, Victim] = {}
-        self.idle: list[float] = []
         self.running: dict[int, float] = {}
 
     def look(self) -> None:
@@ -81,8 +80,6 @@ class Watch:
                 if pod["metadata"].get("deletionTimestamp"):
                     placement = pod["metadata"]["labels"]["fedsched.io/placement"]
                     self.victims.setdefault(placement, Victim(member, time.monotonic()))
-        idle = self.borrower.jobs("JobStatus == 1", ["ClusterId", "ProcId"])
-        self.idle += [time.monotonic()] * max(0, len(idle) - len(self.idle))
         for job in self.owner.jobs("JobStatus == 2", ["ClusterId"]):
             self.running.setdefault(job["ClusterId"], time.monotonic())
 
@@ -117,13 +114,13 @@ def test_an_owner_below_its_floor_takes_it_back_with_the_fewest_evictions_and_ea
 
         eventually("the owner's jobs run", served, 120)
         late = {job: at - asked for job, at in sorted(watch.running.items())}
-        told = {p: (v.member, round(v.at - asked, 1)) for p, v in watch.victims.items()}
-        print(f"evictions after the submission: {told}")
+        gone = {p: (v.member, round(v.at - asked, 1)) for p, v in watch.victims.items()}
+        print(f"evictions after the submission: {gone}")
         print(f"owner's jobs ran after: {', '.join(f'{s:.1f} s' for s in late.values())}")
         minimal = 3
         assert minimal <= len(watch.victims) <= minimal + 1
         assert max(late.values()) <= RUNNING_WITHIN_S
-        _victims_are_idle_at_once(watch)
+        _victims_are_idle_at_once(hub, watch)
         _one_member_per_job(hub, watch, {large: 2, small: 1})
         _each_record_says_rule_and_work_lost(hub, watch)
     finally:
@@ -146,27 +143,30 @@ def _lend(hub: Federation, plane: ControlPlane) -> None:
         hub.add_to_member(plane.name, "leave_free", f'"*" = {{ cpu = {spare} }}')
 
 
-def _victims_are_idle_at_once(watch: Watch) -> None:
-    gone = sorted(victim.at for victim in watch.victims.values())
-    took = [idle - at for at, idle in zip(gone, watch.idle, strict=False)]
+def _victims_are_idle_at_once(hub: Federation, watch: Watch) -> None:
+    """From the cycle that decided to the moment from which the borrower's schedd has the job as idle."""
+    decided = sorted(at for member in MEMBERS for at, _ in told(hub, "preempted", 0.0, member))
+    jobs = watch.borrower.jobs("JobStatus == 1", ["EnteredCurrentStatus"])
+    idle = sorted(float(job["EnteredCurrentStatus"]) for job in jobs)
+    assert len(idle) == len(watch.victims), "every victim's job is idle in the borrower's queue, no other"
+    took = [then - at for at, then in zip(decided, idle, strict=True)]
     print(f"idle in the borrower's queue after: {', '.join(f'{s:.1f} s' for s in took)}")
-    assert len(took) == len(gone), "every victim's job is idle in the borrower's queue"
     assert max(took) <= IDLE_WITHIN_S
 
 
 def _one_member_per_job(hub: Federation, watch: Watch, victims: dict[int, int]) -> None:
     """Who yields to which class, as the hub tells it; each class here is one job, told apart by its size."""
-    told = _told(hub)
-    assert told.keys() == set(watch.victims), "everybody who goes was told of, nobody else"
+    texts = _texts(hub)
+    assert texts.keys() == set(watch.victims), "everybody who goes was told of, nobody else"
     by_job: dict[str, list[str]] = {}
-    for placement, text in told.items():
+    for placement, text in texts.items():
         by_job.setdefault(text.partition(" for ")[2].partition(" by ")[0], []).append(watch.victims[placement].member)
     print(f"evictions by the job that they were for: {by_job}")
     assert all(len(set(members)) == 1 for members in by_job.values())
     assert sorted(len(members) for members in by_job.values()) == sorted(victims.values())
 
 
-def _told(hub: Federation) -> dict[str, str]:
+def _texts(hub: Federation) -> dict[str, str]:
     """What the daemon's log says of each eviction, by placement."""
     texts = [event["text"] for event in events(hub, "notice") if event["kind"] == "preempted"]
     return {text.split()[0].removeprefix("fs-"): text for text in texts}
@@ -174,7 +174,7 @@ def _told(hub: Federation) -> dict[str, str]:
 
 def _each_record_says_rule_and_work_lost(hub: Federation, watch: Watch) -> None:
     """In the daemon's log, and in the file that placements end in, which is the site's invoice (PR8)."""
-    for text in _told(hub).values():
+    for text in _texts(hub).values():
         print(text)
         assert re.search(r" goes now for owner\.bob@\S+ \S+ by PR7, [1-9]\d* core-seconds of work lost$", text), text
 
