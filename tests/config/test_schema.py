@@ -85,5 +85,5 @@ def test_what_the_program_refuses_by_one_key_the_editor_marks(case: str) -> None
 def test_a_schema_tells_defaults_as_a_file_would_say_them() -> None:
     made: dict[str, dict[str, Any]] = schemas()
     assert made["policy"]["properties"]["startds"]["properties"]["idle_s"]["default"] == 300
-    assert made["policy"]["properties"]["preemption"]["properties"]["mode"]["default"] == "reclaim"
+    assert made["policy"]["properties"]["preemption"]["properties"]["mode"]["default"] == "fair"
     assert "default" not in made["member"]["properties"]["mode"]

@@ -15,6 +15,7 @@ from fedsched.matchmaker.model import (
     Pending,
     Plan,
     Policy,
+    Preemption,
     Ramp,
     Ramping,
     Startds,
@@ -127,6 +128,7 @@ POLICY = Policy(
     surge=SurgeTerms(on=6.0, on_s=30.0, off=1.0, off_s=60.0),
     pending=Pending(least_s=60.0),
     tiers=(TIER,),
+    preemption=Preemption(mode="never"),
 )
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -138,6 +140,9 @@ stories = st.lists(
     max_size=60,
 )
 """Each cycle: seconds since the last, jobs that come for the first user, for the second, and (0: all) are removed."""
+
+
+CAMPUS_CORES = 8
 
 
 class Watched:
@@ -181,9 +186,14 @@ class Watched:
             patient = self.full_since is not None and self.at - self.full_since >= TIER.dwell_s
             assert patient or self.rests_for_s < TIER.dwell_s
             self.needed_at = self.at
-        full = any(report.unmet for report in plan.classes) and sum(self.world.free("campus")) == 0
+        # what ended or was called back is held until its end is seen
+        held = [one for one in plan.held if one.placement.member == "campus" and one.phase != "gone"]
+        known = sum(one.placement.size.cpu_milli for one in held) // 1000
+        ready = any(report.unmet for report in plan.classes)
+        full = ready and (known >= CAMPUS_CORES or sum(self.world.free("campus")) == 0)
         self.full_since = (self.full_since or self.at) if full else None
-        if full and self.rests_for_s < TIER.dwell_s:
+        opens = self.full_since is not None and self.at - self.full_since >= TIER.dwell_s
+        if full and (opens or self.rests_for_s < TIER.dwell_s):
             self.needed_at = self.at
 
     @property

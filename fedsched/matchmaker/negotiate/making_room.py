@@ -16,7 +16,7 @@ def make_room(
     filled: fill.Filled, turns: fill.Round, standing: tuple[Standing, ...], base: Memory
 ) -> tuple[tuple[Standing, ...], tuple[ClassReport, ...], Memory]:
     """What stands, with victims told to go; reports with what became of each wish; memory with evictions counted."""
-    theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.wanted == "run")
+    theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.phase != "gone")
     wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, filled.out, theirs)) is not None)
     if not wishes:
         return standing, filled.reports, base
@@ -49,7 +49,7 @@ def _some(wishes: tuple[preempt.Wish, ...], cycle: int) -> tuple[preempt.Wish, .
 def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int], members: frozenset[str]) -> preempt.Wish | None:
     """A class that found no room and is otherwise free to start; None for any other.
 
-    members: where something of ours stands, so that somebody could yield.
+    members: where something of ours stands: somebody could yield there, or does already.
     """
     demand = turn.ask.demand
     starts = turn.starts_left(out)
