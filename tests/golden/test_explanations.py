@@ -197,13 +197,14 @@ def test_the_owner_of_a_victim_and_whoever_claims_a_part_of_it_read_for_whom_and
     told = explain.having(demand(), plan(*leaving), observed)
     assert [text.split()[0] for text in told.going] == ["fs-1-1", "fs-1-2"]
     assert told.going[0] == (
-        "fs-1-1 on m1/g takes no new job and goes when it is empty. It makes room on m1/g for who has the "
-        "better right: hep.bob@site k2, by rule PR2, 3.0 core-hours of work at stake."
+        "fs-1-1 on m1/g takes no new job and goes when it is empty, at the latest 30 min after its order. "
+        "It makes room on m1/g for who has the better right: hep.bob@site k2, by rule PR2, 3.0 core-hours of work "
+        "at stake."
     )
     assert told.coming == ()
     bobs = explain.having(demand(key="k2", principal=Principal("hep", "bob@site")), plan(*leaving), observed)
     assert len(bobs.coming) == 3
-    assert bobs.coming[0] == "fs-1-1 of hep.ann@site on m1/g takes no new job and goes when it is empty."
+    assert bobs.coming[0].startswith("fs-1-1 of hep.ann@site on m1/g takes no new job and goes when it is empty, ")
 
 
 def test_what_is_more_than_four_lines_is_counted() -> None:

@@ -8,18 +8,14 @@ from math import isinf
 import msgspec
 
 from fedsched.matchmaker.explain.near import why_there
-from fedsched.matchmaker.explain.sentences import sentence
+from fedsched.matchmaker.explain.sentences import age, sentence
 from fedsched.matchmaker.model import DemandClass, Held, Observation, Plan, ShareLine
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.share import path_of
 
 MOST = 4
 """Lines of each kind; what is more is counted."""
-_HOW = {
-    "leave": "takes no new job and goes when it is empty",
-    "vacate": "goes now",
-    "withdraw": "is withdrawn before it ran",
-}
+_HOW = {"vacate": "goes now", "withdraw": "is withdrawn before it ran"}
 
 
 class Having(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,7 +98,7 @@ def _going(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float) -
     ones = [
         one
         for one in plan.held
-        if one.wanted in _HOW
+        if one.wanted in {"leave", *_HOW}
         and one.phase != "gone"
         and (one.placement.principal == demand.principal or one.placement.id in claimed)
     ]
@@ -110,7 +106,7 @@ def _going(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float) -
     for one in ones[:MOST]:
         why = sentence(one.why, seen.at, fresh_s) if one.why is not None else "No reason was recorded, which is a bug."
         where = f"{one.placement.object_name} on {one.placement.member}/{one.placement.node_group}"
-        yield f"{where} {_HOW[one.wanted]}. {why}"
+        yield f"{where} {_how(one)}. {why}"
     yield from _rest(len(ones), "startd")
 
 
@@ -118,8 +114,14 @@ def _coming(demand: DemandClass, held: Iterable[Held]) -> Iterator[str]:
     ones = [one for one in held if one.yields_to == demand.key and one.phase != "gone"]
     for one in ones[:MOST]:
         at = f"{one.placement.member}/{one.placement.node_group}"
-        yield f"{one.placement.object_name} of {one.placement.principal} on {at} {_HOW.get(one.wanted, 'goes')}."
+        yield f"{one.placement.object_name} of {one.placement.principal} on {at} {_how(one)}."
     yield from _rest(len(ones), "startd")
+
+
+def _how(one: Held) -> str:
+    if one.wanted != "leave":
+        return _HOW.get(one.wanted, "goes")
+    return f"takes no new job and goes when it is empty, at the latest {age(one.placement.retire_s)} after its order"
 
 
 def _rest(many: int, what: str) -> Iterator[str]:
