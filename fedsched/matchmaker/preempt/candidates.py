@@ -22,7 +22,8 @@ class Candidate(msgspec.Struct, frozen=True):
 
     losses: (principal's path, thousandths of a core-equivalent) that its going costs each. lost: work lost, in
     milli-core seconds. priority: highest job priority on it. young: seconds until it is no longer protected, 0 when it
-    is not. gain: what comes back of each number of the ground.
+    is not. gain: what comes back of each number of the ground. cost: cheapest first (PR4): unclaimed, then least work
+    lost, then youngest; the id makes it one order.
     """
 
     stand: Standing
@@ -32,6 +33,7 @@ class Candidate(msgspec.Struct, frozen=True):
     priority: int
     young: float
     gain: dict[Key, int]
+    cost: tuple[bool, int, float, str]
 
     @property
     def id(self) -> str:
@@ -42,12 +44,6 @@ class Candidate(msgspec.Struct, frozen=True):
     def claims(self) -> tuple[Claim, ...]:
         """Who is on it now."""
         return tuple(claim for slot in self.stand.slots for claim in slot.claims)
-
-    @property
-    def cost(self) -> tuple[bool, int, float, str]:
-        """Cheapest first (PR4): unclaimed, then least work lost, then youngest; the id makes it one order."""
-        held = self.stand.held
-        return held.claims > 0, self.lost, -held.placement.created_at, self.id
 
 
 def candidates(
@@ -81,14 +77,16 @@ def losses(stand: Standing, sizes: Sized) -> dict[str, int]:
 def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at: float) -> Candidate:
     held, node = stand.held, node_of(stand)
     claims = [claim for slot in stand.slots for claim in slot.claims]
+    lost = sum(int(max(0.0, at - claim.since)) * claim.cpu_milli for claim in claims)
     return Candidate(
         stand=stand,
         node=node,
         losses=tuple(sorted(losses(stand, sizes).items())),
-        lost=sum(int(max(0.0, at - claim.since)) * claim.cpu_milli for claim in claims),
+        lost=lost,
         priority=max((claim.priority for claim in claims), default=held.placement.priority),
         young=_young(stand, [claim.since for claim in claims], policy, at),
         gain=ground.gain(held, node),
+        cost=(held.claims > 0, lost, -held.placement.created_at, held.placement.id),
     )
 
 

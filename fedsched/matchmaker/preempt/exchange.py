@@ -23,8 +23,12 @@ class Exchange:
         self._mode = mode
         self._held = {path: line.held for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
-        self._made: set[tuple[str, str]] = set()
         self._took: set[str] = set()
+        self._apart: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._pairs: dict[str, set[tuple[str, str]]] = {}
+        self._turned: set[tuple[str, str]] = set()
+        self._could: dict[tuple[str, str], bool] = {}
+        self._ruled: dict[tuple[object, ...], dict[str, Rule] | None] = {}
 
     def chain(self, path: str) -> tuple[str, ...]:
         """A principal and the groups above it, without the root, which is above everybody."""
@@ -57,18 +61,33 @@ class Exchange:
         """Add to (or, negative, take from) a principal and all groups above it."""
         for node in self.chain(path):
             self._held[node] = self.held(node) + amount
+        self._judge(pair for node in self.chain(path) for pair in self._pairs.get(node, ()))
 
     def remember(self, taker: str, yielders: Iterable[str]) -> None:
         """An exchange that is under way: until the round is over their order is kept, whoever takes or yields."""
-        self._made |= {(taker, yielder) for yielder in yielders if yielder != taker}
+        for yielder in yielders:
+            for pair in self._opponents(taker, yielder) if yielder != taker else ():
+                for node in pair:
+                    self._pairs.setdefault(node, set()).add(pair)
+                self._judge((pair,))
+
+    def _judge(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Note which of the pairs are out of order now; answers that were given before do not hold any more."""
+        self._could.clear()
+        self._ruled.clear()
+        for low, high in pairs:
+            if self._in_order(low, high, {}):
+                self._turned.discard((low, high))
+            else:
+                self._turned.add((low, high))
 
     def make(self, taker: str, losses: Iterable[tuple[str, int]]) -> None:
         """An exchange of this round: who takes yields nothing more in it, as what it took is not there yet."""
         losses = tuple(losses)
         for path, amount in losses:
             self.move(path, -amount)
-        self.remember(taker, (path for path, _ in losses))
         self._took.add(taker)
+        self.remember(taker, (path for path, _ in losses))
 
     def level(self, path: str) -> float:
         """Held by entitlement; without a right infinite, or 0 where nothing is held."""
@@ -95,6 +114,12 @@ class Exchange:
 
     def could_yield(self, taker: str, yielder: str) -> bool:
         """Whether the rules let `taker` ask `yielder`, before sizes are known: true whenever `rules` could be."""
+        key = (taker, yielder)
+        if key not in self._could:
+            self._could[key] = self._could_yield(taker, yielder)
+        return self._could[key]
+
+    def _could_yield(self, taker: str, yielder: str) -> bool:
         _, theirs = self._branches(taker, yielder)
         if yielder in self._took or any(self.held(node) <= self.floor(node) for node in theirs):
             return False
@@ -107,6 +132,13 @@ class Exchange:
 
         What the taker itself loses (PR6) is only counted: whether it may is not a matter of shares.
         """
+        key = (taker, gain, *losses.items())
+        if key not in self._ruled:
+            self._ruled[key] = self._rules(taker, gain, losses)
+        found = self._ruled[key]
+        return None if found is None else dict(found)
+
+    def _rules(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, Rule] | None:
         change = self._change(taker, gain, losses)
         found: dict[str, Rule] = {}
         for yielder in losses:
@@ -126,11 +158,9 @@ class Exchange:
 
     def _nothing_turned_round(self, change: Mapping[str, int]) -> bool:
         """Who yielded in this round is not left below the one that it yielded to: it would take its room back."""
-        return all(
-            self._in_order(low, high, change)
-            for taker, yielder in self._made
-            for low, high in self._opponents(taker, yielder)
-        )
+        if any(low not in change and high not in change for low, high in self._turned):
+            return False
+        return all(self._in_order(low, high, change) for node in change for low, high in self._pairs.get(node, ()))
 
     def _change(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, int]:
         change: dict[str, int] = {}
@@ -139,10 +169,13 @@ class Exchange:
                 change[node] = change.get(node, 0) + amount
         return change
 
-    def _branches(self, one: str, other: str) -> tuple[list[str], list[str]]:
+    def _branches(self, one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What lies above each of two principals and not above both, itself first."""
-        mine, theirs = self.chain(one), self.chain(other)
-        return [n for n in mine if n not in theirs], [n for n in theirs if n not in mine]
+        key = (one, other)
+        if key not in self._apart:
+            mine, theirs = self.chain(one), self.chain(other)
+            self._apart[key] = tuple(n for n in mine if n not in theirs), tuple(n for n in theirs if n not in mine)
+        return self._apart[key]
 
     def _keeps_floors(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """No floor on the yielder's side is broken: what its owner would take back is not taken (PR2, PR7)."""

@@ -29,6 +29,8 @@ class Expressions:
         self._at = at
         self._jobs: dict[tuple[str, int], classad.Ad | None] = {}
         self._slots: dict[str, list[classad.Ad]] = {}
+        self._allowed: dict[tuple[str, int, str], bool] = {}
+        self._ranked: dict[tuple[str, int, str], float] = {}
         self.broken = ""
         self._requirements = self._parsed("requirements", terms.requirements)
         self._rank = self._parsed("rank", terms.rank)
@@ -37,6 +39,16 @@ class Expressions:
     def used(self) -> bool:
         """Whether the policy has one at all."""
         return self._requirements is not None or self._rank is not None
+
+    @property
+    def requires(self) -> bool:
+        """Whether the requirements can be in anybody's way."""
+        return self._requirements is not None
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the policy orders victims."""
+        return self._rank is not None
 
     def _parsed(self, name: str, text: str) -> classad.Expression | None:
         try:
@@ -49,17 +61,22 @@ class Expressions:
         """Whether the requirements are true of every claim on it; an unclaimed startd preempts nobody's job."""
         if self._requirements is None:
             return True
-        return all(
-            isinstance(v, bool | int | float) and bool(v)
-            for v in self._on_claims(self._requirements, demand, priority, victim)
-        )
+        key = (demand.key, priority, victim.id)
+        if key not in self._allowed:
+            values = self._on_claims(self._requirements, demand, priority, victim)
+            self._allowed[key] = all(isinstance(v, bool | int | float) and bool(v) for v in values)
+        return self._allowed[key]
 
     def rank(self, demand: DemandClass, priority: int, victim: Candidate) -> float:
         """The lowest rank of a claim on it; 0 where there is none or it is no number. Higher is a better victim."""
         if self._rank is None:
             return 0.0
-        values = self._on_claims(self._rank, demand, priority, victim)
-        return min((float(v) if isinstance(v, bool | int | float) else 0.0 for v in values), default=0.0)
+        key = (demand.key, priority, victim.id)
+        if key not in self._ranked:
+            values = self._on_claims(self._rank, demand, priority, victim)
+            numbers = (float(v) if isinstance(v, bool | int | float) else 0.0 for v in values)
+            self._ranked[key] = min(numbers, default=0.0)
+        return self._ranked[key]
 
     def _on_claims(
         self, expression: classad.Expression, demand: DemandClass, priority: int, victim: Candidate

@@ -52,6 +52,9 @@ class Ground:
         self._left: dict[Key, int] = {}
         self._lands: dict[str, _Land] = {}
         self._nodes: dict[str, dict[str, str]] = {}
+        self._of_group: dict[tuple[str, str], list[str]] = {}
+        self._amounts: dict[tuple[str, Resources], tuple[tuple[str, int], ...]] = {}
+        self._limits: dict[tuple[str, str, Resources], dict[Key, int]] = {}
         self._known: dict[tuple[str, str, Resources], list[str]] = {}
         self._needs: dict[tuple[str, str, Resources, str], dict[Key, int]] = {}
         for place in places:
@@ -74,11 +77,47 @@ class Ground:
         return self._known[key]
 
     def _find_nodes(self, option: Option, member: str, group: str) -> list[str]:
-        usable = sorted(node for node, its in self._nodes[member].items() if its == group)
+        usable = self._of_group.get((member, group), [])
         need = option.size + option.place.terms.pod_overhead
         if any(bar.nodes and fits(need, bar.free) for bar in option.place.group.rooms):
-            usable.append(ANY_NODE)
+            return [*usable, ANY_NODE]
         return usable
+
+    def group_of(self, member: str, node: str) -> str | None:
+        """The group of a node that ours stand on and that takes pods; None for any other."""
+        return self._nodes.get(member, {}).get(node)
+
+    def open_node(self, option: Option) -> str | None:
+        """The first node with room for one startd more, ANY_NODE where the view has one; None where none has."""
+        if self.short(self.limits(option), {}):
+            return None
+        return next((n for n in self.nodes(option) if n == ANY_NODE or self.would_fit(option, n, ())), None)
+
+    def would_fit(self, option: Option, node: str, gains: Iterable[Amounts]) -> bool:
+        """Whether a node, not the member's limits, would do when so much came back."""
+        member = option.place.terms.name
+        for name, amount in self._asked(option):
+            key = ("node", member, node, name)
+            left = self._left.get(key, 0)
+            if left < amount and left + sum(gain.get(key, 0) for gain in gains) < amount:
+                return False
+        return True
+
+    def _asked(self, option: Option) -> tuple[tuple[str, int], ...]:
+        key = (option.place.terms.name, option.size)
+        if key not in self._amounts:
+            full = option.size + option.place.terms.pod_overhead
+            self._amounts[key] = tuple((name, amount) for name, amount in full.items() if amount)
+        return self._amounts[key]
+
+    def limits(self, option: Option) -> dict[Key, int]:
+        """What one startd of the option takes of the member's own numbers."""
+        name, group = option.place.terms.name, option.place.group.name
+        key = (name, group, option.size)
+        if key not in self._limits:
+            size = option.size + option.place.terms.pod_overhead
+            self._limits[key] = self._of_member(self._lands[name], group, size)
+        return self._limits[key]
 
     def need(self, option: Option, node: str) -> dict[Key, int]:
         """What one startd of the option takes of each number when it runs on that node."""
@@ -88,11 +127,9 @@ class Ground:
         return self._needs[key]
 
     def _need(self, option: Option, node: str) -> dict[Key, int]:
-        terms, group = option.place.terms, option.place.group.name
-        size = option.size + terms.pod_overhead
-        amounts = self._of_member(self._lands[terms.name], group, size)
+        amounts = dict(self.limits(option))
         if node != ANY_NODE:
-            amounts |= {("node", terms.name, node, name): amount for name, amount in size.items() if amount}
+            amounts |= {("node", option.place.terms.name, node, name): a for name, a in self._asked(option)}
         return amounts
 
     def gain(self, held: Held, node: str) -> dict[Key, int]:
@@ -129,7 +166,8 @@ class Ground:
             room = land.rooms.get(node)
             if node and (room is None or _usable(room)):
                 nodes[node] = room.node_group if room else stand.held.placement.node_group
-        for node in nodes:
+        for node, group in sorted(nodes.items()):
+            self._of_group.setdefault((name, group), []).append(node)
             free = land.rooms[node].free if node in land.rooms else Resources()
             for pod in land.view.site_pods:
                 if node in pod.nodes and at - pod.since < HOLD_ROOM_S:

@@ -8,6 +8,7 @@ from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Rules
+from fedsched.matchmaker.preempt.yard import Places
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import lacking, show
 
@@ -46,28 +47,28 @@ def no_right(path: str, exchange: Exchange, rules: Rules) -> Reason | None:
     return Reason(Cause.ABOVE_SHARE, path, need, have, source="fair share", at=rules.at)
 
 
-def why_nobody(ask: Ask, options: tuple[Option, ...], search: Search, rules: Rules) -> Reason:
+def why_nobody(ask: Ask, places: Places, search: Search, rules: Rules) -> Reason:
     """The one rule that is in the way, found by leaving it out; else that nobody must yield enough."""
     terms, at = rules.policy.preemption, rules.at
     if search.expressions.broken:
         return Reason(Cause.NO_VICTIMS, "preemption", have=search.expressions.broken, source="the policy", at=at)
-    hurried = search.cheapest(ask, options, "rate")
+    hurried = search.cheapest(ask, places, "rate")
     if hurried is not None:
         place = hurried.option.place
         need = f"{place.terms.budgets.evictions_per_min} a minute"
         have = f"{len(hurried.victims)} needed, {max(0, search.budget[place.terms.name])} left"
         return place.here(Reason(Cause.EVICTION_RATE, "evictions", need, have, source="the member's file", at=at))
-    rash = search.cheapest(ask, options, "protection")
+    rash = search.cheapest(ask, places, "protection")
     if rash is not None:
         wait_s = max(victim.young for victim in rash.victims)
         need, have = f"{terms.protect_s:.0f} s", f"{wait_s:.0f} s to go"
         return rash.option.place.here(Reason(Cause.PROTECTED, "startds", need, have, source="the policy", at=at))
-    free = search.cheapest(ask, options, "requirements")
+    free = search.cheapest(ask, places, "requirements")
     if free is not None:
         what = "preemption.requirements"
         have = "not true of those who would have to"
         return free.option.place.here(Reason(Cause.NO_VICTIMS, what, have=have, source="the policy", at=at))
-    return _nobody(options[0], at)
+    return _nobody(places.options[0], at)
 
 
 def _nobody(option: Option, at: float) -> Reason:

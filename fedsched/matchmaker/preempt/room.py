@@ -19,6 +19,7 @@ from fedsched.matchmaker.preempt.ground import Ground, node_of
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
+from fedsched.matchmaker.preempt.yard import Places, Yard
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
@@ -45,6 +46,7 @@ class _Turn:
         self.unmet = wish.unmet
         self.starts = wish.starts
         self.awaited = 0
+        self.usable: Places | None = None
 
     @property
     def priority(self) -> int:
@@ -101,11 +103,11 @@ class _Round:
             self._exchange,
             self._ground,
             self._expressions,
-            candidates(standing, self._ground, shared.sizes, policy, at),
+            Yard(candidates(standing, self._ground, shared.sizes, policy, at)),
             {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
             policy.preemption.by_priority,
         )
-        self._dry: set[tuple[str, str, Resources]] = set()
+        self._dry: dict[str, set[tuple[str, Resources]]] = {}
         self._hopeless: dict[tuple[object, ...], Reason] = {}
         self._blockers: dict[tuple[object, ...], Reason | None] = {}
 
@@ -170,31 +172,33 @@ class _Round:
         if not self._exchange.may_ask(turn.path) and not self._rules.policy.preemption.by_priority:
             self._refuse(turn.demand, refusals.no_right(turn.path, self._exchange, self._rules))
             return False
+        if turn.usable is None:
+            turn.usable = Places.of(self._usable(turn))
+        if not turn.usable.options:
+            return False
+        if self._room_comes(turn, turn.usable.options):
+            return True
+        ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(turn.usable.options[0].size))
+        return self._make_yield(turn, ask, turn.usable)
+
+    def _usable(self, turn: _Turn) -> tuple[Option, ...]:
+        """Options that an eviction could open. None of them where one is open, or where something else is in the way.
+
+        The first is none of ours (PR1), the other filling has named. Neither changes in a round.
+        """
         blockers = [self._blocker(option) for option in turn.options]
         if None in blockers:
-            return False  # PR1: there is room; what keeps the class from it is none of ours
-        usable = tuple(o for o, b in zip(turn.options, blockers, strict=True) if b is not None and b.cause in ROOM)
-        if not usable:
-            return False  # some other blocker, which filling has named
-        if self._room_comes(turn, usable):
-            return True
-        ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(usable[0].size))
-        return self._make_yield(turn, ask, usable)
+            return ()
+        return tuple(o for o, b in zip(turn.options, blockers, strict=True) if b is not None and b.cause in ROOM)
 
-    def _make_yield(self, turn: _Turn, ask: Ask, usable: tuple[Option, ...]) -> bool:
-        alike = (
-            ask.path,
-            ask.priority,
-            usable[0].size,
-            tuple((o.place.terms.name, o.place.group.name) for o in usable),
-        )
-        key = (*alike, ask.demand.key if self._expressions.used else "")
+    def _make_yield(self, turn: _Turn, ask: Ask, places: Places) -> bool:
+        key = (ask.path, ask.priority, *places.alike, ask.demand.key if self._expressions.used else "")
         if key not in self._hopeless:
-            found = None if self._expressions.broken else self._search.cheapest(ask, usable)
+            found = None if self._expressions.broken else self._search.cheapest(ask, places)
             if found is not None:
                 self._carry_out(turn, found)
                 return True
-            self._hopeless[key] = refusals.why_nobody(ask, usable, self._search, self._rules)
+            self._hopeless[key] = refusals.why_nobody(ask, places, self._search, self._rules)
         self._refuse(turn.demand, self._hopeless[key])
         return False
 
@@ -209,15 +213,16 @@ class _Round:
     def _room_comes(self, turn: _Turn, usable: tuple[Option, ...]) -> bool:
         """Room that is on its way and promised to nobody is waited for (PR1)."""
         for option in usable:
-            key = (option.place.terms.name, option.place.group.name, option.size)
-            if key in self._dry:
+            dry = self._dry.setdefault(option.place.terms.name, set())
+            key = (option.place.group.name, option.size)
+            if key in dry:
                 continue
-            for node in self._ground.nodes(option):
-                if not self._ground.short(self._ground.need(option, node), {}):
-                    self._promise(turn, option, node)
-                    self._hopeless.clear()
-                    return True
-            self._dry.add(key)
+            node = self._ground.open_node(option)
+            if node is not None:
+                self._promise(turn, option, node)
+                self._hopeless.clear()
+                return True
+            dry.add(key)
         return False
 
     def _carry_out(self, turn: _Turn, found: Found) -> None:
@@ -236,7 +241,7 @@ class _Round:
             self._search.remove(member, victim)
             self._ground.give(victim.gain)
             self._exchange.make(turn.path, victim.losses)
-        self._dry = {key for key in self._dry if key[0] != member}
+        self._dry.pop(member, None)
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))
         self._hopeless.clear()

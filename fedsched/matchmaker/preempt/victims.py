@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -13,6 +13,7 @@ from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.exchange import Exchange, Rule
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.ground import Amounts, Ground, Key
+from fedsched.matchmaker.preempt.yard import Places, Yard
 
 Waived = Literal["", "rate", "protection", "requirements"]
 """Which single rule a search leaves out, to learn whether that one is in the way."""
@@ -46,49 +47,106 @@ class Search(msgspec.Struct, frozen=True):
     exchange: Exchange
     ground: Ground
     expressions: Expressions
-    standing: dict[str, list[Candidate]]
+    yard: Yard
     budget: dict[str, int]
     by_priority: bool
 
     def remove(self, member: str, victim: Candidate) -> None:
         """It goes: it can be asked no more, and one eviction less is left there."""
-        self.standing[member] = [other for other in self.standing[member] if other is not victim]
+        self.yard.remove(member, victim)
         self.budget[member] -= 1
 
-    def cheapest(self, ask: Ask, options: Iterable[Option], waived: Waived = "") -> Found | None:
-        """The least work lost, then fewest victims, then the best place; None where nobody has to yield enough."""
+    def cheapest(self, ask: Ask, places: Places, waived: Waived = "") -> Found | None:
+        """The least work lost, then fewest victims, then the best place; None where nobody has to yield enough.
+
+        To be asked without one of the rules only after a search with all of them found nobody: it then looks only
+        where that rule can have been in the way.
+        """
+        if waived == "requirements" and not self.expressions.requires:
+            return None
+        tight = {i for i, option in enumerate(places.options) if self.ground.short(self.ground.limits(option), {})}
+        best = self._under_limits(ask, places, tight, waived) if tight else None
+        return self._on_nodes(ask, places, tight, (waived, best))
+
+    def _under_limits(self, ask: Ask, places: Places, tight: set[int], waived: Waived) -> Found | None:
+        """Where one of the member's own limits is in the way: whoever stands there can help."""
         best: Found | None = None
         asked: dict[str, list[Candidate]] = {}
-        for index, option in enumerate(options):
+        for index in sorted(tight):
+            option = places.options[index]
             member = option.place.terms.name
             if member not in asked:
-                asked[member] = self._must_yield(ask, member, waived)
+                some = self.yard.of_member(member)
+                asked[member] = self._may_go(ask, some, waived) if self._worth(member, some, waived) else []
             for node in self.ground.nodes(option) if asked[member] else ():
-                found = self._at(ask, asked[member], option, (index, node), best)
-                too_many = found is not None and len(found.victims) > self.budget.get(member, 0) and waived != "rate"
-                if found is not None and not too_many and (best is None or found.cost < best.cost):
-                    best = found
+                best = self._better(self._at(ask, asked[member], option, (index, node), best), best, waived)
         return best
 
-    def _must_yield(self, ask: Ask, member: str, waived: Waived) -> list[Candidate]:
-        """Those of the member that the asking principal may ask at all, best victims first."""
-        known: dict[str, bool] = {}
+    def _on_nodes(self, ask: Ask, places: Places, tight: set[int], so_far: tuple[Waived, Found | None]) -> Found | None:
+        """Where only the node is in the way: those on it, the node with the least to lose first."""
+        waived, best = so_far
+        ranks = self.expressions.ranks
+        for least, member, node in self.yard.spots(young=waived == "protection"):
+            if best is not None and not ranks and (least[0], -0.0, least[1]) > best.cost[:3]:
+                break
+            group = self.ground.group_of(member, node)
+            for index in places.where.get((member, group), ()) if group is not None else ():
+                if index not in tight:
+                    found = self._on_node(ask, places.options[index], (index, node), (waived, best))
+                    best = self._better(found, best, waived)
+        return best
 
-        def may(path: str, victim: Candidate) -> bool:
-            if path == ask.path:
-                return self.by_priority and victim.priority < ask.priority
-            if path not in known:
-                known[path] = self.exchange.could_yield(ask.path, path)
-            return known[path]
+    def _on_node(
+        self, ask: Ask, option: Option, where: tuple[int, str], so_far: tuple[Waived, Found | None]
+    ) -> Found | None:
+        """What is quickly known comes first: what it would cost, whether all together do, whether one of them may."""
+        (index, node), (waived, best), member = where, so_far, option.place.terms.name
+        some = self.yard.on_node(member, node)
+        if not self._worth(member, some, waived):
+            return None
+        victims = self._may_go(ask, some, waived)
+        if not victims:
+            return None
+        claimed, rank, lost = self._least(ask, victims[0])
+        if best is not None and (claimed, rank, lost, int(claimed), 1, index, member, node) > best.cost:
+            return None
+        if not self.ground.would_fit(option, node, [victim.gain for victim in victims]):
+            return None
+        if all(self._lawful(ask, [victim]) is None for victim in victims):
+            return None
+        return self._at(ask, victims, option, where, best)
 
+    def _worth(self, member: str, some: Sequence[Candidate], waived: Waived) -> bool:
+        """Whether a search there can find somebody; without a rule: somebody that the rule was in the way of."""
+        if waived == "rate":
+            return len(some) > self.budget.get(member, 0)
+        if waived == "protection":
+            return any(victim.young for victim in some)
+        return bool(some) and self.budget.get(member, 0) > 0
+
+    def _better(self, found: Found | None, best: Found | None, waived: Waived) -> Found | None:
+        """The cheaper one, unless its member would see too many evictions a minute."""
+        if found is None:
+            return best
+        member = found.option.place.terms.name
+        too_many = len(found.victims) > self.budget.get(member, 0) and waived != "rate"
+        return found if not too_many and (best is None or found.cost < best.cost) else best
+
+    def _may_go(self, ask: Ask, some: Iterable[Candidate], waived: Waived) -> list[Candidate]:
+        """Those that the asking principal may ask at all, best victims first."""
         found = [
             victim
-            for victim in self.standing.get(member, ())
+            for victim in some
             if (not victim.young or waived == "protection")
-            and all(may(path, victim) for path, _ in victim.losses)
+            and all(self._may(ask, path, victim) for path, _ in victim.losses)
             and (waived == "requirements" or self.expressions.allow(ask.demand, ask.priority, victim))
         ]
-        return sorted(found, key=self._order(ask))
+        return sorted(found, key=self._order(ask)) if self.expressions.ranks else found
+
+    def _may(self, ask: Ask, path: str, victim: Candidate) -> bool:
+        if path == ask.path:
+            return self.by_priority and victim.priority < ask.priority
+        return self.exchange.could_yield(ask.path, path)
 
     def _order(self, ask: Ask) -> Callable[[Candidate], tuple[object, ...]]:
         """Unclaimed first, then by the policy's rank, then by cost (PR4)."""
