@@ -124,7 +124,7 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     waiting = [turn for turn in turns if turn.unmet and not turn.ask.blocked]
     for first in waiting:
         for _ in range(first.ask.promised):
-            filling.serve(first)
+            filling.keep_promise(first)
     tree = Tree(rounds.shared, waiting)
     while (turn := tree.next()) is not None:
         milli = filling.serve(turn)
@@ -145,10 +145,18 @@ class _Filling:
         self.out = out
         self.new: list[Held] = []
 
+    def keep_promise(self, turn: Turn) -> None:
+        """One startd in the room that was made for the class; it was counted as growth when the room was asked for."""
+        if turn.unmet and self._take(turn):
+            turn.started -= 1
+
     def serve(self, turn: Turn) -> int:
         """Start one startd for the class where that is best; its thousandths of a core-equivalent, 0 where none may."""
         if not turn.unmet or self.limit(turn) is not None:
             return 0
+        return self._take(turn)
+
+    def _take(self, turn: Turn) -> int:
         rounds, demand = self.rounds, turn.ask.demand
         option = turn.choose(lambda one: rounds.no_room(demand, one))
         grows = option is None and rounds.grows

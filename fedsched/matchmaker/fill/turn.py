@@ -77,10 +77,10 @@ class Turn:
             return Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
         return None
 
-    def starts_left(self, out: Mapping[str, int]) -> int:
-        """How many startds trust and ramp still allow."""
+    def starts_left(self, out: Mapping[str, int], awaited: int) -> int:
+        """For how many more startds room may be made; awaited: for so many it is on its way, counted as growth then."""
         trusted, ramp = self.ask.trusted, self.ask.ramp
-        return max(0, min(trusted.most - out[trusted.key], ramp.allowance - ramp.used - self.started))
+        return max(0, min(trusted.most - out[trusted.key] - awaited, ramp.allowance - ramp.used - self.started))
 
     def choose(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
         """The best place that is not held back. What blocked once blocks until the round ends, as room only shrinks."""

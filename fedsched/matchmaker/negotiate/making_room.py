@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from fedsched.matchmaker import fill, preempt
@@ -17,7 +19,9 @@ def make_room(
 ) -> tuple[tuple[Standing, ...], tuple[ClassReport, ...], Memory]:
     """What stands, with victims told to go; reports with what became of each wish; memory with evictions counted."""
     theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.phase != "gone")
-    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, filled.out, theirs)) is not None)
+    awaited = {key: len(sets) for key, sets in preempt.in_flight(standing, _wait_s(turns), turns.at).items()}
+    seen = _Seen(filled.out, theirs, awaited)
+    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, seen)) is not None)
     if not wishes:
         return standing, filled.reports, base
     recent = {name: memory.evictions for name, memory in base.members.items()}
@@ -46,21 +50,32 @@ def _some(wishes: tuple[preempt.Wish, ...], cycle: int) -> tuple[preempt.Wish, .
     return (*wishes[begin:], *wishes[:begin])[:MOST_WISHES]
 
 
-def _wish(turn: fill.Turn, turns: fill.Round, out: dict[str, int], members: frozenset[str]) -> preempt.Wish | None:
+class _Seen(NamedTuple):
+    """What wishes are weighed with: unclaimed startds by trust, members where somebody could yield, room on its way."""
+
+    out: dict[str, int]
+    members: frozenset[str]
+    awaited: dict[str, int]
+
+
+def _wait_s(turns: fill.Round) -> float:
+    return turns.policy.preemption.wait_s
+
+
+def _wish(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> preempt.Wish | None:
     """A class that found no room and is otherwise free to start; None for any other.
 
-    members: where something of ours stands: somebody could yield there, or does already.
+    A class for which room is on its way is always one, or that room would be given away.
     """
     demand = turn.ask.demand
-    starts = turn.starts_left(out)
-    if not turn.unmet or turn.ask.blocked or not starts:
-        return None
-    if not _may_ask(demand, turns):
+    awaited = seen.awaited.get(demand.key, 0)
+    starts = turn.starts_left(seen.out, awaited) + awaited
+    if not turn.unmet or turn.ask.blocked or not starts or not _may_ask(demand, turns):
         return None
     open_but_full = tuple(
         option
         for option in turn.options
-        if option.place.terms.name in members
+        if option.place.terms.name in seen.members
         and (reasons := tuple(turns.room_blockers(demand, option)))
         and all(reason.cause in preempt.ROOM for reason in reasons)
     )

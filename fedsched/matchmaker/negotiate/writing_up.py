@@ -35,7 +35,7 @@ def written_up(done: Done, base: Memory, turns: fill.Round) -> tuple[Memory, tup
         base,
         held=held,
         serial=base.serial + len(filled.new),
-        ramps=surge.ramps_after(base.ramps, (d.key for d in asked), filled.started, policy.ramp, at),
+        ramps=surge.ramps_after(base.ramps, (d.key for d in asked), _growth(done), policy.ramp, at),
         breakers=dict(sorted(turns.breakers.items())),
         spending=spending,
         tiers=tiers,
@@ -45,6 +45,16 @@ def written_up(done: Done, base: Memory, turns: fill.Round) -> tuple[Memory, tup
     known = share.drift_notices(memory.drift, drift)
     notices = (*told, *known, *_evictions(memory, held), *_failures(memory, (*held, *done.gone)))
     return after, drift, notices
+
+
+def _growth(done: Done) -> dict[str, int]:
+    """Startds of each class that count as growth: started now, or room asked for now (SU3)."""
+    found = dict(done.filled.started)
+    asked = {(h.yields_to, h.yields_with) for s in done.standing if (h := s.held).yields_at == done.snapshot.at}
+    for key, _ in sorted(asked):
+        if key:
+            found[key] = found.get(key, 0) + 1
+    return found
 
 
 def _wanting(filled: fill.Filled, turns: fill.Round) -> set[str]:
