@@ -32,7 +32,7 @@ SchemaOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(
+    app.command(short_help="Say all that is wrong in the files, offline.")(
         examples(
             "fedsched check                                     (0 nothing wrong, 1 something, 2 no such file)",
             "fedsched check --config ./fedsched.toml -o json",

@@ -39,7 +39,7 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="Seeing")(clusters)
+    app.command(rich_help_panel="Seeing", short_help="Show the members: state, room, our startds.")(clusters)
 
 
 @examples(

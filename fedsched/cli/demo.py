@@ -24,7 +24,7 @@ LINE_EVERY = 30
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="Trying it")(demo)
+    app.command(rich_help_panel="Trying it", short_help="Watch a conference spike on three simulated clusters.")(demo)
 
 
 @examples(

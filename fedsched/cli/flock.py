@@ -29,7 +29,7 @@ class Part(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("flock-config")(flock_config)
+    app.command("flock-config", short_help="Print what pool, guests and startds need to flock.")(flock_config)
 
 
 @examples(

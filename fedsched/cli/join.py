@@ -38,9 +38,9 @@ SYMBOLS = {"ok": ("✓", "ok"), "bad": ("✗", "NO"), "unknown": ("?", "?")}
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    app.command(rich_help_panel="Members")(join)
-    app.command(rich_help_panel="Members")(unjoin)
-    app.command(rich_help_panel="Members")(rotate)
+    app.command(rich_help_panel="Members", short_help="Join a cluster; writes clusters/NAME.toml.")(join)
+    app.command(rich_help_panel="Members", short_help="Part from a member; nothing of ours is left.")(unjoin)
+    app.command(rich_help_panel="Members", short_help="Renew the credential of a member now.")(rotate)
 
 
 def join(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("negotiator-config")(negotiator_config)
+    app.command("negotiator-config", short_help="Print the policy as a pool's negotiator wants it.")(negotiator_config)
 
 
 @examples(

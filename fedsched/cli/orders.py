@@ -31,11 +31,24 @@ COLUMNS = (
     Column("REASON"),
 )
 
+IN_SHORT = {
+    "cordon": "Place nothing new on a member; what runs goes on.",
+    "uncordon": "Take a member into use again.",
+    "drain": "Empty a member: what runs finishes and leaves.",
+    "pause": "Stop placing on one member, or on all.",
+    "resume": "Place again after `pause`.",
+    "deny": "Give a principal or a schedd nothing more.",
+    "allow": "Lift a `deny`.",
+    "orders": "Show the standing orders: what, for whom, why.",
+}
+"""What the list of verbs says of each."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     for verb in (cordon, uncordon, drain, pause, resume, deny, allow, orders):
-        app.command(rich_help_panel="Orders" if verb is not orders else "Seeing")(verb)
+        panel = "Orders" if verb is not orders else "Seeing"
+        app.command(rich_help_panel=panel, short_help=IN_SHORT[verb.__name__])(verb)
 
 
 @examples(

@@ -35,7 +35,7 @@ class LogLevel(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(serve)
+    app.command(short_help="Run the matchmaker: observe, decide, place, clean up.")(serve)
 
 
 def serve(

@@ -32,7 +32,7 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="Seeing")(spikes)
+    app.command(rich_help_panel="Seeing", short_help="Show load spikes: peak, supply, cost, end.")(spikes)
 
 
 @examples(

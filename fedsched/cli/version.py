@@ -11,7 +11,7 @@ from fedsched.cli.output import Format
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="Trying it")(version)
+    app.command(rich_help_panel="Trying it", short_help="Print the versions of fedsched and its parts.")(version)
 
 
 def version(form: OutputOption = Format.TABLE) -> None:

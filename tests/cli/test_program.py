@@ -24,6 +24,12 @@ def test_every_verb_explains_itself(fedsched: Fedsched) -> None:
         assert len(said.out.splitlines()) > 5, name
 
 
+def test_the_list_of_verbs_says_what_each_does_without_cutting_a_sentence(fedsched: Fedsched) -> None:
+    listed = fedsched("--help").out.partition("Commands:")[2]
+    assert "explain" in listed
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("verb", ["clusters", "q", "explain", "cordon", "drain", "uncordon", "pause", "deny", "demo"])
 def test_help_has_command_lines_to_copy_each_on_its_own_line(fedsched: Fedsched, verb: str) -> None:
     lines = [line.strip() for line in fedsched(verb, "--help").out.splitlines()]
