@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("explain", rich_help_panel="Seeing")(explain)
+    app.command("explain", rich_help_panel="Seeing", short_help="Say why a job waits, and what would help.")(explain)
 
 
 @examples(
@@ -34,7 +34,7 @@ def explain(
     config: ConfigOption = None,
     form: OutputOption = Format.TABLE,
 ) -> None:
-    """Say why a job waits, and what would help.
+    """Say why a job waits, and what would help; of one that runs, where, and whether its startd must go.
 
     The first line is one sentence with one action. Then what else would have to change, what the user has a right to
     and who is ahead, where its startds are and which must go; then each member, the nearest to running the job first,
@@ -46,6 +46,8 @@ def explain(
     from fedsched.matchmaker.share import path_of
 
     recorded = last(config)
+    if _told_running(recorded, job, form):
+        raise typer.Exit(int(recorded.exit_code))
     demand = find(recorded, job)
     reports = {report.key: report for report in recorded.plan.classes}
     told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
@@ -66,6 +68,31 @@ def explain(
     else:
         show(recorded, demand, told, has)
     raise typer.Exit(int(recorded.exit_code))
+
+
+def _told_running(recorded: Recorded, job: str, form: Format) -> bool:
+    """Tell where a job runs; False where none of that name does, or one that is idle is known by it."""
+    from fedsched.matchmaker.explain import running
+
+    number, schedd = _split(job)
+    idle = any(
+        number in demand.examples and schedd in {"", demand.schedd} for demand, _ in recorded.classes() if number
+    )
+    found = None if idle else running(number, schedd, recorded.plan, recorded.observation)
+    if found is None:
+        return False
+    if form is Format.JSON:
+        output.emit_json(
+            "running",
+            cycle=recorded.plan.cycle,
+            at=recorded.plan.at,
+            age_s=round(recorded.age_s, 3),
+            stale=recorded.stale,
+            running=found,
+        )
+    else:
+        output.wrapped(found.headline)
+    return True
 
 
 def show(recorded: Recorded, demand: DemandClass, told: Explanation, has: Having) -> None:
@@ -111,7 +138,7 @@ def find(recorded: Recorded, job: str) -> DemandClass:
         )
     raise Failure(
         Exit.REFUSED,
-        f"no idle job {job} is in the last cycle: it runs, is held, is done, came later, or is not among the five "
+        f"no job {job} is in the last cycle: it runs elsewhere, is held, is done, came later, or is not among the five "
         "of its class that are kept by name",
         "look at `condor_q -better-analyze` there, or find its class with `fedsched q`",
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedsched.cli import output
+from fedsched.journal import open_journal
 from tests.cli.conftest import Fedsched
 
 
@@ -85,6 +86,20 @@ def test_a_job_is_found_by_any_of_its_spellings(fedsched: Fedsched) -> None:
         answer = fedsched("explain", spelling, "-o", "json")
         assert answer.code == 0, answer.err
         assert answer.json()["explanation"]["key"] == one["key"]
+
+
+def test_a_job_that_runs_is_found_by_its_claim_and_told_where(fedsched: Fedsched, federation: Path) -> None:
+    journal = open_journal(f"sqlite:{federation / 'fedsched.db'}")
+    cycle = journal.last_cycle()
+    journal.close()
+    assert cycle is not None
+    slot, claim = next((slot, slot.claims[0]) for slot in cycle.observation.pools[0].slots if slot.claims)
+    said = fedsched("explain", f"{claim.job}@{claim.schedd}")
+    assert said.code == 0
+    assert said.out.startswith(f"{claim.job}@{claim.schedd} has run for ")
+    assert f"{slot.member}/{slot.node_group}" in said.out
+    answer = fedsched("explain", f"{claim.schedd}#{claim.job}", "-o", "json").json()
+    assert (answer["kind"], answer["running"]["placement"]) == ("running", slot.placement_id)
 
 
 def test_a_job_that_is_not_there_and_a_schedd_that_is_not_known_are_told_apart(fedsched: Fedsched) -> None:

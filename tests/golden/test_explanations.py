@@ -212,3 +212,30 @@ def test_what_is_more_than_four_lines_is_counted() -> None:
     told = explain.having(demand(), plan(*many), seen()).startds
     assert len(told) == 5
     assert told[-1] == "And 2 more places."
+
+
+def test_a_job_that_runs_is_told_where_and_whether_its_startd_must_go() -> None:
+    """PR8: the victim's owner hears for whom and by which rule, while the job still runs."""
+    place = placement()
+    theirs = slot(place, "fs-1-1-abc", claims=(Claim(Principal("hep", "ann@site"), 1000, AT - 480, "12.4", "ce1"),))
+    observed = msgspec.structs.replace(seen(), pools=(PoolView("a", slots=(theirs,)),))
+    why = Reason(Cause.PREEMPTED, "hep.bob@site k2", "PR2", "3.0 core-hours", member="m1", node_group="g")
+    told = explain.running("12.4", "", plan(held(place)), observed)
+    assert told is not None
+    assert told.headline == "12.4@ce1 has run for 8 min on fs-1-1-abc of m1/g; nothing to do."
+    told = explain.running("12.4", "ce1", plan(held(place, wanted="leave", why=why)), observed)
+    assert told is not None
+    assert told.headline == (
+        "12.4@ce1 has run for 8 min on fs-1-1-abc of m1/g, which takes no new job and goes when it is empty, at the "
+        "latest 30 min after its order because it makes room on m1/g for who has the better right: hep.bob@site k2, by "
+        "rule PR2, 3.0 core-hours of work at stake; nothing to do, jobs that do not finish there are idle again at "
+        "their schedd."
+    )
+    assert explain.running("12.4", "ce2", plan(), observed) is None
+    assert explain.running("12.5", "", plan(), observed) is None
+
+
+def test_the_first_line_says_when_more_is_in_the_way() -> None:
+    """RE2."""
+    line = explain.headline(demand(), msgspec.structs.replace(report(10), also=(CORDON,)))
+    assert "the best has 2 cores (1 more in the way: see below); wait until" in line

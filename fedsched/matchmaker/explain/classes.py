@@ -65,7 +65,8 @@ def headline(demand: DemandClass, report: ClassReport | None) -> str:
         return (
             f"{how_many} {verb} and no reason was recorded, which is a bug; please report cycle and class {demand.key}."
         )
-    return f"{how_many} {verb} because {clause(report.why)}; {action(report.why)}."
+    more = f" ({len(report.also)} more in the way: see below)" if report.also else ""
+    return f"{how_many} {verb} because {clause(report.why)}{more}; {action(report.why)}."
 
 
 def _provided(report: ClassReport, who: str) -> str:

@@ -106,7 +106,7 @@ def _going(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float) -
     for one in ones[:MOST]:
         why = sentence(one.why, seen.at, fresh_s) if one.why is not None else "No reason was recorded, which is a bug."
         where = f"{one.placement.object_name} on {one.placement.member}/{one.placement.node_group}"
-        yield f"{where} {_how(one)}. {why}"
+        yield f"{where} {how_it_goes(one)}. {why}"
     yield from _rest(len(ones), "startd")
 
 
@@ -114,11 +114,12 @@ def _coming(demand: DemandClass, held: Iterable[Held]) -> Iterator[str]:
     ones = [one for one in held if one.yields_to == demand.key and one.phase != "gone"]
     for one in ones[:MOST]:
         at = f"{one.placement.member}/{one.placement.node_group}"
-        yield f"{one.placement.object_name} of {one.placement.principal} on {at} {_how(one)}."
+        yield f"{one.placement.object_name} of {one.placement.principal} on {at} {how_it_goes(one)}."
     yield from _rest(len(ones), "startd")
 
 
-def _how(one: Held) -> str:
+def how_it_goes(one: Held) -> str:
+    """In which way a startd goes that must, for the middle of a sentence."""
     if one.wanted != "leave":
         return _HOW.get(one.wanted, "goes")
     return f"takes no new job and goes when it is empty, at the latest {age(one.placement.retire_s)} after its order"
