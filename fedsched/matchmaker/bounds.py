@@ -31,6 +31,7 @@ class Bounds:
         self._vectors: dict[str, Resources] = {}
         self._sizes: dict[str, int] = {}
         self._chains: dict[Principal, tuple[str, ...]] = {}
+        self._said: dict[tuple[object, ...], tuple[Reason, ...]] = {}
         keepers = {path for path, group in shared.groups.items() if group.has_quota and group.lend < 1}
         self._keepers = {
             path: tuple(up for up in upwards(parent_of(path)) if up in keepers) for path in sorted(keepers)
@@ -49,7 +50,17 @@ class Bounds:
         return next(self.blockers(demand, size, units), None)
 
     def blockers(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
-        """The bounds that they would pass, one of each group, of the principal, of loans and of limits (RE2)."""
+        """The bounds that they would pass, one of each group, of the principal, of loans and of limits (RE2).
+
+        Asked for many places in a row, and the same for all of them until something is taken.
+        """
+        key = (demand.principal, demand.concurrency, size, units)
+        found = self._said.get(key)
+        if found is None:
+            found = self._said[key] = tuple(self._passed(demand, size, units))
+        yield from found
+
+    def _passed(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
         weight = self._shared.sizes.of(size)
         chain = self._chain(demand.principal)
         checks: Iterable[Reason | None] = (
@@ -74,6 +85,7 @@ class Bounds:
         return chain
 
     def _hold(self, principal: Principal, amount: Resources, size: int) -> None:
+        self._said.clear()
         for path in self._chain(principal):
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size

@@ -166,7 +166,7 @@ class Book:
     def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
         group = self._groups[place.terms.name, place.group.name]
         if form == "startd-daemonset" or not group.could_grow(size + place.terms.pod_overhead):
-            yield from self._no_room(place, size)
+            yield from self._no_room(place, size + place.terms.pod_overhead)
             return
         asked = self._growing.get(asker, place.terms.name)
         if asked != place.terms.name:
@@ -226,8 +226,8 @@ class Book:
         if terms.mode == "trial" and member.pods + more > terms.trial:
             numbers = ("pods", str(member.pods + more), f"trial({terms.trial})")
             yield place.here(Reason(Cause.TRIAL_FULL, *numbers, source=_FILE))
-        full = member.held + (size + terms.pod_overhead).times(more)
         for name in sorted(terms.ceiling_names):
+            full = member.held + (size + terms.pod_overhead).times(more)
             if full.get(name) > terms.ceiling.get(name):
                 numbers = (name, show(name, full.get(name)), show(name, terms.ceiling.get(name)))
                 yield place.here(Reason(Cause.CEILING_REACHED, *numbers, source=_FILE))
@@ -244,8 +244,8 @@ class Book:
     def _quota(self, place: Place, size: Resources) -> Iterator[Reason]:
         """What the namespace's quotas still allow (S4)."""
         member = self._members[place.terms.name]
-        full = size + place.terms.pod_overhead
         for quota in place.view.quotas:
+            full = size + place.terms.pod_overhead
             source, at = f"ResourceQuota {quota.name}", place.view.seen_at
             left = member.quota_left[quota.name]
             for name, amount in full.items():
@@ -261,23 +261,16 @@ class Book:
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
         if not group.holds(full):
-            yield from self._no_room(place, size)
+            yield from self._no_room(place, full)
         yield from self._kept_free(place, full, form)
 
-    def _no_room(self, place: Place, size: Resources) -> Iterator[Reason]:
+    def _no_room(self, place: Place, full: Resources) -> tuple[Reason, ...]:
         """What the node lacks that comes closest; as scattered where the group's nodes together have enough (P9)."""
         group = self._groups[place.terms.name, place.group.name]
-        full, at = size + place.terms.pod_overhead, place.view.seen_at
-        short = lacks(full, group.closest(full)) or [("nodes", 1, 0)]
-        scattered = group.scattered(full, short[0][0])
-        for name, need, have in short:
-            numbers = (name, show(name, need), show(name, max(0, have)))
-            if scattered is None:
-                yield place.here(Reason(Cause.NO_ROOM, *numbers, source="the node with most room", at=at))
-            else:
-                total, nodes = scattered
-                source = f"{show(name, total.get(name))} free over {nodes} nodes of the group"
-                yield place.here(Reason(Cause.FRAGMENTED, *numbers, source=source, at=at))
+        found = group.said.get(full)
+        if found is None:
+            found = group.said[full] = tuple(_short(place, group, full))
+        return found
 
     def _kept_free(self, place: Place, full: Resources, form: Form) -> Iterator[Reason]:
         """What the member's file keeps free in the group, summed over its nodes (OW3).
@@ -302,3 +295,17 @@ class Book:
 def refusal_key(size: Resources) -> str:
     """Key under which a refused shape is remembered."""
     return ",".join(f"{name}={amount}" for name, amount in size.items() if amount)
+
+
+def _short(place: Place, group: GroupRoom, full: Resources) -> Iterator[Reason]:
+    at = place.view.seen_at
+    short = lacks(full, group.closest(full)) or [("nodes", 1, 0)]
+    scattered = group.scattered(full, short[0][0])
+    for name, need, have in short:
+        numbers = (name, show(name, need), show(name, max(0, have)))
+        if scattered is None:
+            yield place.here(Reason(Cause.NO_ROOM, *numbers, source="the node with most room", at=at))
+        else:
+            total, nodes = scattered
+            source = f"{show(name, total.get(name))} free over {nodes} nodes of the group"
+            yield place.here(Reason(Cause.FRAGMENTED, *numbers, source=source, at=at))

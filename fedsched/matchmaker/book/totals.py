@@ -6,6 +6,7 @@ import msgspec
 
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import MemberTerms, MemberView
+from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.resources import Resources, fits
 
 
@@ -37,10 +38,12 @@ class MemberTotals:
 
 
 class GroupRoom:
-    """One node group's room, as a histogram that shrinks."""
+    """One node group's room, as a histogram that shrinks. said: why it has no room for so much, until it changes."""
 
     def __init__(self, place: Place) -> None:
         self.bars = {room.free: room.nodes for room in place.group.rooms}
+        self.said: dict[Resources, tuple[Reason, ...]] = {}
+        self._whole: Resources | None = None
         more = max(0, place.group.can_grow_to - place.group.nodes)
         self.growth = {place.group.allocatable: more} if more else {}
         self.probing = False
@@ -59,16 +62,24 @@ class GroupRoom:
         Whole cores only, and over-used nodes as nothing: what is left over on full nodes is no room. None where the
         nodes together have too little, or one alone has it. To tell why, never for fitting (MA2).
         """
-        total, nodes = Resources(), 0
-        for free, count in self.bars.items():
-            whole = msgspec.structs.replace(free.floor_zero(), cpu_milli=max(0, free.cpu_milli) // 1000 * 1000)
-            total += whole.times(count)
-            nodes += count if whole.get(name) > 0 else 0
-        return (total, nodes) if nodes > 1 and fits(size, total) else None
+        if self._whole is None:
+            self._whole = Resources()
+            for free, count in self.bars.items():
+                self._whole += _whole(free).times(count)
+        if not fits(size, self._whole):
+            return None
+        nodes = sum(count for free, count in self.bars.items() if _whole(free).get(name) > 0)
+        return (self._whole, nodes) if nodes > 1 else None
+
+    def _changed(self) -> None:
+        self.said.clear()
+        self._whole = None
 
     def closest(self, size: Resources) -> Resources:
         """What the node has that comes closest to holding it: short of the fewest resources, then by least."""
-        rooms = (free for free, nodes in self.bars.items() if nodes)
+        rooms = [free for free, nodes in self.bars.items() if nodes]
+        if len(rooms) == 1:
+            return rooms[0]
         return min(rooms, key=lambda free: _gap(size, free), default=Resources())
 
     def tightest(self, size: Resources) -> Resources | None:
@@ -85,10 +96,12 @@ class GroupRoom:
 
     def take(self, size: Resources) -> bool:
         """One from the tightest room; whether there was any."""
+        self._changed()
         return _take(self.bars, size)
 
     def keep(self, free: Resources, amount: Resources) -> None:
         """So much is kept on a node that has so much free now, or on the tightest that has it."""
+        self._changed()
         bar = free if self.bars.get(free) else self.tightest(amount)
         if bar is not None:
             self.bars[bar] -= 1
@@ -105,12 +118,17 @@ class GroupRoom:
 
     def take_all(self, size: Resources) -> int:
         """One on each node that has room; how many nodes that were."""
+        self._changed()
         fitting = [(free, nodes) for free, nodes in self.bars.items() if nodes and fits(size, free)]
         for free, nodes in fitting:
             self.bars[free] -= nodes
             rest = free - size
             self.bars[rest] = self.bars.get(rest, 0) + nodes
         return sum(nodes for _, nodes in fitting)
+
+
+def _whole(free: Resources) -> Resources:
+    return msgspec.structs.replace(free.floor_zero(), cpu_milli=max(0, free.cpu_milli) // 1000 * 1000)
 
 
 def _tightest(bars: dict[Resources, int], size: Resources) -> Resources | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
+from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.reconcile import Standing
 
 MOST_WISHES = 100
@@ -21,13 +23,14 @@ def make_room(
     theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.phase != "gone")
     awaited = {key: len(sets) for key, sets in preempt.in_flight(standing, _wait_s(turns), turns.at).items()}
     seen = _Seen(filled.out, theirs, awaited)
-    wishes = tuple(wish for turn in filled.turns if (wish := _wish(turn, turns, seen)) is not None)
-    if not wishes:
+    asking = tuple(turn for turn in filled.turns if _asks(turn, turns, seen))
+    if not asking:
         return standing, filled.reports, base
     recent = {name: memory.evictions for name, memory in base.members.items()}
     rules = preempt.Rules(turns.policy, tuple(site.place for site in turns.table.sites()), recent, turns.at)
     present = (*standing, *(Standing(held) for held in filled.new))
-    evictions = preempt.make_room(_some(wishes, base.cycle), present, turns.shared, rules)
+    wishes = (_wish(turn, turns, seen) for turn in _some(asking, base.cycle))
+    evictions = preempt.make_room(wishes, present, turns.shared, rules)
     after = tuple(_told(stand, evictions, turns.at) for stand in standing)
     reports = tuple(
         msgspec.structs.replace(report, spared=evictions.refused[report.key])
@@ -44,10 +47,10 @@ def make_room(
     return after, reports, msgspec.structs.replace(base, members=members)
 
 
-def _some(wishes: tuple[preempt.Wish, ...], cycle: int) -> tuple[preempt.Wish, ...]:
-    """All wishes, or where there are too many a part of them, another one in each cycle."""
-    begin = cycle * MOST_WISHES % len(wishes) if len(wishes) > MOST_WISHES else 0
-    return (*wishes[begin:], *wishes[:begin])[:MOST_WISHES]
+def _some(asking: tuple[fill.Turn, ...], cycle: int) -> tuple[fill.Turn, ...]:
+    """All that ask, or where there are too many a part of them, another one in each cycle."""
+    begin = cycle * MOST_WISHES % len(asking) if len(asking) > MOST_WISHES else 0
+    return (*asking[begin:], *asking[:begin])[:MOST_WISHES]
 
 
 class _Seen(NamedTuple):
@@ -62,26 +65,35 @@ def _wait_s(turns: fill.Round) -> float:
     return turns.policy.preemption.wait_s
 
 
-def _wish(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> preempt.Wish | None:
-    """A class that found no room and is otherwise free to start; None for any other.
+def _asks(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> bool:
+    """Whether the class found no room and is otherwise free to start.
 
-    A class for which room is on its way is always one, or that room would be given away.
+    A class for which room is on its way always does, or that room would be given away.
     """
     demand = turn.ask.demand
-    awaited = seen.awaited.get(demand.key, 0)
-    starts = turn.starts_left(seen.out, awaited) + awaited
-    if not turn.unmet or turn.ask.blocked or not starts or not _may_ask(demand, turns):
-        return None
-    open_but_full = tuple(
-        option
-        for option in turn.options
-        if option.place.terms.name in seen.members
-        and (reasons := tuple(turns.room_blockers(demand, option)))
-        and all(reason.cause in preempt.ROOM for reason in reasons)
-    )
-    if not open_but_full:
-        return None
-    return preempt.Wish(demand, open_but_full, turn.unmet, starts)
+    if not turn.unmet or turn.ask.blocked or not _starts(turn, seen) or not _may_ask(demand, turns):
+        return False
+    return next(_open_but_full(turn, turns, seen), None) is not None
+
+
+def _starts(turn: fill.Turn, seen: _Seen) -> int:
+    awaited = seen.awaited.get(turn.ask.demand.key, 0)
+    return turn.starts_left(seen.out, awaited) + awaited
+
+
+def _wish(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> preempt.Wish:
+    """What such a class asks of preemption."""
+    options = tuple(_open_but_full(turn, turns, seen))
+    return preempt.Wish(turn.ask.demand, options, turn.unmet, _starts(turn, seen))
+
+
+def _open_but_full(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> Iterator[Option]:
+    """Options on members where somebody could yield, that nothing but room keeps the class from."""
+    for option in turn.options:
+        if option.place.terms.name in seen.members:
+            reasons = tuple(turns.room_blockers(turn.ask.demand, option))
+            if reasons and all(reason.cause in preempt.ROOM for reason in reasons):
+                yield option
 
 
 def _may_ask(demand: DemandClass, turns: fill.Round) -> bool:
