@@ -104,8 +104,8 @@ class Preemption(msgspec.Struct, frozen=True, omit_defaults=True):
 
     mode: `never`; `reclaim`: only a floor's owner takes back what borrowers hold (PR7); `fair`: who is below
     entitlement also takes from who is above (PR2). way: how a claimed victim goes (PR5). protect_s: no victim younger
-    than this since its oldest running claim, unless it may finish its jobs (`leave`). by_priority: within one principal
-    higher job priority may evict (PR6).
+    than this since its oldest running claim when it is vacated (with `leave`: retire_s later). by_priority: within one
+    principal higher job priority may evict (PR6).
     requirements, rank: ClassAd expressions over (MY: victim's slot, TARGET: the preempting job), as HTCondor's
     PREEMPTION_REQUIREMENTS and PREEMPTION_RANK; "" for none.
     wait_s: so long an eviction's room is waited for before another may be made for the same job (PR3).

@@ -93,12 +93,12 @@ def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at
 def _young(stand: Standing, since: list[float], policy: Policy, at: float) -> float:
     """Seconds of protection left: since its oldest claim; one that nobody claims keeps its first refusal, no longer.
 
-    A startd that may finish its jobs before it goes loses no work, so there is nothing to protect.
+    A startd that may go on for retire_s before it is vacated needs only the rest of its protection.
     """
     protect_s, placement = policy.preemption.protect_s, stand.held.placement
     if not since and not stand.held.claims:
         return max(0.0, placement.created_at + min(protect_s, placement.first_refusal_s) - at)
     if policy.preemption.way == "leave":
-        return 0.0
+        protect_s -= placement.retire_s
     oldest = min(since, default=stand.held.claimed_at or placement.created_at)
     return max(0.0, oldest + protect_s - at)
