@@ -1,12 +1,14 @@
-"""One round of 1,000 classes over 100 members with 1,000 node groups: the phases of deciding, without any I/O."""
+"""Rounds of 1,000 classes over 100 members with 1,000 node groups, empty and at work: deciding, without any I/O."""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 
 from fedsched.matchmaker.model import (
     DemandClass,
+    Group,
     JobLength,
     MemberTerms,
     MemberView,
@@ -24,6 +26,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
+from tests.bench.standing import at_work, remembered
 
 TITLE = "Matching at size"
 AT = 1_800_000_000.0
@@ -109,27 +112,55 @@ def round_of(classes: int, members: int, groups: int) -> Snapshot:
     return Snapshot(observation, Memory(at=AT - 5, pairs=pairs), tuple(t for t, _ in sites))
 
 
+GROUPS = (Group("physics"), *(Group(f"physics.g{number}", accept_surplus=True) for number in range(8)))
+"""Eight groups of equal weight, so that those who hold everything are above their right."""
+
+NOTE = (
+    "Where all nodes are full, up to 100 classes of those below their right ask for evictions in each round (PR2, PR3). "
+    "The second round is told the first one's plan, five seconds later."
+)
+
+
 def run(*, quick: bool) -> str:
     """The section's text."""
-    sizes = (100, 20, 200) if quick else (1000, 100, 1000)
-    rows: list[str] = []
-    snapshot = round_of(*sizes)
-    for what, policy in (
-        ("whole round, no rank", Policy()),
-        ("whole round again, five seconds later", Policy()),
-        ("whole round, ranked by price and cores", Policy(rank="-FedschedPricePerCoreHour * Cpus")),
-        ("whole round, everything may start at once", Policy(ramp=Ramp(first=1000, max_starts=100_000))),
-    ):
-        _round_of(what, snapshot, policy, rows)
-    head = f"{sizes[0]:,} classes, {sizes[1]} members, {sizes[2]:,} node groups; one process, one core."
-    return "\n".join([head, "", "| what | wall | placed | unmet classes |", "|---|---|---|---|", *rows])
+    *sizes, standing = (100, 20, 200, 500) if quick else (1000, 100, 1000, 5000)
+    load = os.getloadavg()[0]
+    empty = round_of(*sizes)
+    rows = [_round_of("cold: nothing stands, first sight of everything", empty, Policy(groups=GROUPS))[0]]
+    ranked = Policy(rank="-FedschedPricePerCoreHour * Cpus", groups=GROUPS)
+    rows.append(_round_of("cold, ranked by price and cores", empty, ranked)[0])
+    at_once = Policy(ramp=Ramp(first=1000, max_starts=100_000), groups=GROUPS)
+    rows.append(_round_of("cold, everything may start at once", empty, at_once)[0])
+    rows += _two_rounds(f"{standing:,} startds stand, nodes have room left", at_work(empty, standing, full=False))
+    rows += _two_rounds(f"{standing:,} startds stand, all nodes are full", at_work(empty, standing, full=True))
+    lines = (
+        f"{sizes[0]:,} classes, {sizes[1]} members, {sizes[2]:,} node groups; one process, one core.",
+        "",
+        "| what | CPU s | wall s | placed | unmet classes | evicted |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"{NOTE} Load average {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end.",
+    )
+    return "\n".join(lines)
 
 
-def _round_of(what: str, snapshot: Snapshot, policy: Policy, rows: list[str]) -> None:
-    began = time.perf_counter()
+def _two_rounds(what: str, snapshot: Snapshot) -> list[str]:
+    policy = Policy(groups=GROUPS)
+    first, memory = _round_of(what, snapshot, policy)
+    again, _ = _round_of("the same again, five seconds later", remembered(snapshot, memory, 5.0), policy)
+    return [first, again]
+
+
+def _round_of(what: str, snapshot: Snapshot, policy: Policy) -> tuple[str, Memory]:
+    """One row, and what the cycle remembers."""
+    before = {held.placement.id: held.wanted for held in snapshot.memory.held}
+    began, cpu = time.perf_counter(), time.process_time()
     plan = negotiate(snapshot, policy)
-    wall = time.perf_counter() - began
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     unmet = sum(1 for report in plan.classes if report.unmet)
     if any(report.unmet and report.why is None for report in plan.classes):
         raise AssertionError("an unmet class has no reason")
-    rows.append(f"| {what} | {wall:.2f} s | {len(plan.held):,} | {unmet:,} |")
+    new = sum(held.placement.id not in before for held in plan.held)
+    gone = sum(bool(held.yields_to) and before.get(held.placement.id) == "run" for held in plan.held)
+    return f"| {what} | {cpu:.1f} | {wall:.1f} | {new:,} | {unmet:,} | {gone:,} |", plan.memory

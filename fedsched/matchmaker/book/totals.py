@@ -147,5 +147,13 @@ def _take(bars: dict[Resources, int], size: Resources) -> bool:
 
 def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:
     """How many resources a room lacks, and of what part of the request at most."""
-    lacking = [1 - free.get(name) / amount for name, amount in size.items() if amount > free.get(name)]
+    pairs = [
+        (size.cpu_milli, free.cpu_milli),
+        (size.memory_mib, free.memory_mib),
+        (size.disk_mib, free.disk_mib),
+        (size.gpus, free.gpus),
+        (size.pods, free.pods),
+        *((amount, free.get(name)) for name, amount in size.other),
+    ]
+    lacking = [1 - have / amount for amount, have in pairs if amount > have]
     return len(lacking), max(lacking, default=0.0), free
