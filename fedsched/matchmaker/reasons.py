@@ -121,7 +121,7 @@ NEVERS = frozenset(
 )
 
 
-class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reason(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One cause with its numbers.
 
     what: the resource, attribute, quota or object it is about. need, have: as shown to a person, units included.

@@ -10,7 +10,7 @@ UNBOUNDED = 2**62
 """What stands for "no limit" in counts; far above any federation, far below overflow."""
 
 
-class Resources(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+class Resources(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=True):
     """An amount of each resource: a request, a node's allocatable, or what is free.
 
     cpu_milli: thousandths of a core. memory_mib, disk_mib: MiB. gpus: whole devices. pods: places for pods on a node.

@@ -147,7 +147,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.observation.at
 
 
-class MemberVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
+class MemberVerdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one member says to one class: best verdict over its node groups, and the first blocker (E1)."""
 
     member: str
