@@ -116,7 +116,7 @@ GROUPS = (Group("physics"), *(Group(f"physics.g{number}", accept_surplus=True) f
 """Eight groups of equal weight, so that those who hold everything are above their right."""
 
 NOTE = (
-    "Where all nodes are full, up to 100 classes of those below their right ask for evictions in each round (PR2, PR3). "
+    "Where all nodes are full, up to 100 classes of those below their right ask for evictions in each round (PR2). "
     "The second round is told the first one's plan, five seconds later."
 )
 
