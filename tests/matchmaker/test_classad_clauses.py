@@ -59,6 +59,7 @@ def test_a_clause_says_what_it_wants_and_what_is_there(text: str, clause: tuple[
         ("TARGET.Arch > 5 ? true : true", ["Arch > 5"]),
         # order, and every conjunct
         ("TARGET.HasSIF && TARGET.Memory > 4000 && TARGET.Cpus > 4", ["HasSIF", "Memory > 4000"]),
+        ("TARGET.Memory > 4000 && TARGET.HasSIF && TARGET.Cpus > 16", ["Memory > 4000", "HasSIF", "Cpus > 16"]),
         ("TARGET.Cpus > 4 && TARGET.Memory > 1000", []),
         # what is no question of one arm stays whole
         ("(TARGET.HasSIF ?: false) && TARGET.Cpus > 16", ["HasSIF ?: false", "Cpus > 16"]),

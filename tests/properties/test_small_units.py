@@ -54,9 +54,9 @@ def shared_out(crowd: list[Wants]) -> tuple[dict[Principal, int], dict[Principal
         terms=(terms("m1", pod_overhead=Resources(), budgets=Budgets(objects_in_flight=10**6)),),
         memory=Memory(at=T0 - 5, pairs={"m1/g/": SEEN}),
     )
-    groups = tuple(Group(one.who.group, weight=one.weight) for one in crowd)
+    weights = tuple(Group(one.who.group, weight=one.weight) for one in crowd)
     sharing = Sharing(reference=NODE, reference_names=frozenset(NAMES))
-    plan = negotiate(snap, Policy(ramp=RAMP, groups=groups, sharing=sharing))
+    plan = negotiate(snap, Policy(ramp=RAMP, groups=weights, sharing=sharing))
     placed = {one.who: 0 for one in crowd}
     for held in plan.held:
         placed[held.placement.principal] += 1
@@ -112,22 +112,33 @@ people = st.lists(
     st.tuples(st.sampled_from(("", "hep", "bio")), st.integers(1, 4), st.integers(0, 40)), min_size=1, max_size=5
 )
 """Each one's group, cores of a job, and jobs."""
+groups = st.one_of(
+    st.builds(lambda w: (Group("hep", weight=w), Group("bio", weight=1.0)), st.sampled_from((1.0, 2.0, 5.0))),
+    st.builds(
+        lambda cores, part: (
+            Group("hep", quota=Resources(cores * 1000), quota_names=frozenset({"cpu_milli"}), accept_surplus=True),
+            Group("bio", quota_fraction=part, accept_surplus=True),
+        ),
+        st.integers(1, 40),
+        st.sampled_from((0.2, 0.5)),
+    ),
+)
 
 
 @settings(max_examples=150, deadline=None)
-@given(people, st.integers(1, 60), st.integers(1, 30), st.sampled_from((1.0, 2.0, 5.0)))
+@given(people, st.integers(1, 60), st.integers(1, 30), groups)
 def test_more_capacity_lowers_nobodys_share_by_more_than_a_unit(
-    wanted: list[tuple[str, int, int]], cores: int, more: int, weight: float
+    wanted: list[tuple[str, int, int]], cores: int, more: int, rules: tuple[Group, Group]
 ) -> None:
-    """FS7 with one resource: a slot weight."""
-    before, after = held_with(wanted, cores, weight), held_with(wanted, cores + more, weight)
+    """FS7 with one resource: a slot weight; groups with weights, or one with a fixed quota and one with a fraction."""
+    before, after = held_with(wanted, cores, rules), held_with(wanted, cores + more, rules)
     largest = max(size for _, size, _ in wanted)
     for who, amount in before.items():
         assert after[who] >= amount - largest
 
 
-def held_with(wanted: list[tuple[str, int, int]], cores: int, weight: float) -> dict[Principal, int]:
-    """Cores that each gets of a node of so many."""
+def held_with(wanted: list[tuple[str, int, int]], cores: int, rules: tuple[Group, Group]) -> dict[Principal, int]:
+    """Cores that each gets of a node of so many; 30 were lent until now."""
     room = Resources(cores * 1000, 10**6, 10**6, 0, 10**4)
     whos = [Principal(of, f"u{i}@x") for i, (of, _, _) in enumerate(wanted)]
     classes = [
@@ -141,8 +152,8 @@ def held_with(wanted: list[tuple[str, int, int]], cores: int, weight: float) -> 
         terms=(terms("m1", pod_overhead=Resources(), budgets=Budgets(objects_in_flight=10**6)),),
         memory=Memory(at=T0 - 5, pairs={"m1/g/": SEEN}),
     )
-    groups = (Group("hep", weight=weight), Group("bio", weight=1.0))
-    plan = negotiate(snap, Policy(ramp=RAMP, groups=groups, sharing=Sharing(slot_weight="Cpus")))
+    sharing = Sharing(slot_weight="Cpus", reference=Resources(30_000), reference_names=frozenset({"cpu_milli"}))
+    plan = negotiate(snap, Policy(ramp=RAMP, groups=rules, sharing=sharing))
     found = dict.fromkeys(whos, 0)
     for held in plan.held:
         found[held.placement.principal] += held.placement.size.cpu_milli // 1000
