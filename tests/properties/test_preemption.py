@@ -434,7 +434,9 @@ def worlds(draw: st.DrawFn) -> World:
         entitled = sum(p.entitled for p in inside)
         if inside:
             groups[group] = (entitled, draw(st.integers(0, entitled)))
-    world = World(people, groups, node_cores, Preemption(mode=draw(st.sampled_from(["fair", "reclaim"]))))
+    world = World(
+        people, groups, node_cores, Preemption(draw(st.sampled_from(["fair", "reclaim"])), "vacate", wait_s=300.0)
+    )
     for node in (n for nodes in NODES.values() for n in nodes):
         for person in draw(st.lists(st.sampled_from(people), max_size=8)):
             if world.free(node) >= person.cores and world.unmet(person):
