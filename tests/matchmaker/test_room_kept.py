@@ -92,6 +92,18 @@ def test_when_all_of_it_has_come_it_is_theirs_first() -> None:
     assert [one.class_key for one in placed(when(2, free=res(2, 8, 50, pods=50)))] == ["large"]
 
 
+def test_a_small_one_whose_own_room_is_still_coming_does_not_take_that_of_a_large_one() -> None:
+    small = demand("a-small", 1, res(1, 2), principal=OWNER.principal, oldest_at=T0 - 5)
+    snap = when(2, free=res(2, 8, 50, pods=50))
+    one, its = victim(3, gone=False)
+    one = msgspec.structs.replace(one, yields_to="a-small", yields_with="1-3", yields_room=res() + terms().pod_overhead)
+    seen = snap.observation
+    seen = msgspec.structs.replace(seen, schedds=(schedd(OWNER, small, BORROWER),), objects=(*seen.objects, its))
+    memory = msgspec.structs.replace(snap.memory, held=(*snap.memory.held, one))
+    snap = msgspec.structs.replace(snap, observation=seen, memory=memory)
+    assert [one.class_key for one in placed(snap)] == ["large"]
+
+
 def test_room_that_does_not_come_is_kept_no_longer_than_it_is_waited_for() -> None:
     assert [one.class_key for one in placed(when(1, free=res(1, 6, 50, pods=50)), 2)] == ["small"]
 

@@ -122,7 +122,8 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     turns = [Turn(ask, rounds.options(ask.demand)) for ask in sorted(asks, key=lambda a: a.demand.key)]
     filling = _Filling(rounds, {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns})
     waiting = [turn for turn in turns if turn.unmet and not turn.ask.blocked]
-    for first in waiting:
+    # the largest first: a small one would take the room that was made for a large one before its own has come
+    for first in sorted(waiting, key=lambda turn: -rounds.shared.sizes.of(turn.ask.demand.request)):
         for _ in range(first.ask.promised):
             filling.keep_promise(first)
     tree = Tree(rounds.shared, waiting)
