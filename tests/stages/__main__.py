@@ -24,15 +24,29 @@ def folders() -> dict[str, list[str]]:
 
     The federation's files are dealt out to two; `units` has every folder that no other has, so none is forgotten.
     """
-    whole = [str(file) for file in sorted(Path(FEDERATION).glob("test_*.py"))]
+    one, other = dealt(sorted(Path(FEDERATION).glob("test_*.py")))
     found = {f"tests/{file.relative_to('tests').parts[0]}" for file in Path("tests").rglob("test_*.py")}
     return {
-        "federation 1": whole[::2],
-        "federation 2": whole[1::2],
+        "federation 1": one,
+        "federation 2": other,
         "condor": [folder for folder in CONDOR if folder in found],
         "units": sorted(found - {*CONDOR, *PARTS, FEDERATION}),
         "parts": [folder for folder in PARTS if folder in found],
     }
+
+
+LONG_S = {"losses": 220, "two_users": 240, "upgrade": 240, "outages": 165, "leaving": 155, "crash_points": 150}
+"""About how long the long files take, in seconds; any other about a minute and a half."""
+
+
+def dealt(files: Sequence[Path]) -> tuple[list[str], list[str]]:
+    """Files in two parts that take about as long: the longest first, each to the part that has less."""
+    took = {file: LONG_S.get(file.stem.removeprefix("test_"), 80) for file in files}
+    parts: tuple[list[Path], list[Path]] = ([], [])
+    for file in sorted(files, key=lambda one: (-took[one], one)):
+        min(parts, key=lambda part: sum(took[one] for one in part)).append(file)
+    one, other = ([str(file) for file in sorted(part)] for part in parts)
+    return one, other
 
 
 def stages_of(options: Sequence[str]) -> list[Stage]:
