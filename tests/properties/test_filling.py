@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker.model import (
     Budgets,
+    ConcurrencyLimit,
     DemandClass,
     Group,
     MemberView,
@@ -201,3 +202,32 @@ def test_a_floor_inside_a_group_is_not_eaten_by_many_small_principals_beside_it(
     plan = negotiate(snap, Policy(ramp=RAMP, groups=groups, sharing=Sharing(slot_weight="Cpus")))
 
     assert placed(plan)["owed", "m1", "g"] == 7
+
+
+@settings(max_examples=60, deadline=None)
+@given(states(), st.integers(0, 12), st.integers(0, 12), st.integers(1, 5))
+def test_no_round_passes_a_quota_a_limit_or_a_concurrency_limit(
+    drawn: tuple[Snapshot, Policy], quota: int, limit: int, licences: int
+) -> None:
+    """FS1, Q5, Q7: hep's quota is its ceiling, bio has a limit, and every job needs one of few licences."""
+    snap, policy = drawn
+    cpu = frozenset({"cpu_milli"})
+    groups = (Group("hep", quota=res(quota), quota_names=cpu), Group("bio", limit=res(limit), limit_names=cpu))
+    asked = tuple(
+        msgspec.structs.replace(one, concurrency=(("licence", 1),) if one.principal.group == "" else ())
+        for one in snap.observation.schedds[0].classes
+    )
+    limits = (ConcurrencyLimit("licence", licences),)
+
+    plan = negotiate(
+        state(snap.observation.members, asked), msgspec.structs.replace(policy, groups=groups, limits=limits)
+    )
+
+    cores: Counter[str] = Counter()
+    for held in plan.held:
+        cores[held.placement.principal.group.partition(".")[0]] += held.placement.size.cpu_milli
+    assert cores["hep"] <= quota * 1000
+    assert cores["bio"] <= limit * 1000
+    assert sum(held.placement.principal.group == "" for held in plan.held) <= licences
+    for report in plan.classes:
+        assert not report.unmet or report.why is not None
