@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 _DOCKER = "docker.io"
-_OLD_NAMES = frozenset({"index.docker.io", "registry-1.docker.io"})
+_OLD_NAME = "index.docker.io"
 
 
 class _Held(msgspec.Struct):
@@ -23,7 +23,7 @@ def normal(image: str) -> str:
     first, slash, rest = name.partition("/")
     if not slash or not (first == "localhost" or "." in first or ":" in first):
         first, rest = _DOCKER, name
-    if first in _OLD_NAMES:
+    if first == _OLD_NAME:
         first = _DOCKER
     path, _, tag = rest.partition(":")
     if first == _DOCKER and "/" not in path:
