@@ -16,6 +16,7 @@ from fedsched.matchmaker.model import (
     NodeGroup,
     ObjectView,
     Observation,
+    PairMemory,
     Placement,
     PodView,
     PoolView,
@@ -28,6 +29,8 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.resources import Resources
 
 T0 = 1_800_000_000.0
+SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+"""A pair on which a real slot was seen: nothing is held back by a probe (MA6)."""
 
 
 def res(cpu: float = 1, gib: float = 2, disk_gib: float = 1, gpus: int = 0, pods: int = 1) -> Resources:

@@ -13,7 +13,6 @@ from fedsched.matchmaker.model import (
     MemberMemory,
     Memory,
     NodeGroup,
-    PairMemory,
     Placement,
     Plan,
     Policy,
@@ -24,6 +23,7 @@ from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import (
+    SEEN,
     T0,
     demand,
     group,
@@ -39,7 +39,6 @@ from tests.matchmaker.builders import (
 )
 
 NODE = res(8, 32, 100, pods=100)
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 ONE = res(4, 8)
 
 

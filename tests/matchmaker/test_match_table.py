@@ -24,9 +24,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.options import Choosing, Option, Table
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources, fits
-from tests.matchmaker.builders import T0, demand, group, member, res, terms
-
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, terms
 
 
 def place(name: str = "m1", grp: str = "g", *, learnt: bool = True, **more: Any) -> Place:

@@ -6,14 +6,27 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import Budgets, Memory, PairMemory, Plan, Policy, Quota, Ramp, Room, SitePod, Snapshot
+from fedsched.matchmaker.model import Budgets, Memory, Plan, Policy, Quota, Ramp, Room, SitePod, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
 from fedsched.matchmaker.resources import Resources, fits
-from tests.matchmaker.builders import T0, demand, group, held, member, pod, res, schedd, slot, snapshot, terms, thing
+from tests.matchmaker.builders import (
+    SEEN,
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    pod,
+    res,
+    schedd,
+    slot,
+    snapshot,
+    terms,
+    thing,
+)
 
 WIDE = Policy(ramp=Ramp(first=1000, max_starts=1000))
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 
 
 def known(snap: Snapshot) -> Snapshot:

@@ -17,7 +17,6 @@ from fedsched.matchmaker.model import (
     Memory,
     ObjectView,
     Outcome,
-    PairMemory,
     Placement,
     Policy,
     PoolView,
@@ -30,6 +29,7 @@ from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.surge import JUST_S, trust_limit
 from tests.matchmaker.builders import (
+    SEEN,
     T0,
     demand,
     group,
@@ -46,7 +46,6 @@ from tests.matchmaker.builders import (
 )
 
 ALICE = Principal("physics", "alice@b")
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 
 
 class Ideal:

@@ -20,7 +20,6 @@ from fedsched.matchmaker.model import (
     Memory,
     NodeRoom,
     ObjectView,
-    PairMemory,
     Plan,
     PodView,
     Policy,
@@ -32,9 +31,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share import Sizes
-from tests.matchmaker.builders import T0, demand, group, member, pod, res, schedd, slot, snapshot, terms, thing
-
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, pod, res, schedd, slot, snapshot, terms, thing
 
 
 @dataclass(frozen=True)

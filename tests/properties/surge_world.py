@@ -23,7 +23,6 @@ from fedsched.matchmaker.model import (
     ObjectView,
     OrderLeave,
     Outcome,
-    PairMemory,
     Placement,
     Plan,
     Policy,
@@ -33,9 +32,8 @@ from fedsched.matchmaker.model import (
     SlotView,
 )
 from fedsched.matchmaker.negotiate import negotiate
-from tests.matchmaker.builders import T0, demand, group, member, pod, res, schedd, slot, snapshot, terms, thing
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, pod, res, schedd, slot, snapshot, terms, thing
 
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 USERS = {"c1": Principal("physics", "alice@b"), "c2": Principal("physics", "bob@b")}
 CORES = 4
 """Of each node; a job asks for one."""

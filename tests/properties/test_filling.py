@@ -15,7 +15,6 @@ from fedsched.matchmaker.model import (
     Group,
     MemberView,
     NodeGroup,
-    PairMemory,
     Plan,
     Policy,
     Principal,
@@ -27,11 +26,10 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
 from tests.properties.reference_filling import Node, Reference, free
 
 RAMP = Ramp(first=10_000, max_starts=10_000)
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 GROUPS = ("", "hep", "hep.cms", "bio")
 BARE = {"pod_overhead": Resources(), "budgets": Budgets(objects_in_flight=100_000)}
 

@@ -19,7 +19,6 @@ from fedsched.matchmaker.model import (
     NodeRoom,
     ObjectView,
     Order,
-    PairMemory,
     Plan,
     Policy,
     Principal,
@@ -32,6 +31,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import (
+    SEEN,
     T0,
     demand,
     group,
@@ -48,7 +48,6 @@ from tests.matchmaker.builders import (
 )
 
 WIDE = Policy(ramp=Ramp(first=10_000, max_starts=10_000))
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 NODES = ("n1", "n2", "n3")
 PEOPLE = (Principal("physics", "alice@b"), Principal("physics.hep", "bob@b"), Principal("", "eve@c"))
 CORES = 6

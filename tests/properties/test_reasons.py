@@ -25,7 +25,6 @@ from fedsched.matchmaker.model import (
     Memory,
     NodeGroup,
     Order,
-    PairMemory,
     Plan,
     Policy,
     PoolView,
@@ -40,12 +39,11 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
 
 World = tuple[Snapshot, Policy]
 Step = Callable[[World], World]
 WIDE = Policy(ramp=Ramp(first=1000, max_starts=1000))
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 NONE = Resources()
 
 

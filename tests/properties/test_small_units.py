@@ -7,12 +7,11 @@ from typing import NamedTuple
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import Budgets, Group, Memory, PairMemory, Policy, Principal, Ramp, Room, Sharing
+from fedsched.matchmaker.model import Budgets, Group, Memory, Policy, Principal, Ramp, Room, Sharing
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, demand, group, member, schedd, snapshot, terms
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, schedd, snapshot, terms
 
-SEEN = PairMemory(attributes=(("Arch", '"X86_64"'),), seen_at=T0)
 RAMP = Ramp(first=100_000, max_starts=100_000)
 NODE = Resources(cpu_milli=3_000_000, memory_mib=9_000_000, disk_mib=1_000_000, gpus=3_000, pods=100_000)
 NAMES = ("cpu_milli", "memory_mib", "gpus")

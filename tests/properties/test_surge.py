@@ -26,8 +26,8 @@ from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.surge import ALL, asked, grow, ramps_after, supply, together, trust_key
-from tests.matchmaker.builders import T0, demand, held, placement, pod, res, schedd, slot, snapshot, thing
-from tests.properties.surge_world import SEEN, USERS, World
+from tests.matchmaker.builders import SEEN, T0, demand, held, placement, pod, res, schedd, slot, snapshot, thing
+from tests.properties.surge_world import USERS, World
 
 amounts = st.builds(res, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 2), st.just(0))
 requests = st.builds(res, st.integers(1, 4), st.integers(1, 4), st.integers(0, 3), st.integers(0, 1))
