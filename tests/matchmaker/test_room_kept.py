@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.model import (
+    Claim,
     Held,
     Memory,
     NodeRoom,
@@ -14,13 +15,16 @@ from fedsched.matchmaker.model import (
     Policy,
     Preemption,
     Principal,
+    Ramp,
     Room,
+    Sharing,
     Snapshot,
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import (
+    SEEN,
     T0,
     demand,
     group,
@@ -30,6 +34,7 @@ from tests.matchmaker.builders import (
     pod,
     res,
     schedd,
+    slot,
     snapshot,
     terms,
     thing,
@@ -113,3 +118,43 @@ def test_what_was_recorded_before_rooms_were_kept_keeps_nothing() -> None:
     old = tuple(msgspec.structs.replace(h, yields_room=Resources()) for h in snap.memory.held)
     snap = msgspec.structs.replace(snap, memory=msgspec.structs.replace(snap.memory, held=old))
     assert [one.class_key for one in placed(snap)] == ["small"]
+
+
+def test_room_that_is_asked_for_counts_as_growth_at_once() -> None:
+    """SU3: a borrower holds the whole node; each startd that must go for the owner uses a start of its interval."""
+    free = Resources(memory_mib=1024, disk_mib=1024, pods=40)
+    serials = (1, 2, 3, 4)
+    places = [placement(f"1-{n}", principal=BORROWER.principal, class_key="small") for n in serials]
+    claim = Claim(BORROWER.principal, 1000, T0 - 2000)
+    snap = snapshot(
+        members=(
+            member(
+                "m1",
+                group("g", 1, res(4, 40, 50, pods=50), rooms=(Room(free, 1),)),
+                node_rooms=(NodeRoom("n1", "g", free),),
+            ),
+        ),
+        schedds=(schedd(demand("owned", 4, res(1, 2), principal=OWNER.principal)),),
+        objects=tuple(thing(place, pod(f"{place.object_name}-abc")) for place in places),
+        slots=tuple(
+            slot(place, f"{place.object_name}-abc", free=Resources(), claims=(claim,), unclaimed_since=None)
+            for place in places
+        ),
+        memory=Memory(
+            at=T0 - 1,
+            held=tuple(held(place, "claimed", claimed_at=T0 - 2000, claims=1) for place in places),
+            pairs={"m1/g/": SEEN},
+        ),
+    )
+
+    plan = negotiate(snap, Policy(ramp=Ramp(first=2), sharing=Sharing(slot_weight="Cpus")))
+
+    assert sum(one.yields_to == "owned" for one in plan.held) == 2
+    assert plan.memory.ramps["owned"].used == 2
+
+
+def test_what_was_promised_stands_in_the_order_in_which_it_was_decided() -> None:
+    """S3: serial numbers are hexadecimal, so 1-10 comes after 1-f."""
+    early = [held(placement(id_, created_at=T0 - 1), "intended", written_at=None) for id_ in ("1-10", "1-f")]
+    plan = negotiate(snapshot(memory=Memory(at=T0 - 1, held=tuple(early))), Policy())
+    assert [one.placement.id for one in plan.held][:2] == ["1-f", "1-10"]
