@@ -13,8 +13,8 @@ from fedsched.cli.options import OutputOption, examples
 from fedsched.cli.output import Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.sim.report import SpikeReport
-    from fedsched.sim.run import SimRun
+    from fedsched.study.run import SimRun
+    from fedsched.study.watch import SpikeReport
 
 FRAME_S = 0.04
 """Real seconds for each cycle in the live view: the two hours take about twenty seconds."""
@@ -77,8 +77,8 @@ def _prepare(folder: Path, seed: int, stop_s: float) -> SimRun:
     """The run; one that stops in the middle is dated so that it stops now."""
     import time
 
-    from fedsched.sim.run import SimRun
     from fedsched.sim.spike import conference_spike, policy
+    from fedsched.study.run import SimRun
 
     scenario = conference_spike() if stop_s == float("inf") else conference_spike(float(int(time.time() - stop_s)))
     return SimRun(scenario, policy(), folder, seed)

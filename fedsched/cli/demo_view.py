@@ -17,7 +17,7 @@ from fedsched.matchmaker.resources import describe
 
 if TYPE_CHECKING:
     from fedsched.matchmaker.model import DemandClass, Plan
-    from fedsched.sim.run import SimRun
+    from fedsched.study.run import SimRun
 
 PHASES = (
     ("starting", "yellow", "s"),

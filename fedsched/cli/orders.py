@@ -249,7 +249,7 @@ def _known(config: Path | None, name: str) -> str:
     names = [member.name for member in load_members(federation(config))]
     with _journal(config) as journal:
         cycle = journal.last_cycle()
-    names += [terms.name for terms in cycle.terms] if cycle else []
+    names += [terms.name for terms in cycle.snapshot.terms] if cycle else []
     if name not in names:
         raise Failure(Exit.REFUSED, f"no member {name!r}{did_you_mean(name, names)}", "see all: fedsched clusters")
     return name

@@ -95,4 +95,4 @@ def _read(settings: Federation) -> Recorded:
         journal.close()
     if cycle is None:
         raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
-    return Recorded(cycle.plan, cycle.observation, orders, cycle.terms, time.time(), settings.cadence.cycle_s)
+    return Recorded(cycle.plan, cycle.observation, orders, cycle.snapshot.terms, time.time(), settings.cadence.cycle_s)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import Journal
-from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded
+from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded, digest
 from fedsched.journal.sqlite import Limits, SqliteJournal
 
 
@@ -32,5 +32,6 @@ __all__ = [
     "PlacementFiles",
     "Recorded",
     "SqliteJournal",
+    "digest",
     "open_journal",
 ]

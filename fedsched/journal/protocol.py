@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from fedsched.journal.lease import Holder, Lease
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
-from fedsched.matchmaker.model import Memory, Order, Outcome
+from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
 
 OrderKind = Literal["cordon", "drain", "pause", "deny"]
 
@@ -83,6 +83,10 @@ class Journal(Protocol):
 
     def cycles(self) -> tuple[tuple[int, float], ...]:
         """Numbers and times of the cycles that are kept, oldest first."""
+        ...
+
+    def policy(self, digest: str) -> Policy | None:
+        """The policy that cycles name by this digest; None when no kept cycle does."""
         ...
 
     def accounts(self) -> tuple[Account, ...]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from fedsched.matchmaker.model import (
     Change,
     Form,
-    MemberTerms,
-    Memory,
     Observation,
-    Order,
     Outcome,
     Plan,
+    Policy,
     Principal,
     Snapshot,
 )
@@ -42,25 +42,32 @@ class Done(msgspec.Struct, frozen=True):
     outcome: Outcome | None
 
 
-class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One cycle as kept: all that the decision knew but the memory, which is the plan's of the cycle before.
+class Recorded(msgspec.Struct, frozen=True):
+    """One cycle as kept: all that the decision knew, and what it came to; deciding again gives the same plan (E10).
 
-    seconds: what the decision took. issued: changes that were new in this cycle. dispatch: whether they were tried.
+    issued: changes that were new in this cycle. seconds: what the decision took. dispatch: whether they were tried.
+    version: of the fedsched that decided. policy: digest under which the journal keeps the policy. members: (name,
+    digest of its terms), by name.
     """
 
-    observation: Observation
+    snapshot: Snapshot
     plan: Plan
-    epoch: int
-    terms: tuple[MemberTerms, ...] = ()
-    orders: tuple[Order, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
     issued: tuple[Change, ...] = ()
     seconds: float = 0.0
     dispatch: bool = True
+    version: str = ""
+    policy: str = ""
+    members: tuple[tuple[str, str], ...] = ()
 
-    def snapshot(self, memory: Memory) -> Snapshot:
-        """The snapshot of this cycle, with the memory of the cycle before."""
-        return Snapshot(self.observation, memory, self.terms, self.orders, self.outcomes, self.epoch)
+    @property
+    def observation(self) -> Observation:
+        """What was seen of the world."""
+        return self.snapshot.observation
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits that name a policy or a member's terms: equal values have equal digests."""
+    return hashlib.sha256(msgspec.msgpack.encode(value, order="deterministic")).hexdigest()[:12]
 
 
 class Stay(msgspec.Struct, omit_defaults=True):
@@ -120,9 +127,13 @@ class Account(msgspec.Struct, omit_defaults=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """What one cycle makes durable at once: the cycle, new intents, accounts that changed, and those that ended."""
+    """What one cycle makes durable at once: the cycle, new intents, accounts that changed, and those that ended.
+
+    policy: what `recorded.policy` names; kept once, however many cycles name it.
+    """
 
     recorded: Recorded
+    policy: Policy
     intents: tuple[Intent, ...] = ()
     accounts: tuple[Account, ...] = ()
     ended: tuple[Account, ...] = ()

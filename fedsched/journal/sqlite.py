@@ -16,15 +16,16 @@ from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
-from fedsched.matchmaker.model import Memory, Order, Outcome
+from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE orders (kind TEXT, target TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID;
 CREATE TABLE intents (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE outcomes (serial INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
 CREATE TABLE cycles (number INTEGER PRIMARY KEY, at REAL NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE policies (digest TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 """
 T = TypeVar("T")
@@ -122,6 +123,8 @@ class SqliteJournal:
         with self._transaction():
             self._still_ours()
             self._store("memory", plan.memory)
+            policy = (commit.recorded.policy, _encode(commit.policy))
+            self._db.execute("INSERT OR IGNORE INTO policies VALUES (?, ?)", policy)
             row = (plan.cycle, plan.at, len(body), body)
             self._db.execute("INSERT OR REPLACE INTO cycles VALUES (?, ?, ?, ?)", row)
             intents = [(i.id, _encode(i)) for i in commit.intents]
@@ -177,6 +180,11 @@ class SqliteJournal:
     def cycles(self) -> tuple[tuple[int, float], ...]:
         """See Journal."""
         return tuple(self._all("SELECT number, at FROM cycles ORDER BY number"))
+
+    def policy(self, digest: str) -> Policy | None:
+        """See Journal."""
+        rows = self._all("SELECT body FROM policies WHERE digest = ?", digest)
+        return self._decode(rows[0][0], Policy) if rows else None
 
     def accounts(self) -> tuple[Account, ...]:
         """See Journal."""
@@ -331,9 +339,11 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
         raise JournalError(
             f"journal {path}: schema {version} is newer than this fedsched's {SCHEMA}; run the newer one"
         )
-    if version == 0:
+    if version < SCHEMA:
+        # Recorded cycles of an older schema go: what they knew cannot be decided again. All else is kept.
+        db.execute("DROP TABLE IF EXISTS cycles")
         for statement in _TABLES.strip().split(";\n"):
-            db.execute(statement)
+            db.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")
 

@@ -1,12 +1,13 @@
 """The loop: observe, negotiate, record, act; everything risky about carrying out a plan, no decision about it."""
 
-from fedsched.loop.cycle import Loop, Mind, Options, Summary, SystemClock
+from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide
 from fedsched.loop.run import Agenda, run
 from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
 
 __all__ = [
     "Agenda",
     "Clock",
+    "Decision",
     "Fenced",
     "LiveWorld",
     "Loop",
@@ -16,5 +17,6 @@ __all__ = [
     "SystemClock",
     "Unreachable",
     "World",
+    "decide",
     "run",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded
+from fedsched import __version__
+from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded, digest
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.log import log
 from fedsched.loop.accounts import Accounts
@@ -43,12 +44,29 @@ class Mind(msgspec.Struct, frozen=True):
     pools: tuple[PoolTerms, ...] = ()
 
 
+class Decision(NamedTuple):
+    """What one snapshot came to: the plan, and the changes that bring the world there."""
+
+    plan: Plan
+    changes: tuple[Change, ...]
+
+
+def decide(mind: Mind, snapshot: Snapshot) -> Decision:
+    """The part of a cycle between seeing and doing; pure, and the same for every world (plan, what-if, replay)."""
+    plan = mind.negotiate(snapshot, mind.policy)
+    return Decision(plan, mind.changes(snapshot.observation, plan))
+
+
 class Options(msgspec.Struct, frozen=True):
-    """How a loop runs. dispatch: False records plans and carries nothing out. inline: act in the caller's thread."""
+    """How a loop runs. dispatch: False records plans and carries nothing out. inline: act in the caller's thread.
+
+    told: called with each cycle once it is durable, in the loop's thread; for views and reports, not for deciding.
+    """
 
     dispatch: bool = True
     inline: bool = False
     records: PlacementFiles | None = None
+    told: tuple[Callable[[Recorded], None], ...] = ()
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -116,6 +134,7 @@ class Loop:
     @mind.setter
     def mind(self, mind: Mind) -> None:
         self._mind = mind
+        self._digests = digest(mind.policy), tuple((terms.name, digest(terms)) for terms in mind.terms)
         self._lanes.set_pace({terms.name: terms.budgets.requests_per_s for terms in mind.terms})
 
     def cycle(self) -> Summary:
@@ -125,8 +144,7 @@ class Loop:
         self._collect(0.0, 0)
         snapshot = self._snapshot()
         deciding = time.perf_counter()
-        plan = self._mind.negotiate(snapshot, self._mind.policy)
-        wanted = self._mind.changes(snapshot.observation, plan)
+        plan, wanted = decide(self._mind, snapshot)
         decide_s = time.perf_counter() - deciding
         plan = plan if self._options.dispatch else _shadow(plan, self._memory)
         intents = self._intents(plan, wanted)
@@ -169,22 +187,23 @@ class Loop:
     ) -> None:
         intents, wanted = todo
         recorded = Recorded(
-            observation=snapshot.observation,
+            snapshot=snapshot,
             plan=plan,
-            epoch=snapshot.epoch,
-            terms=snapshot.terms,
-            orders=snapshot.orders,
-            outcomes=snapshot.outcomes,
             issued=tuple(i.change for i in intents) if self._options.dispatch else wanted,
             seconds=decide_s,
             dispatch=self._options.dispatch,
+            version=__version__,
+            policy=self._digests[0],
+            members=self._digests[1],
         )
         accounts, ended = self._accounts.update(snapshot.observation, plan)
         checkpoint("commit-before")
-        self._journal.commit_cycle(Commit(recorded, intents, accounts, ended))
+        self._journal.commit_cycle(Commit(recorded, self._mind.policy, intents, accounts, ended))
         checkpoint("commit-after")
         self._memory = plan.memory
         self._write_records()
+        for told in self._options.told:
+            told(recorded)
 
     def _write_records(self) -> None:
         if self._options.records is None or not (ended := self._journal.ended_accounts()):

@@ -37,8 +37,10 @@ from fedsched.matchmaker.model import (
     Order,
     Outcome,
     Plan,
+    Policy,
     Quota,
     Room,
+    Snapshot,
 )
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
@@ -71,7 +73,8 @@ def commit(number: int, at: float = AT, padding: str = "", intents: tuple[Intent
     group = NodeGroup("g", Resources(), 2, 2, 0, (room,), attributes=(("A", padding),))
     view = MemberView("m1", node_groups=(group,), quotas=(quota,))
     plan = Plan(number, at, (), (report,), memory)
-    return Commit(Recorded(Observation(at, members=(view,)), plan, 1, issued=(CHANGE,)), intents)
+    snapshot = Snapshot(Observation(at, members=(view,)), Memory(), ())
+    return Commit(Recorded(snapshot, plan, issued=(CHANGE,), policy="p"), Policy(), intents)
 
 
 def holder(started: int = 1, pid: int = 1, **changes: str) -> Holder:

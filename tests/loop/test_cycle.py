@@ -73,7 +73,7 @@ def test_orders_that_others_write_are_in_the_next_snapshot(
     assert wishes.seen[-1].orders == (order,)
     last = journal.last_cycle()
     assert last is not None
-    assert last.orders == (order,)
+    assert last.snapshot.orders == (order,)
 
 
 def test_after_a_retry_the_lane_pauses_longer_each_time(tmp_path: Path, inline: Inline) -> None:

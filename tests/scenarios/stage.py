@@ -13,8 +13,8 @@ from fedsched.log import configure
 from fedsched.matchmaker.model import Held, MemberTerms, Plan, Policy, Principal
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
-from fedsched.sim.run import SimRun
 from fedsched.sim.scenario import Batch, Scenario, SimMember, SimNodeGroup
+from fedsched.study.run import SimRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

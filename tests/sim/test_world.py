@@ -19,10 +19,10 @@ from fedsched.matchmaker.model import (
     Principal,
 )
 from fedsched.matchmaker.resources import Resources
-from fedsched.sim.run import SimRun
 from fedsched.sim.scenario import Batch, Faults, Scenario, SimMember, SimNodeGroup, Window
 from fedsched.sim.spike import conference_spike, policy
 from fedsched.sim.world import SimWorld
+from fedsched.study.run import SimRun
 
 ANN = Principal("hep", "ann@site")
 NODE = Resources(8000, 32_768, 102_400, 0, 110)

@@ -30,7 +30,7 @@ class JobLength(msgspec.Struct, frozen=True):
     source: str
 
 
-class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
+class DemandClass(msgspec.Struct, frozen=True):
     """Work alike in everything that matters for placing it, with a count (MA7).
 
     key: stable digest over schedd, principal, request, length step, attributes read, requirements, image.
@@ -72,7 +72,7 @@ class DemandClass(msgspec.Struct, frozen=True, omit_defaults=True):
     ungrouped: bool = False
 
 
-class ScheddView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ScheddView(msgspec.Struct, frozen=True):
     """A schedd as last seen. Classes are those of the last good answer, however old: `seen_at` tells the age.
 
     pool: the pool in whose collector it advertises (home or by flocking). seen_at: epoch seconds of the last good

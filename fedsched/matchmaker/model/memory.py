@@ -17,7 +17,7 @@ Wanted = Literal["run", "leave", "vacate", "withdraw", "clear"]
 HealthState = Literal["ready", "slow", "unreachable", "lost"]
 
 
-class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+class Candidate(msgspec.Struct, frozen=True):
     """A place that was considered for a placement: its rank (MA5), and what held it back, "" for nothing."""
 
     member: str
@@ -26,7 +26,7 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     blocker: str = ""
 
 
-class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+class Held(msgspec.Struct, frozen=True):
     """A placement and how it stands; the plan is a list of these.
 
     phase: what is so. wanted: what should be (run: exist and serve; leave: take no new work, finish, go; vacate: go
@@ -68,7 +68,7 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     """The best places that were open to it when it was placed, best first (E5)."""
 
 
-class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class MemberMemory(msgspec.Struct, frozen=True):
     """A member's health (FA1) and what was learnt of it; timers are anchored here and survive a restart.
 
     good_at: last good contact. good_reads: good contacts in a row. contact_seen: time of the last contact that was
@@ -92,7 +92,7 @@ class MemberMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     lent_at: float = 0.0
 
 
-class PairMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class PairMemory(msgspec.Struct, frozen=True):
     """What is known of startds of one image on one (member, node group): learnt slot attributes (MA6), failures (X8).
 
     attributes: static attributes of the last real slot seen there; () before the first. failed_classes: keys of those
@@ -115,7 +115,7 @@ class Ramping(msgspec.Struct, frozen=True, omit_defaults=True):
     used: int = 0
 
 
-class Trust(msgspec.Struct, frozen=True, omit_defaults=True):
+class Trust(msgspec.Struct, frozen=True):
     """What a (schedd, principal) earned (SU7): claimed lately, and whether the last ones went unclaimed."""
 
     claimed: int = 0
@@ -123,7 +123,7 @@ class Trust(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class Order(msgspec.Struct, frozen=True):
     """A standing order of a person, from the journal: cordon, drain, pause, deny; with its mandatory reason.
 
     target: a member's name, "*" for all, or for deny a pattern over principals and schedds. deadline_at: for drain,
@@ -138,7 +138,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline_at: float | None = None
 
 
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+class Memory(msgspec.Struct, frozen=True):
     """All of it. `serial` numbers placements and only grows. `frozen_since`: FA2. Keys of the maps are sorted.
 
     pairs: by "member/node group/image". ramps: by class key. trust: by "schedd/principal". drops: by class key, the

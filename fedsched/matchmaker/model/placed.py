@@ -16,7 +16,7 @@ Share = Literal["user", "group", "any"]
 PodPhase = Literal["pending", "running", "succeeded", "failed", "unknown"]
 
 
-class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
+class Placement(msgspec.Struct, frozen=True):
     """This shape on that node group, as this form, for that principal: everything that the object is made from.
 
     Written into the object as an annotation, so it is also what adoption starts from; it never changes.
@@ -70,7 +70,7 @@ class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"fs-{self.id}"
 
 
-class PodView(msgspec.Struct, frozen=True, omit_defaults=True):
+class PodView(msgspec.Struct, frozen=True):
     """A pod of ours as last seen. Times are epoch seconds, None before they happened.
 
     problem: the waiting reason or unschedulable message ("ErrImagePull: …"), "" when there is none.
@@ -128,7 +128,7 @@ class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
     desired_pods: int = 1
 
 
-class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+class Claim(msgspec.Struct, frozen=True):
     """Who holds a part of a startd: principal as the negotiator accounts it, cores, since when, which job.
 
     amount: all resources of the claim; empty where the slot does not tell more than cores. used_cpu_milli: cores that
@@ -145,7 +145,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 0
 
 
-class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
+class SlotView(msgspec.Struct, frozen=True):
     """One startd of ours in a collector; its partitionable slot and dynamic slots counted once.
 
     name: the partitionable slot's Name. leaving: takes no new work (our order, drained, retiring, past RetireAt).

@@ -114,7 +114,7 @@ Change = (
 )
 
 
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True):
     """What became of one change.
 
     result: done; gone (it was not there any more; for deletions that is success); conflict (a precondition or a

@@ -12,7 +12,7 @@ Judge = Literal["mirror", "drive", "ignore"]
 """What a pool's own negotiator is to us (FS8): `mirror` reads its groups and factors, `drive` sets them."""
 
 
-class Group(msgspec.Struct, frozen=True, omit_defaults=True):
+class Group(msgspec.Struct, frozen=True):
     """One accounting group of the tree (FS1); `path` is dotted: "physics.hep" lies in "physics".
 
     weight: relative to its siblings; None: the core-equivalents of its quota, or 1 without one.
@@ -44,7 +44,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(self.quota_names) or self.quota_fraction > 0
 
 
-class PrincipalTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+class PrincipalTerms(msgspec.Struct, frozen=True):
     """What a policy says of principals whose "group.user@domain" matches the glob `pattern`; the first match counts.
 
     factor: HTCondor's priority factor, relative to others'. floor, ceiling: least and most that the principal holds
@@ -57,7 +57,7 @@ class PrincipalTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     ceiling: float = 0.0
 
 
-class Reservation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reservation(msgspec.Struct, frozen=True):
     """A dated window in which a group's floor is another one (Q10); times are epoch seconds."""
 
     group: str
@@ -76,7 +76,7 @@ class ConcurrencyLimit(msgspec.Struct, frozen=True, order=True):
     units: int
 
 
-class Sharing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Sharing(msgspec.Struct, frozen=True):
     """How use is measured and remembered.
 
     half_life_s: of usage (FS3). slot_weight: ClassAd expression over a slot ad for the size of a request ("Cpus" as in
@@ -99,7 +99,7 @@ class Sharing(msgspec.Struct, frozen=True, omit_defaults=True):
     low_use_factor: float = 1.0
 
 
-class Preemption(msgspec.Struct, frozen=True, omit_defaults=True):
+class Preemption(msgspec.Struct, frozen=True):
     """Who may be evicted for whom (PR1-PR7).
 
     mode: `never`; `reclaim`: only a floor's owner takes back what borrowers hold (PR7); `fair`: who is below
@@ -120,14 +120,14 @@ class Preemption(msgspec.Struct, frozen=True, omit_defaults=True):
     wait_s: float = 1_800.0
 
 
-class PoolTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+class PoolTerms(msgspec.Struct, frozen=True):
     """What fedsched.toml says of one pool as decisions read it."""
 
     name: str
     negotiator: Judge = "mirror"
 
 
-class GroupSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+class GroupSeen(msgspec.Struct, frozen=True):
     """An accounting group as a negotiator has it: quota in weighted slots, or as a fraction of its parent's."""
 
     path: str
@@ -136,7 +136,7 @@ class GroupSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     accept_surplus: bool = False
 
 
-class SubmitterSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+class SubmitterSeen(msgspec.Struct, frozen=True):
     """A submitter as a negotiator has it: `name` is "group.user@domain". floor, ceiling: weighted slots, 0 for none.
 
     usage: its real user priority. held: weighted slots that it holds now.
@@ -150,7 +150,7 @@ class SubmitterSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     held: float = 0.0
 
 
-class NegotiatorView(msgspec.Struct, frozen=True, omit_defaults=True):
+class NegotiatorView(msgspec.Struct, frozen=True):
     """A pool's negotiator as last seen; seen_at None before the first answer, error: why the last question failed.
 
     refused: why it did not take what we last told it, "" when it did or nothing was told.
@@ -173,7 +173,7 @@ class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
     have: str
 
 
-class ShareLine(msgspec.Struct, frozen=True, omit_defaults=True):
+class ShareLine(msgspec.Struct, frozen=True):
     """How one node of the tree stands in one cycle (Q11); amounts are thousandths of a core-equivalent.
 
     path: "" for the root, "physics.hep" for a group, "physics.hep/alice@b" for a principal. entitled: what it has a
@@ -203,7 +203,7 @@ class ShareLine(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.held / self.entitled if self.entitled > 0 else float("inf")
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+class LedgerEntry(msgspec.Struct, frozen=True):
     """A principal's account over all members and pools (FS3, FS5), as of `at` (epoch seconds).
 
     usage: decayed mean of what it was charged, in core-equivalents, without the floor of 0.5. wasted: the same of what

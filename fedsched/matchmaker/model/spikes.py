@@ -21,7 +21,7 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     hours: tuple[int, int] | None = None
 
 
-class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tier(msgspec.Struct, frozen=True):
     """Places that open in order of `order`, lowest first, each when all before it are full for `dwell_s` (SU4).
 
     members: globs over member names; where: ClassAd expression over the predicted slot ad ("" for true). budget: most
@@ -38,7 +38,7 @@ class Tier(msgspec.Struct, frozen=True, omit_defaults=True):
     windows: tuple[Window, ...] = ()
 
 
-class SurgeTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+class SurgeTerms(msgspec.Struct, frozen=True):
     """When a spike begins and ends (SU1), judged on usable unmet demand in core-equivalents.
 
     A spike begins when it was at least `on` for `on_s` seconds, and ends when it was at most `off` for `off_s`.
@@ -54,7 +54,7 @@ class SurgeTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     keep_reports: int = 20
 
 
-class Breaking(msgspec.Struct, frozen=True, omit_defaults=True):
+class Breaking(msgspec.Struct, frozen=True):
     """When a (class, member) is closed (X8): so many failures in a row within `fast_s` of the start, for `open_s`.
 
     After that one startd tries (half-open); a failure closes it twice as long, a claim opens it.
@@ -65,7 +65,7 @@ class Breaking(msgspec.Struct, frozen=True, omit_defaults=True):
     open_s: float = 600.0
 
 
-class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
+class Pending(msgspec.Struct, frozen=True):
     """How long a placement may stay pending (X9): `times` the learnt start-up time there, within the two bounds.
 
     Never shorter than what a growing cluster needs to bring a node.
@@ -87,7 +87,7 @@ class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
         return max(limit, grow_s + self.least_s) if grow_s > 0 else limit
 
 
-class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
+class Breaker(msgspec.Struct, frozen=True):
     """What is remembered of fast failures of one class on one member: in a row, and how long it is closed.
 
     trying: its one startd after a rest is out and neither failed nor claimed yet. last_at: of the last failure.
@@ -101,7 +101,7 @@ class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
     last_at: float = 0.0
 
 
-class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
+class Spending(msgspec.Struct, frozen=True):
     """What one budget has paid in its present window: `spent` in currency since `window_at` (epoch seconds).
 
     paid: (placement id, epoch seconds up to which it is paid) of what still runs.
@@ -113,7 +113,7 @@ class Spending(msgspec.Struct, frozen=True, omit_defaults=True):
     paid: tuple[tuple[str, float], ...] = ()
 
 
-class TierState(msgspec.Struct, frozen=True, omit_defaults=True):
+class TierState(msgspec.Struct, frozen=True):
     """Whether a tier is open, since when, and since when everything before it is full (None while it is not).
 
     wanted_at: when unmet demand that found no room in lower tiers could last use it. at: when this was so.
@@ -126,7 +126,7 @@ class TierState(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
-class Spike(msgspec.Struct, frozen=True, omit_defaults=True):
+class Spike(msgspec.Struct, frozen=True):
     """One spike and its report (SU6). Times are epoch seconds, None before they happened; amounts core-equivalents.
 
     peak: most usable unmet demand. added: placements made. claimed: of these, claimed at least once. never_claimed:
@@ -150,7 +150,7 @@ class Spike(msgspec.Struct, frozen=True, omit_defaults=True):
     open_ids: tuple[str, ...] = ()
 
 
-class SurgeMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class SurgeMemory(msgspec.Struct, frozen=True):
     """above_since, below_since: since when the unmet demand is over `on` or under `off`; None while it is not.
 
     spikes: the present one (ended_at None) and those whose objects or reports are kept, oldest first. highest: most

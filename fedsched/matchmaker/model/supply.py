@@ -104,7 +104,7 @@ class SitePod(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
-class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
+class MemberView(msgspec.Struct, frozen=True):
     """A member as last seen.
 
     contact: how the last attempt to reach it went. contact_at: when that attempt was. seen_at: epoch seconds of the

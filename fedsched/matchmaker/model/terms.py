@@ -15,7 +15,7 @@ Mode = Literal["observe", "trial", "on"]
 Visibility = Literal["full", "nodes", "namespace"]
 
 
-class Budgets(msgspec.Struct, frozen=True, omit_defaults=True):
+class Budgets(msgspec.Struct, frozen=True):
     """What we may ask of one member (FA9)."""
 
     requests_per_s: float = 10.0
@@ -24,7 +24,7 @@ class Budgets(msgspec.Struct, frozen=True, omit_defaults=True):
     evictions_per_min: int = 10
 
 
-class MemberTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+class MemberTerms(msgspec.Struct, frozen=True):
     """One member's file as far as decisions read it (DESIGN section 6).
 
     trial: the n of `mode = trial(n)`. ceiling: most that we may hold there, for the resources in `ceiling_names`.
@@ -61,7 +61,7 @@ class MemberTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     yield_s: int = 60
 
 
-class Ramp(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ramp(msgspec.Struct, frozen=True):
     """How fast placements grow (SU3), and how trust starts (SU7)."""
 
     first: int = 4
@@ -69,7 +69,7 @@ class Ramp(msgspec.Struct, frozen=True, omit_defaults=True):
     max_starts: int = 200
 
 
-class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
+class Silence(msgspec.Struct, frozen=True):
     """When a member is slow, silent, lost (FA1), in seconds since the last good contact; data age limits (S6)."""
 
     slow_s: float = 20.0
@@ -80,7 +80,7 @@ class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
     stale_pool_s: float = 120.0
 
 
-class Startds(msgspec.Struct, frozen=True, omit_defaults=True):
+class Startds(msgspec.Struct, frozen=True):
     """How startds live (section 5): all in seconds.
 
     pack_cpu_milli: a startd may hold several jobs of its class up to this many cores; 0 for exactly one job.
@@ -102,7 +102,7 @@ class Startds(msgspec.Struct, frozen=True, omit_defaults=True):
     intent_s: float = 600.0
 
 
-class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
+class Policy(msgspec.Struct, frozen=True):
     """A policy file as decisions read it.
 
     rank: ClassAd expression over the predicted slot ad (MA5), "" for none. denied: patterns over principals

@@ -9,9 +9,9 @@ from fedsched.loop import Loop, Mind, Options, Summary
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import Plan, Policy, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.sim.report import SpikeReport, Watch
 from fedsched.sim.scenario import Scenario
 from fedsched.sim.world import SimWorld
+from fedsched.study.watch import SpikeReport, Watch
 
 CYCLE_S = 10.0
 LONGEST_S = 12 * 3600.0
