@@ -43,7 +43,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """One cycle as kept: all that the decision knew, and what it came to; deciding again gives the same plan (E10).
+    """One cycle as kept: all that the decision knew, and what it came to; deciding again gives the same plan.
 
     issued: changes that were new in this cycle. seconds: what the decision took. dispatch: whether they were tried.
     version: of the fedsched that decided. policy: digest under which the journal keeps the policy. members: (name,
