@@ -14,13 +14,12 @@ from fedsched.config.gate import EXPRESSION
 from fedsched.config.kinds import Amounts, Duration, ListOf, Number, Pairs, Quantity, Schema, Text
 from fedsched.config.problems import ConfigError, Problem, WrongError, shown
 from fedsched.config.settings import DeclaredGroup, Federation, MemberFile, Overrides
+from fedsched.config.simulated import ATTRIBUTES, SIMULATED, judge
 from fedsched.config.tables import Key, Reading, Table, read_file
 from fedsched.matchmaker.model import Budgets, MemberTerms, Mode
 from fedsched.matchmaker.resources import Resources
 
 _TRIAL = re.compile(r"trial\(\s*(\d{1,6})\s*\)")
-_ATTRIBUTE = Text(pattern=r"[A-Za-z_]\w{0,63}", wanted="the name of a ClassAd attribute")
-_ATTRIBUTES = Pairs(EXPRESSION, key=_ATTRIBUTE)
 _EGRESS = Text(pattern=r"[0-9A-Fa-f.:]+/\d{1,3}(:\d{1,5})?", wanted='"CIDR" or "CIDR:port"')
 
 
@@ -45,7 +44,7 @@ class ModeText(msgspec.Struct, frozen=True):
 BUDGETS = Table(keys_of(Budgets, kinds={"requests_per_s": Number(least=0.01)}), Budgets)
 OVERRIDES = Table(keys_of(Overrides), Overrides)
 GROUP = Table(
-    keys_of(DeclaredGroup, rename={"grow_s": "grow"}, kinds={"name": NAME, "attributes": _ATTRIBUTES}),
+    keys_of(DeclaredGroup, rename={"grow_s": "grow"}, kinds={"name": NAME, "attributes": ATTRIBUTES}),
     DeclaredGroup,
     many=True,
 )
@@ -68,7 +67,7 @@ _TERMS = keys_of(
         "ceiling": Amounts(),
         "leave_free": Pairs(Quantity()),
         "requirements": EXPRESSION,
-        "attributes": _ATTRIBUTES,
+        "attributes": ATTRIBUTES,
         "budgets": BUDGETS,
         "max_lifetime_s": Duration(whole=True, least=60),
         "yield_s": Duration(whole=True),
@@ -83,6 +82,7 @@ _SHELL = keys_of(
         "groups": GROUP,
         "egress": ListOf(_EGRESS),
         "overrides": OVERRIDES,
+        "simulated": SIMULATED,
     },
 )
 
@@ -142,6 +142,8 @@ def _check(reading: Reading, member: MemberFile) -> None:
             reading.wrong(("node_group", place, "allocatable"), "is missing; visibility = namespace cannot see nodes")
     if member.terms.visibility == "namespace" and not member.groups:
         reading.wrong(("node_group",), "is missing; with visibility = namespace the file declares the node groups")
+    if member.simulated is not None:
+        judge(reading, member.simulated)
 
 
 def _together(federation: Federation, members: list[MemberFile]) -> list[Problem]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fedsched.matchmaker.model import MemberTerms
+from fedsched.matchmaker.model import MemberTerms, Taint
 from fedsched.matchmaker.resources import Resources
 
 
@@ -137,12 +137,83 @@ class Overrides(msgspec.Struct, frozen=True, omit_defaults=True):
     allow_privileged: bool = False
 
 
+class SimulatedNodes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Nodes alike of a simulated member: `size` is what one can allocate, `busy` what other people's pods hold of it.
+
+    attributes: (name, ClassAd text) that labels tell. slot_attributes: what only a slot says, as a probe finds it.
+    """
+
+    name: str
+    count: int
+    size: Resources
+    busy: Resources = Resources()
+    attributes: tuple[tuple[str, str], ...] = ()
+    slot_attributes: tuple[tuple[str, str], ...] = ()
+    taints: tuple[Taint, ...] = ()
+    gpu_resource: str = ""
+
+
+class SimulatedOwner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`count` pods of the site's own that come `at_s` seconds after the scenario's beginning and stay for `lasts_s`."""
+
+    at_s: float
+    nodes: str
+    count: int
+    request: Resources
+    lasts_s: float
+
+
+class SimulatedWindow(msgspec.Struct, frozen=True):
+    """From `begin_s` (included) to `end_s` (not included), seconds after the scenario's beginning."""
+
+    begin_s: float
+    end_s: float
+
+
+class SimulatedLoss(msgspec.Struct, frozen=True):
+    """At `at_s` seconds so many pods are killed hard; their ads and claims stay behind."""
+
+    at_s: float
+    pods: int
+
+
+class SimulatedFaults(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What goes wrong at a simulated member; numbers are chances from 0 to 1, for each write or pod.
+
+    silent: it answers nothing, its pods go on. lost_answer: a write happens, its answer is lost. timeout: a write does
+    not happen. refused: a policy refuses it. no_image: a pod never starts. no_join: it runs, its slot never comes.
+    """
+
+    silent: tuple[SimulatedWindow, ...] = ()
+    lost_answer: float = 0.0
+    timeout: float = 0.0
+    refused: float = 0.0
+    no_image: float = 0.0
+    no_join: float = 0.0
+    losses: tuple[SimulatedLoss, ...] = ()
+
+
+class Simulated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`[simulated]` of a member's file: what a simulation puts in the member's place; `serve` never reads it.
+
+    pull_s: image pull on a node that has none. start_s: from a pod's start until its slot is seen. max_pods: the
+    namespace's quota of pods, None for none.
+    """
+
+    nodes: tuple[SimulatedNodes, ...]
+    pull_s: float = 40.0
+    start_s: float = 6.0
+    max_pods: int | None = None
+    owners: tuple[SimulatedOwner, ...] = ()
+    faults: SimulatedFaults = SimulatedFaults()
+
+
 class MemberFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """clusters/NAME.toml: a member is joined because this file exists.
 
     terms: what decisions read. credential: path of the credential file (0600), relative to the federation's
     credentials folder; never the credential. context, server: where it came from, for people. labels: of the member.
-    resource_names: Kubernetes names that count as `gpus`.
+    gpu_resources: Kubernetes names that count as `gpus`. simulated: what stands for it in a simulation.
     """
 
     terms: MemberTerms
@@ -159,6 +230,7 @@ class MemberFile(msgspec.Struct, frozen=True, omit_defaults=True):
     overrides: Overrides = Overrides()
     gpu_resources: tuple[str, ...] = ("nvidia.com/gpu", "amd.com/gpu")
     egress: tuple[str, ...] = ()
+    simulated: Simulated | None = None
     path: Path = Path()
 
     @property

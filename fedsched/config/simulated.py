@@ -1,0 +1,93 @@
+"""The table [simulated] of a member's file: its keys, their bounds, and what does not go together in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fedsched.config.derive import table_of
+from fedsched.config.federation import NAME
+from fedsched.config.gate import EXPRESSION
+from fedsched.config.kinds import Duration, Number, Pairs, Text
+from fedsched.config.lines import KeyPath
+from fedsched.config.settings import (
+    Simulated,
+    SimulatedFaults,
+    SimulatedLoss,
+    SimulatedNodes,
+    SimulatedOwner,
+    SimulatedWindow,
+)
+from fedsched.config.tables import Reading
+from fedsched.matchmaker.resources import Resources, lacking, show
+
+Wrong = Iterator[tuple[KeyPath, str]]
+MOST_NODES = 100_000
+"""More nodes in one group are a slip of the pen; the largest clusters have a tenth of that."""
+ATTRIBUTE = Text(pattern=r"[A-Za-z_]\w{0,63}", wanted="the name of a ClassAd attribute")
+ATTRIBUTES = Pairs(EXPRESSION, key=ATTRIBUTE)
+_CHANCE = Number(most=1)
+_COUNT = Number(least=1, most=MOST_NODES, whole=True)
+
+NODES = table_of(
+    SimulatedNodes,
+    kinds={"name": NAME, "count": _COUNT, "attributes": ATTRIBUTES, "slot_attributes": ATTRIBUTES},
+    many=True,
+)
+FAULTS = table_of(
+    SimulatedFaults,
+    kinds={
+        "silent": table_of(SimulatedWindow, many=True),
+        "losses": table_of(SimulatedLoss, kinds={"pods": _COUNT}, many=True),
+        **dict.fromkeys(("lost_answer", "timeout", "refused", "no_image", "no_join"), _CHANCE),
+    },
+)
+SIMULATED = table_of(
+    Simulated,
+    rename={"owners": "owner"},
+    kinds={
+        "nodes": NODES,
+        "max_pods": Number(whole=True),
+        "owners": table_of(SimulatedOwner, kinds={"count": _COUNT, "lasts_s": Duration(least=1)}, many=True),
+        "faults": FAULTS,
+    },
+)
+
+
+def judge(reading: Reading, simulated: Simulated) -> None:
+    """Record everything that does not go together: groups that are not there, pods that no node could hold."""
+    for rule in (_nodes, _owners, _silences):
+        for path, text in rule(simulated):
+            reading.wrong(("simulated", *path), text)
+
+
+def _nodes(simulated: Simulated) -> Wrong:
+    if not simulated.nodes:
+        yield ("nodes",), "is missing; a simulated member has at least one [[simulated.nodes]]"
+    seen: set[str] = set()
+    for place, nodes in enumerate(simulated.nodes):
+        if nodes.name in seen:
+            yield ("nodes", place, "name"), f'a second group of nodes "{nodes.name}"'
+        seen.add(nodes.name)
+        if too_much := _beyond(nodes.busy, nodes.size):
+            yield ("nodes", place, "busy"), too_much
+
+
+def _owners(simulated: Simulated) -> Wrong:
+    sizes = {nodes.name: nodes.size for nodes in simulated.nodes}
+    for place, owner in enumerate(simulated.owners):
+        if owner.nodes not in sizes:
+            yield ("owner", place, "nodes"), f'no [[simulated.nodes]] named "{owner.nodes}"'
+        elif too_much := _beyond(owner.request, sizes[owner.nodes]):
+            yield ("owner", place, "request"), too_much
+
+
+def _silences(simulated: Simulated) -> Wrong:
+    for place, window in enumerate(simulated.faults.silent):
+        if window.end_s <= window.begin_s:
+            yield ("faults", "silent", place, "end_s"), "expected later than begin_s"
+
+
+def _beyond(request: Resources, size: Resources) -> str:
+    """Why no node of that size can ever hold it, "" when one can."""
+    scarce = lacking(request, size)
+    return f"is more than a node has: {show(scarce[0], scarce[1])} of {show(scarce[0], scarce[2])}" if scarce else ""
