@@ -107,11 +107,31 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     patience_s: float = 0.0
 
 
+class TraceJob(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job of a trace or of a generator; many share their principal, request and texts, so a queue is still a class.
+
+    runs_s: how long it runs, exactly. length_s, priority, patience_s: as in Batch.
+    """
+
+    id: str
+    at: float
+    schedd: str
+    principal: Principal
+    request: Resources
+    runs_s: float
+    requirements: str = USUAL
+    attributes: tuple[tuple[str, str], ...] = ()
+    length_s: int = 0
+    priority: int = 0
+    patience_s: float = 0.0
+
+
 class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A whole federation and what happens to it. begins: epoch seconds of its first moment."""
+    """A whole federation and what happens to it. begins: epoch seconds of its first moment; jobs: by time."""
 
     members: tuple[SimMember, ...]
-    batches: tuple[Batch, ...]
+    batches: tuple[Batch, ...] = ()
+    jobs: tuple[TraceJob, ...] = ()
     pool: str = "target"
     negotiator_s: float = 20.0
     poll_s: float = 5.0
@@ -122,4 +142,4 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def schedds(self) -> tuple[str, ...]:
         """Names of all schedds, sorted."""
-        return tuple(sorted({batch.schedd for batch in self.batches}))
+        return tuple(sorted({batch.schedd for batch in self.batches} | {job.schedd for job in self.jobs}))
