@@ -1,6 +1,7 @@
 """The loop: observe, negotiate, record, act; everything risky about carrying out a plan, no decision about it."""
 
 from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide
+from fedsched.loop.epoch import new_epoch
 from fedsched.loop.run import Agenda, run
 from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
 
@@ -18,5 +19,6 @@ __all__ = [
     "Unreachable",
     "World",
     "decide",
+    "new_epoch",
     "run",
 ]

@@ -143,9 +143,9 @@ class Loop:
         self._results.clear()
         self._collect(0.0, 0)
         snapshot = self._snapshot()
-        deciding = time.perf_counter()
+        deciding = self._clock.monotonic()
         plan, wanted = decide(self._mind, snapshot)
-        decide_s = time.perf_counter() - deciding
+        decide_s = self._clock.monotonic() - deciding
         plan = plan if self._options.dispatch else _shadow(plan, self._memory)
         intents = self._intents(plan, wanted)
         self._commit(snapshot, plan, (intents, wanted), decide_s)
