@@ -15,6 +15,7 @@ FAMILIES = (
         "clusters",
         "queue",
         "explain",
+        "plan",
         "spikes",
         "orders",
         "flock",
@@ -28,7 +29,8 @@ FAMILIES = (
 """Modules with `register(app)`, in the order of --help."""
 
 EPILOG = """
-Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 partly done, 4 done on stale data, 5 unreachable.
+Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 partly done, 4 done on stale data, 5 unreachable,
+6 changes pending (plan --detailed-exitcode).
 
 Try it without any cluster: fedsched demo
 """

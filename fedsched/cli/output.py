@@ -26,6 +26,8 @@ class Exit(IntEnum):
     PARTIAL = 3
     STALE = 4
     UNREACHABLE = 5
+    CHANGES = 6
+    """`plan --detailed-exitcode`: something would change."""
 
 
 class Format(StrEnum):

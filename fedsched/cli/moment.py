@@ -1,0 +1,195 @@
+"""The moment that a verb decides on without doing anything: the live federation, the last cycle, or a saved one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fedsched.cli import output
+from fedsched.cli.options import config_file
+from fedsched.cli.output import Exit, Failure
+from fedsched.config.settings import Federation, MemberFile
+from fedsched.loop import Decision, decide
+from fedsched.loop.lanes import key_of
+from fedsched.matchmaker.changes import changes
+from fedsched.matchmaker.model import Memory, Observation, Order, Outcome, Policy, PoolTerms, Snapshot
+from fedsched.matchmaker.negotiate import negotiate
+
+if TYPE_CHECKING:
+    from fedsched.config import Files
+    from fedsched.loop import LiveWorld, Mind
+
+LOOK_S = 30.0
+"""So long the members, pools and schedds have for their first answer."""
+SAY_AFTER_S = 2.0
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a journal adds to a look. trying: keys of changes that a running daemon has begun and not ended."""
+
+    memory: Memory = Memory()
+    epoch: int = 0
+    orders: tuple[Order, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    trying: frozenset[str] = frozenset()
+    served: bool = False
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A snapshot with the policy that decides on it.
+
+    source: where it comes from, for people. taken_at: when, in epoch seconds. stale: several cycles should have
+    followed by now. files: members' files, where they are read. settings: None for a file without a federation.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    source: str
+    stale: bool = False
+    files: tuple[MemberFile, ...] = ()
+    settings: Federation | None = None
+    trying: frozenset[str] = frozenset()
+
+    def decided(self) -> Decision:
+        """What the next cycle comes to, without what a daemon is already trying."""
+        plan, wanted = decide(self.mind, self.snapshot)
+        return Decision(plan, tuple(change for change in wanted if key_of(change) not in self.trying))
+
+    @property
+    def mind(self) -> Mind:
+        """What decides on it."""
+        from fedsched.loop import Mind
+
+        return Mind(negotiate, changes, self.policy, self.snapshot.terms, self.snapshot.pools)
+
+    @property
+    def fresh_s(self) -> float:
+        """An age that needs no mention, in seconds."""
+        return self.settings.cadence.cycle_s if self.settings else 10.0
+
+    @property
+    def exit_code(self) -> Exit:
+        """4 when it is old, 3 when part of the federation was not seen, else 0."""
+        if self.stale:
+            return Exit.STALE
+        return Exit.PARTIAL if unseen(self.snapshot.observation) else Exit.DONE
+
+
+def unseen(seen: Observation) -> tuple[str, ...]:
+    """Members, pools and schedds whose last answer was none, with the reason where one is known."""
+    members = [(f"member {m.name}", m.contact_error or m.contact) for m in seen.members if m.contact != "ok"]
+    pools = [(f"pool {p.name}", p.error) for p in seen.pools if p.error or p.seen_at is None]
+    schedds = [(f"schedd {s.name}", s.error) for s in seen.schedds if s.error]
+    return tuple(f"{who}: {why}" if why else who for who, why in (*members, *pools, *schedds))
+
+
+def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
+    """Look at everybody once, as a starting daemon does; nothing is written anywhere. Raises ConfigError."""
+    from fedsched.config import load
+    from fedsched.daemon.starting import first_look
+    from fedsched.federation import live_world
+    from fedsched.log import configure
+    from fedsched.loop import Agenda, SystemClock
+
+    configure(level="critical")
+    files = load(config_file(config))
+    kept = read_journal(files.federation)
+    world = live_world(files.federation, files.members)
+    with _said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
+        world.start()
+        try:
+            first_look(world, SystemClock(), Agenda(), wait_s)
+            snapshot = taken(world, files, kept)
+        finally:
+            _stopped(world)
+    return Moment(snapshot, files.policy, "live", files=files.members, settings=files.federation, trying=kept.trying)
+
+
+def taken(world: LiveWorld, files: Files, kept: Kept) -> Snapshot:
+    """What a cycle that began now would decide on. Without a daemon that serves, with the epoch that one would take."""
+    seen = world.observe(time.time())
+    epoch = kept.epoch
+    if not kept.served:
+        epoch = max([epoch, int(seen.at), *(member.fence_epoch for member in seen.members)]) + 1
+    terms = tuple(member.terms for member in files.members)
+    pools = tuple(PoolTerms(pool.name, pool.negotiator) for pool in files.federation.pools)
+    return Snapshot(seen, kept.memory, terms, kept.orders, kept.outcomes, epoch, pools)
+
+
+def recorded(config: Path | None) -> Moment:
+    """The last cycle as it was decided. Failure when there is none; says so when it is stale."""
+    from fedsched.cli.options import federation
+    from fedsched.cli.recorded import LEAST_STALE_S, STALE_CYCLES
+    from fedsched.config import load_policy
+    from fedsched.journal import open_journal
+    from fedsched.matchmaker.explain import age
+
+    settings = federation(config)
+    journal = open_journal(settings.journal)
+    try:
+        cycle = journal.last_cycle()
+        policy = journal.policy(cycle.policy) if cycle is not None else None
+    finally:
+        journal.close()
+    if cycle is None:
+        raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
+    if policy is None:
+        policy = load_policy(settings.policy, settings.policies)
+    age_s = max(0.0, time.time() - cycle.plan.at)
+    stale = age_s > max(LEAST_STALE_S, STALE_CYCLES * settings.cadence.cycle_s)
+    if stale:
+        output.note(f"The last cycle is {age(age_s)} old: is `fedsched serve` running? This is about that moment.")
+    return Moment(cycle.snapshot, policy, f"cycle {cycle.plan.cycle}", stale=stale, settings=settings)
+
+
+def saved(file: Path) -> Moment:
+    """A moment that `fedsched snapshot` saved. Failure when the file is none, or of a newer format."""
+    raise Failure(Exit.USAGE, f"{file}: snapshot files cannot be read yet", "use --recorded")
+
+
+def read_journal(settings: Federation) -> Kept:
+    """What the journal has for the next cycle; nothing where there is no journal yet, and none is made."""
+    from fedsched.journal import Holder, open_journal
+
+    if not Path(settings.journal.partition(":")[2]).is_file():
+        return Kept()
+    journal = open_journal(settings.journal)
+    try:
+        lease, at = journal.lease(), time.time()
+        served = lease is not None and lease.refuses(Holder.mine(), at)
+        return Kept(
+            journal.memory(),
+            journal.epoch(),
+            journal.orders(),
+            journal.outcomes_since_last(),
+            frozenset(key_of(intent.change) for intent in journal.open_intents()) if served else frozenset(),
+            served,
+        )
+    finally:
+        journal.close()
+
+
+def _stopped(world: LiveWorld) -> None:
+    """End it, without waiting for a peer that hangs: its threads end with this process."""
+    ending = threading.Thread(target=world.stop, daemon=True)
+    ending.start()
+    ending.join(3.0)
+
+
+@contextmanager
+def _said(what: str) -> Iterator[None]:
+    """Tell a person who waits what for."""
+    saying = threading.Timer(SAY_AFTER_S, output.note, [f"{what} …"])
+    if sys.stderr.isatty():
+        saying.start()
+    try:
+        yield
+    finally:
+        saying.cancel()
