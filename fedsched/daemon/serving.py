@@ -7,17 +7,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import msgspec
-from apscheduler.schedulers.background import BackgroundScheduler
-
 from fedsched.config import ConfigError, Files, load
-from fedsched.config.settings import Federation, MemberFile
+from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health, HealthServer
-from fedsched.daemon.starting import first_look, new_epoch
+from fedsched.daemon.parts import How, Parts
+from fedsched.daemon.starting import first_look
 from fedsched.journal import (
     Holder,
     Journal,
@@ -29,8 +28,7 @@ from fedsched.journal import (
     open_journal,
 )
 from fedsched.log import log
-from fedsched.loop import Agenda, Fenced, LiveWorld, Loop, Mind, Options, SystemClock, run
-from fedsched.matchmaker.model import Change, Observation, Plan, Policy, PoolTerms, Snapshot
+from fedsched.loop import Agenda, Clock, Fenced, Loop, Options, new_epoch, run
 
 LEASE_S = 30.0
 SWEEP_S = 3600.0
@@ -49,33 +47,12 @@ DONE, REFUSED, PARTIAL = 0, 1, 3
 _LOG = log("daemon")
 
 
-class Parts(msgspec.Struct, frozen=True):
-    """What a daemon is put together from: how to build its world, and the two functions that decide."""
-
-    world: Callable[[Federation, tuple[MemberFile, ...]], LiveWorld]
-    negotiate: Callable[[Snapshot, Policy], Plan]
-    changes: Callable[[Observation, Plan], tuple[Change, ...]]
-
-    def mind(self, files: Files) -> Mind:
-        """What decides, with the terms of these files."""
-        members = tuple(member.terms for member in files.members)
-        pools = tuple(PoolTerms(pool.name, pool.negotiator) for pool in files.federation.pools)
-        return Mind(self.negotiate, self.changes, files.policy, members, pools)
-
-
-class How(msgspec.Struct, frozen=True):
-    """once: one cycle, acting in order, then end. dispatch: False plans and records and carries nothing out."""
-
-    once: bool = False
-    dispatch: bool = True
-
-
 def serve(config: Path, parts: Parts, how: How) -> int:
     """Run until told to stop; the exit code. Raises ConfigError before anything was begun."""
     files = load(config)
     try:
         crashpoints.arm(os.environ.get(crashpoints.VARIABLE))
-        with _journal(files.federation) as journal:
+        with _journal(files.federation, parts.time.clock) as journal:
             return _Daemon(config, files, parts, how).run(journal)
     except (JournalError, Fenced) as error:
         _LOG.error("stopped", why=str(error))
@@ -86,7 +63,7 @@ def serve(config: Path, parts: Parts, how: How) -> int:
 
 
 @contextmanager
-def _journal(settings: Federation) -> Iterator[SqliteJournal]:
+def _journal(settings: Federation, clock: Clock) -> Iterator[SqliteJournal]:
     """The journal with its lease, given back at the end."""
     limits = Limits(settings.keep_hours * 3600, settings.keep_mib * 1024 * 1024)
     journal = open_journal(settings.journal, limits, rebuild=True)
@@ -97,7 +74,7 @@ def _journal(settings: Federation) -> Iterator[SqliteJournal]:
             next="placements are adopted from the members; history is lost; keep the file for a report",
         )
     try:
-        journal.acquire_lease(Holder.mine(), LEASE_S, SystemClock().now())
+        journal.acquire_lease(Holder.mine(), LEASE_S, clock.now())
         try:
             yield journal
         finally:
@@ -114,8 +91,9 @@ class _Daemon:
         self._files = files
         self._parts = parts
         self._how = how
-        self._clock = SystemClock()
-        self._agenda = Agenda()
+        self._clock = parts.time.clock
+        self._timers = parts.time.timers()
+        self._agenda = Agenda(self._timers.look)
         self._code = DONE
         self._loop: Loop
 
@@ -138,10 +116,10 @@ class _Daemon:
             if self._how.once:
                 self._cycle()
                 return self._code
-            timers = self._timers()
-            ending.callback(timers.shutdown, wait=False)
+            self._start_timers()
+            ending.callback(self._timers.stop)
             run(self._world, self._clock, self._agenda, settings.cadence.debounce_s, self._do)
-            _LOG.info("stopping", why="asked to")
+            _LOG.info("stopping", why="the world is over" if self._parts.over() else "asked to")
         return self._code
 
     def _begin(self, journal: Journal) -> None:
@@ -150,8 +128,9 @@ class _Daemon:
         epoch = new_epoch(journal, seen, self._clock.now())
         options = Options(
             dispatch=self._how.dispatch,
-            inline=self._how.once,
+            inline=self._how.once or self._parts.time.inline,
             records=PlacementFiles(self._files.federation.records),
+            told=self._parts.told,
         )
         self._loop = Loop(self._world, journal, self._parts.mind(self._files), self._clock, options)
         members = [member.name for member in self._files.members]
@@ -189,6 +168,8 @@ class _Daemon:
         self._health.cycled(summary)
         if self._how.once and summary.partial:
             self._code = PARTIAL
+        if self._parts.over():
+            self._agenda.stop()
 
     def _reload(self) -> None:
         """The files again; wrong ones change nothing."""
@@ -204,17 +185,15 @@ class _Daemon:
         self._world.reload(files.members)
         _LOG.info("reloaded", members=[m.name for m in files.members], policy=files.policy.name, needs_restart=shell)
 
-    def _timers(self) -> BackgroundScheduler:
-        """The cadence: timers put chores on the agenda; only `upkeep` runs in the timers' own thread."""
+    def _start_timers(self) -> None:
+        """The cadence: timers put chores on the agenda; only `upkeep` is done by the timers themselves."""
         cadence = self._files.federation.cadence
-        timers = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
         every = {"cycle": cadence.cycle_s, "lease": LEASE_S / 3, "sweep": SWEEP_S, "checkpoint": CHECKPOINT_S}
         for chore, seconds in every.items():
-            timers.add_job(self._agenda.add, "interval", seconds=seconds, args=[chore])
-        timers.add_job(self._upkeep, "interval", seconds=cadence.credential_check_s)
+            self._timers.every(seconds, partial(self._agenda.add, chore))
+        self._timers.every(cadence.credential_check_s, self._upkeep)
         self._agenda.add("cycle")
-        timers.start()
-        return timers
+        self._timers.start()
 
     def _upkeep(self) -> None:
         try:

@@ -2,10 +2,11 @@
 
 from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide
 from fedsched.loop.epoch import new_epoch
-from fedsched.loop.run import Agenda, run
+from fedsched.loop.run import SLICE_S, Agenda, run
 from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
 
 __all__ = [
+    "SLICE_S",
     "Agenda",
     "Clock",
     "Decision",

@@ -12,10 +12,17 @@ SLICE_S = 0.2
 CYCLE = "cycle"
 
 
+def in_slices() -> float:
+    """For timers that put down by themselves what is due: seconds until somebody should look again."""
+    return SLICE_S
+
+
 class Agenda:
     """What is due, put there by timers and signals and taken by the loop's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], float] = in_slices) -> None:
+        """`look` puts down what is due by now and says for how many seconds nothing more will be: see daemon/timers."""
+        self._look = look
         # Reentrant: a signal handler may interrupt the very thread that holds it.
         self._lock = threading.RLock()
         self._due: dict[str, None] = {}
@@ -25,6 +32,10 @@ class Agenda:
         """Due now; once, however often it is added before it is taken."""
         with self._lock:
             self._due[chore] = None
+
+    def look(self) -> float:
+        """Seconds for which nothing will be due but what the world or a signal brings."""
+        return self._look()
 
     def take(self) -> tuple[str, ...]:
         """All that is due, in the order in which it came."""
@@ -50,6 +61,7 @@ def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Calla
     began = -debounce_s
     woken = False
     while not agenda.is_stopping():
+        quiet_s = agenda.look()
         now = clock.monotonic()
         due = agenda.take()
         if CYCLE not in due and woken and now - began >= debounce_s:
@@ -60,10 +72,10 @@ def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Calla
             if chore == CYCLE:
                 began, woken = clock.monotonic(), False
             do(chore)
-        if not due:
-            left = max(0.01, began + debounce_s - now) if woken else SLICE_S
-            # Once woken there is nothing to wait for but the debounce; waiting on the world would return at once.
-            if woken:
-                clock.sleep(min(SLICE_S, left))
-            else:
-                woken = world.wait(SLICE_S)
+        if due:
+            continue
+        # Once woken there is nothing to wait for but the debounce; waiting on the world would return at once.
+        if woken:
+            clock.sleep(min(quiet_s, max(0.01, began + debounce_s - now)))
+        else:
+            woken = world.wait(quiet_s)
