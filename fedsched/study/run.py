@@ -119,7 +119,7 @@ class SimRun:
 
     def _noted(self, recorded: Recorded) -> None:
         self.recorded = recorded
-        self.watch.see(recorded.plan)
+        self.watch.see(recorded)
 
     def _check(self) -> None:
         if self.recorded is None:
