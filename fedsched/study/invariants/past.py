@@ -1,0 +1,43 @@
+"""What the invariants remember from step to step, about the world and about one journal; no rule lives here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fedsched.matchmaker.model import Change
+
+
+@dataclass
+class World:
+    """What was seen of the world itself, whoever wrote there; all processes of one federation share it.
+
+    highest: by member, the highest epoch that has written there since it was installed. made: uid of each object that
+    a write of ours has made -> its placement's id. strangers: (member, name) -> (uid, version) of objects that are not
+    ours. waiting: (member, uid) of a pod of the site's own -> since when we could have made room for it.
+    paid: (placement id) -> what its pods have cost so far. at: the last moment, in the world's own seconds.
+    """
+
+    highest: dict[str, int] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    strangers: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], float] = field(default_factory=dict)
+    paid: dict[str, float] = field(default_factory=dict)
+    at: float = 0.0
+
+
+@dataclass
+class Journaled:
+    """What the plans of one journal said; begins anew with the journal (FA7: without any, nothing is remembered).
+
+    heard_at: by member, time of the last cycle that saw a new good contact; looking_since: since when we look without a
+    pause, or the clock stepped. evictions: by member, times at which somebody was told to go for somebody else.
+    started: (class key or "*", end of the interval) -> startds. intended: changes written down and open.
+    """
+
+    heard_at: dict[str, float] = field(default_factory=dict)
+    contact: dict[str, float] = field(default_factory=dict)
+    looking_since: float = 0.0
+    at: float = 0.0
+    evictions: dict[str, list[float]] = field(default_factory=dict)
+    started: dict[tuple[str, float], int] = field(default_factory=dict)
+    intended: frozenset[Change] | None = None
