@@ -1,0 +1,97 @@
+"""Members of a recorded moment as a simulated world takes them: node groups, learnt attributes and delays; no pods."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Snapshot
+from fedsched.matchmaker.resources import Resources
+from fedsched.sim.nodes import Node
+from fedsched.sim.scenario import Faults, Scenario, SimMember, SimNodeGroup, Window
+
+START_UP_S = 60.0
+"""From written to running where no start-up was seen yet, in seconds."""
+JOIN_S = 15.0
+"""From running to the slot's first ad where none was seen yet, in seconds."""
+FOR_EVER_S = 1e12
+CORDONED = "cordoned "
+"""Nodes that take no pod are kept in a group of this name before theirs, for the pods that are on them."""
+
+
+def scenario(snapshot: Snapshot) -> Scenario:
+    """The federation as it stands, without demand. What does not answer now goes on not answering."""
+    views = {view.name: view for view in snapshot.observation.members}
+    members = tuple(_member(terms, views[terms.name], snapshot) for terms in snapshot.terms if terms.name in views)
+    pools = snapshot.observation.pools
+    always = Window(-FOR_EVER_S, FOR_EVER_S)
+    return Scenario(
+        members=members,
+        pool=pools[0].name if pools else "",
+        begins=snapshot.at,
+        silent_schedds=tuple((view.name, always) for view in snapshot.observation.schedds if view.error),
+    )
+
+
+def nodes(view: MemberView) -> list[Node]:
+    """Every node with what is free on it: those that hold something of ours by name, the others as in the histogram."""
+    named = [
+        Node(room.node, room.node_group if room.ready and not room.cordoned else CORDONED + room.node_group, room.free)
+        for room in view.node_rooms
+    ]
+    return [*named, *(node for group in view.node_groups for node in _others(group, named))]
+
+
+def _others(group: NodeGroup, named: Iterable[Node]) -> Iterable[Node]:
+    left = Counter({room.free: room.nodes for room in group.rooms})
+    left.subtract(Counter(node.free.floor_zero() for node in named if node.group == group.name))
+    free = (room for room, count in sorted(left.items()) for _ in range(count))
+    return (Node(f"{group.name}/{number}", group.name, room) for number, room in enumerate(free))
+
+
+def _member(terms: MemberTerms, view: MemberView, snapshot: Snapshot) -> SimMember:
+    silent = view.contact != "ok" or view.seen_at is None
+    return SimMember(
+        terms=terms,
+        groups=tuple(_group(group, terms, snapshot) for group in view.node_groups),
+        pull_s=_pull_s(snapshot.memory.members.get(terms.name)),
+        start_s=_join_s(terms.name, snapshot),
+        faults=Faults(silent=(Window(-FOR_EVER_S, FOR_EVER_S),)) if silent else Faults(),
+    )
+
+
+def _group(group: NodeGroup, terms: MemberTerms, snapshot: Snapshot) -> SimNodeGroup:
+    """The group with what slots there were seen to say: a forecast knows no more of it than the matchmaker does."""
+    where = f"{terms.name}/{group.name}/"
+    learnt = [pair.attributes for key, pair in snapshot.memory.pairs.items() if key.startswith(where)]
+    return SimNodeGroup(
+        name=group.name,
+        nodes=group.nodes,
+        size=msgspec.structs.replace(group.allocatable, pods=max(group.allocatable.pods, 1)),
+        attributes=group.attributes,
+        slot_attributes=next((attributes for attributes in reversed(learnt) if attributes), ()),
+        taints=group.taints,
+        gpu_resource=group.gpu_resource,
+    )
+
+
+def _pull_s(memory: MemberMemory | None) -> float:
+    return statistics.median(memory.starts) if memory is not None and memory.starts else START_UP_S
+
+
+def _join_s(member: str, snapshot: Snapshot) -> float:
+    """Median of what it took startds there from running to their first ad."""
+    took = [
+        held.slot_seen_at - held.pod_started_at
+        for held in snapshot.memory.held
+        if held.placement.member == member and held.slot_seen_at is not None and held.pod_started_at is not None
+    ]
+    return max(1.0, statistics.median(took)) if took else JOIN_S
+
+
+def request_of(size: Resources, terms: MemberTerms) -> Resources:
+    """What the pod of a startd of this size asks of its node."""
+    return msgspec.structs.replace(size + terms.pod_overhead, pods=1)
