@@ -17,6 +17,7 @@ from fedsched.config.settings import Credential, Federation, MemberFile
 from fedsched.matchmaker.model import Policy
 
 T = TypeVar("T")
+SCENARIO = "scenario.toml"
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -36,10 +37,14 @@ def load(file: Path) -> Files:
 
 
 def check(file: Path) -> tuple[Problem, ...]:
-    """All problems of all files, credentials and tokens included; () when `serve` can start."""
+    """All problems of all files, credentials and tokens included; () when `serve` can start.
+
+    A folder with a scenario.toml is a simulated federation, for which nobody has credentials.
+    """
     files, problems = _gather(file)
     if files:
         problems += _other_policies(files)
+    if files and not (file.parent / SCENARIO).is_file():
         problems += [p for member in files.members for p in credential_problems(files.federation, member)]
         problems += [p for path in _tokens(files.federation) for p in _private(path, file, "token_file")]
     return tuple(sorted(problems))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from fedsched.config.derive import table_of
+import msgspec
+
+from fedsched.config.derive import keys_of, table_of
 from fedsched.config.federation import NAME
 from fedsched.config.gate import EXPRESSION
 from fedsched.config.kinds import Duration, Number, Pairs, Text
@@ -17,20 +20,32 @@ from fedsched.config.settings import (
     SimulatedOwner,
     SimulatedWindow,
 )
-from fedsched.config.tables import Reading
+from fedsched.config.tables import Reading, Table
 from fedsched.matchmaker.resources import Resources, lacking, show
+
+_NEEDED = {"cpu_milli": "cpu", "memory_mib": "memory", "disk_mib": "disk"}
 
 Wrong = Iterator[tuple[KeyPath, str]]
 MOST_NODES = 100_000
 """More nodes in one group are a slip of the pen; the largest clusters have a tenth of that."""
+PODS = 110
 ATTRIBUTE = Text(pattern=r"[A-Za-z_]\w{0,63}", wanted="the name of a ClassAd attribute")
 ATTRIBUTES = Pairs(EXPRESSION, key=ATTRIBUTE)
 _CHANCE = Number(most=1)
 _COUNT = Number(least=1, most=MOST_NODES, whole=True)
 
-NODES = table_of(
-    SimulatedNodes,
-    kinds={"name": NAME, "count": _COUNT, "attributes": ATTRIBUTES, "slot_attributes": ATTRIBUTES},
+
+def _with_pods(*, size: Resources, **fields: Any) -> SimulatedNodes:
+    """The nodes; a size without `pods` has as many places as a kubelet that nobody told otherwise."""
+    return SimulatedNodes(size=size if size.pods else msgspec.structs.replace(size, pods=PODS), **fields)
+
+
+NODES = Table(
+    keys_of(
+        SimulatedNodes,
+        kinds={"name": NAME, "count": _COUNT, "attributes": ATTRIBUTES, "slot_attributes": ATTRIBUTES},
+    ),
+    _with_pods,
     many=True,
 )
 FAULTS = table_of(
@@ -68,6 +83,9 @@ def _nodes(simulated: Simulated) -> Wrong:
         if nodes.name in seen:
             yield ("nodes", place, "name"), f'a second group of nodes "{nodes.name}"'
         seen.add(nodes.name)
+        for name, unit in _NEEDED.items():
+            if not nodes.size.get(name):
+                yield ("nodes", place, "size"), f"no {unit}: no job would ever fit"
         if too_much := _beyond(nodes.busy, nodes.size):
             yield ("nodes", place, "busy"), too_much
 
