@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from fedsched.journal import Holder, Journal, Recorded, SqliteJournal, open_journal
-from fedsched.loop import Loop, Mind, Options, Summary, new_epoch
+from fedsched.loop import Loop, Mind, Options, Summary, World, new_epoch
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.model import Plan, Policy, PoolTerms
+from fedsched.matchmaker.model import MemberTerms, Plan, Policy, PoolTerms
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.sim.scenario import Scenario
 from fedsched.sim.world import SimWorld
@@ -24,36 +24,37 @@ SWEEP_S = 3600.0
 """How often the journal drops old cycles, as the daemon does it."""
 
 
-class Checker(Protocol):
-    """What must hold after every cycle (`study/invariants`)."""
+class Guard(World, Protocol):
+    """Stands between the loop and its world and judges what goes through (`study/invariants`)."""
 
-    def check(self, world: SimWorld, recorded: Recorded, journal: Journal) -> tuple[str, ...]:
-        """What does not hold now, a sentence each that names its rule; () when all is well."""
+    def told(self, recorded: Recorded) -> None:
+        """Judge a cycle that was written down; raises when something does not hold that must."""
+        ...
+
+    def verify(self) -> None:
+        """Raises when something did not hold since the last time: the cycle's changes were tried."""
+        ...
+
+    def restarted(self) -> None:
+        """A new process goes on with the same journal."""
         ...
 
 
-class Violated(Exception):  # noqa: N818 - a finding, which the caller reports
-    """Something that must hold does not. at: simulated seconds since the beginning."""
-
-    def __init__(self, cycle: int, at: float, broken: tuple[str, ...]) -> None:
-        super().__init__(f"cycle {cycle}, {at:.0f} s after the beginning: " + "; ".join(broken))
-        self.cycle = cycle
-        self.at = at
-        self.broken = broken
+Guarding = Callable[[SimWorld, Journal, Policy, tuple[MemberTerms, ...]], Guard]
 
 
 class How(msgspec.Struct, frozen=True):
     """How a scenario is run. cycle_s: the cadence's pause between cycles. longest_s: when it is given up.
 
-    pools: what fedsched.toml says of pools. told: called with each cycle once it is durable. checkers: asked after
-    each cycle, when its changes were tried. All times are simulated seconds.
+    pools: what fedsched.toml says of pools. told: called with each cycle once it is durable. guard: makes what judges
+    every change and every cycle; None for nobody. All times are simulated seconds.
     """
 
     cycle_s: float = CYCLE_S
     longest_s: float = LONGEST_S
     pools: tuple[PoolTerms, ...] = ()
     told: tuple[Callable[[Recorded], None], ...] = ()
-    checkers: tuple[Checker, ...] = ()
+    guard: Guarding | None = None
 
 
 class SimRun:
@@ -67,6 +68,7 @@ class SimRun:
         self.journal: SqliteJournal = open_journal(f"sqlite:{folder / 'fedsched.db'}")
         terms = tuple(member.terms for member in scenario.members)
         self._mind = Mind(negotiate, changes, policy, terms, self.how.pools)
+        self.guard = self.how.guard(self.world, self.journal, policy, terms) if self.how.guard else None
         self._swept_at = self.world.now()
         # The lease is of a process, so its time is the machine's business; here it lasts as long as the run may.
         self.journal.acquire_lease(Holder.mine(), self.how.longest_s + SWEEP_S, self.world.now())
@@ -78,9 +80,10 @@ class SimRun:
         return self.recorded.plan if self.recorded else None
 
     def cycle(self) -> Summary:
-        """One cycle, then the cadence's pause in virtual time. Raises Violated when something broke that must hold."""
+        """One cycle, then the cadence's pause in virtual time. Raises what the guard finds."""
         summary = self.loop.cycle()
-        self._check()
+        if self.guard is not None:
+            self.guard.verify()
         if self.world.now() - self._swept_at >= SWEEP_S:
             self._swept_at = self.world.now()
             self.journal.sweep(self.world.now())
@@ -92,6 +95,8 @@ class SimRun:
 
         The loop may have been left in the middle of a cycle, by an exception that came out of `cycle`.
         """
+        if self.guard is not None:
+            self.guard.restarted()
         self.loop = self._begin()
 
     @property
@@ -114,20 +119,10 @@ class SimRun:
     def _begin(self) -> Loop:
         now = self.world.now()
         new_epoch(self.journal, self.world.observe(now), now)
-        options = Options(inline=True, told=(self._noted, *self.how.told))
-        return Loop(self.world, self.journal, self._mind, self.world, options)
+        told = (self._noted, *((self.guard.told,) if self.guard else ()), *self.how.told)
+        options = Options(inline=True, told=told)
+        return Loop(self.guard or self.world, self.journal, self._mind, self.world, options)
 
     def _noted(self, recorded: Recorded) -> None:
         self.recorded = recorded
         self.watch.see(recorded)
-
-    def _check(self) -> None:
-        if self.recorded is None:
-            return
-        found = tuple(
-            sentence
-            for checker in self.how.checkers
-            for sentence in checker.check(self.world, self.recorded, self.journal)
-        )
-        if found:
-            raise Violated(self.recorded.plan.cycle, self.world.monotonic(), found)
