@@ -6,11 +6,13 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import Held, MemberView, Observation, ShareLine
-from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.model import ClassReport, Held, MemberView, Observation, ShareLine
+from fedsched.matchmaker.reasons import Cause, Verdict
 
 PHASES = ("claimed", "unclaimed", "starting", "leaving")
 """Of supply, as reports show them; what is only intended counts as starting."""
+PACE = frozenset({Cause.RAMP, Cause.TRUST, Cause.PROBING, Cause.SCHEDD_STALE})
+"""Causes for which a job waits although room may be there."""
 MILLI = 1000
 
 
@@ -37,7 +39,8 @@ class Room(NamedTuple):
 class Moment(NamedTuple):
     """The sums of one cycle. Amounts are cores; jobs are counted; names are groups' paths, causes and members.
 
-    supply: by phase. unmet: by cause, without what is on its way.
+    supply: by phase. unmet: by cause, without what is on its way. short_of_room: somebody could use a place that is
+    not there: not held back by the ramp or a probe, and not impossible anywhere.
     """
 
     at: float
@@ -45,6 +48,7 @@ class Moment(NamedTuple):
     idle: float
     wanted: float
     unmet_jobs: int
+    short_of_room: bool
     unmet: dict[str, float]
     supply: dict[str, float]
     startds_claimed: int
@@ -65,6 +69,7 @@ def moment(recorded: Recorded) -> Moment:
         idle=idle,
         wanted=idle + running,
         unmet_jobs=sum(report.unmet for report in plan.classes),
+        short_of_room=any(map(_is_short_of_room, plan.classes)),
         unmet=_unmet(recorded, each),
         supply=_supply(standing),
         startds_claimed=sum(held.phase == "claimed" for held in standing),
@@ -98,6 +103,11 @@ def _unmet(recorded: Recorded, each: dict[str, float]) -> dict[str, float]:
             cause = report.why.cause if report.why else Cause.NO_ROOM
             found[str(cause)] += each.get(report.key, 0.0) * report.unmet
     return dict(found)
+
+
+def _is_short_of_room(report: ClassReport) -> bool:
+    why = report.why
+    return report.unmet > 0 and why is not None and why.verdict is Verdict.NOT_NOW and why.cause not in PACE
 
 
 def _supply(standing: tuple[Held, ...]) -> dict[str, float]:

@@ -63,6 +63,7 @@ class SimRun:
     def __init__(self, scenario: Scenario, policy: Policy, folder: Path, seed: int = 1, how: How | None = None) -> None:
         self.world = SimWorld(scenario, seed)
         self.how = how or How()
+        self.policy = policy
         self.watch = Watch(self.world)
         self.recorded: Recorded | None = None
         self.journal: SqliteJournal = open_journal(f"sqlite:{folder / 'fedsched.db'}")

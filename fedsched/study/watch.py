@@ -55,7 +55,7 @@ class Sums(msgspec.Struct):
 
     unmet: by cause. short, held, entitled: by group, while it wants something. offered, ours, claimed: by member.
     wanted: of all jobs that wait or run; idle: of those that wait. demanded_h: while any job waited or ran;
-    contended_h: while jobs waited for which nothing was on its way.
+    contended_h: while jobs waited for a place that was not there.
     """
 
     unmet: defaultdict[str, float] = msgspec.field(default_factory=_zeros)
@@ -86,7 +86,7 @@ class Sums(msgspec.Struct):
         self.wanted += now.wanted * hours
         self.idle += now.idle * hours
         self.demanded_h += hours * (now.wanted > 0)
-        self.contended_h += hours * (now.unmet_jobs > 0)
+        self.contended_h += hours * now.short_of_room
 
 
 class Peaks(msgspec.Struct):
@@ -114,6 +114,7 @@ class Watch:
         self.world = world
         self._last: tuple[Moment, Plan] | None = None
         self.cycles = 0
+        self.contended = 0
         self.series = Series()
         self.sums = Sums()
         self.peaks = Peaks()
@@ -127,6 +128,7 @@ class Watch:
         now = moment(recorded)
         self._until(now.at)
         self._last = now, recorded.plan
+        self.contended += now.short_of_room
         self.peaks.see(now)
         self.losses.see(recorded)
         self.placed.see(recorded.plan)
