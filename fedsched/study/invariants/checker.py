@@ -28,7 +28,7 @@ STEPS: tuple[StepRule, ...] = (*MEMBERS, *STANDING, *ROOM, *RIGHTS, *GROWTH, *TE
 WRITES: tuple[WriteRule, ...] = WRITING
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - a finding, which the caller reports
     """A safety property that did not hold; the message names property, rule, and what was seen."""
 
 

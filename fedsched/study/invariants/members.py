@@ -27,6 +27,14 @@ def nothing_new_goes_to_a_silent_member(step: Step) -> Iterator[str]:
             yield f"{new[0].placement.id} goes to {name}, which has not answered for {limit:.0f} s"
 
 
+def nothing_is_decided_under_a_higher_fence(step: Step) -> Iterator[str]:
+    """FA5: whoever sees a higher epoch at any member stops before it decides anything."""
+    epoch = step.recorded.snapshot.epoch
+    for view in step.recorded.observation.members:
+        if view.fence_epoch > epoch:
+            yield f"epoch {epoch} decides though {view.name} has seen epoch {view.fence_epoch}"
+
+
 def a_lost_or_silent_member_is_not_called_well(step: Step) -> Iterator[str]:
     """FA1: who has not answered for `silent_s` while we looked on is unreachable or lost."""
     limit = step.policy.silence.silent_s
@@ -147,6 +155,7 @@ def open_supply_never_exceeds_what_is_asked(step: Step) -> Iterator[str]:
 
 MEMBERS = (
     nothing_new_goes_to_a_silent_member,
+    nothing_is_decided_under_a_higher_fence,
     a_lost_or_silent_member_is_not_called_well,
     when_most_fall_silent_nothing_moves,
     frozen_wishes_stay,

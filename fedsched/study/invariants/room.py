@@ -50,7 +50,8 @@ def hard_quotas_are_not_passed(step: Step) -> Iterator[str]:
                 asked += step.full(held).times(held.nodes)
             for name in sorted(quota.limits):
                 if asked.get(name) > quota.left.get(name) and any(step.full(h).get(name) for h in new):
-                    yield f"{asked.get(name)} {name} are asked of quota {quota.name} of {member}: {quota.left.get(name)}"
+                    left = quota.left.get(name)
+                    yield f"{asked.get(name)} {name} are asked of quota {quota.name} of {member}, {left} are left"
 
 
 def ceilings_are_not_passed(step: Step) -> Iterator[str]:

@@ -47,7 +47,7 @@ def nothing_healthy_is_deleted(step: Step) -> Iterator[str]:
         if target is None or not target.claimed or not target.ours:
             continue
         cause = one.why.cause if one and one.why else None
-        if one is None or one.wanted == "run" and not one.nodes_wanted or cause not in MAY_END_CLAIMED:
+        if one is None or (one.wanted == "run" and not one.nodes_wanted) or cause not in MAY_END_CLAIMED:
             said = f"{one.wanted}, {cause}" if one else "not in the plan"
             yield f"{target.name} at {change.member} runs {target.claimed} jobs and is deleted ({said})"
 

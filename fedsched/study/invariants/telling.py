@@ -16,7 +16,8 @@ def every_job_is_accounted_for(step: Step) -> Iterator[str]:
         yield f"class {key} has {idle[key]} idle jobs and no report"
     for key, report in told.items():
         if report.served + report.placed + report.unmet != report.idle or report.idle != idle.get(key, 0):
-            yield f"class {key}: {report.served}+{report.placed}+{report.unmet} of {report.idle}, {idle.get(key, 0)} seen"
+            counts = f"{report.served}+{report.placed}+{report.unmet} of {report.idle}"
+            yield f"class {key}: {counts}, {idle.get(key, 0)} were seen"
         if report.unmet and report.why is None:
             yield f"class {key} has {report.unmet} unmet jobs and no reason"
         if sum(count for count, _ in report.parts) != report.idle:

@@ -37,7 +37,9 @@ def target(world: SimWorld, change: Change) -> Target | None:
         return None
     if isinstance(change, OrderLeave | DeletePod):
         pod = member.api.cluster.pods.get(change.uid)
-        return pod and Target(pod.name, pod.uid, pod.placement is not None, claims(world, pod), pod.ended_at is None)
+        if pod is None:
+            return None
+        return Target(pod.name, pod.uid, pod.placement is not None, claims(world, pod), pod.ended_at is None)
     name = _object_name(change)
     thing = member.api.things.get(name) if name else None
     if thing is None:
