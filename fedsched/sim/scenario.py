@@ -54,12 +54,46 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     lasts_s: float
 
 
+class NodeLoss(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`count` nodes of a group go at `at` with all pods on them. back_at: they come back empty; None for never."""
+
+    at: float
+    node_group: str
+    count: int = 1
+    back_at: float | None = None
+
+
+class Stale(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In this time the member answers, but its capacity was last looked at when the window began.
+
+    every_s: it is looked at again so often, so that its age goes from 0 to that and back; infinite for not at all.
+    """
+
+    window: Window
+    every_s: float = float("inf")
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Pods made in this time get `keeps` (0..1) of the cores and the memory that were asked, and say so."""
+
+    window: Window
+    keeps: float
+
+
+class QuotaCut(msgspec.Struct, frozen=True):
+    """In this time the namespace's quota is `pods`, whatever was there before: what is more is refused, not ended."""
+
+    window: Window
+    pods: int
+
+
 class Faults(msgspec.Struct, frozen=True, omit_defaults=True):
     """What goes wrong at one member; probabilities are per event, drawn from the scenario's seed.
 
     silent: it answers nothing, its pods go on. lost_answer: a write happens and its answer is lost. timeout: a write
-    does not happen and times out. refused: a write is refused by a policy. no_image, no_join: the pod never starts; it
-    runs and its slot never comes. losses: (at, pods) killed hard, their ads and claims stay behind.
+    does not happen and times out. refused: a write is refused by a policy. no_image, no_start, no_join: its image is
+    not there; its container is never made, and nothing says why; it runs and its slot never comes. losses: (at, pods)
+    killed hard, their ads and claims stay behind.
     """
 
     silent: tuple[Window, ...] = ()
@@ -69,12 +103,17 @@ class Faults(msgspec.Struct, frozen=True, omit_defaults=True):
     no_image: float = 0.0
     no_join: float = 0.0
     losses: tuple[tuple[float, int], ...] = ()
+    no_start: float = 0.0
+    node_losses: tuple[NodeLoss, ...] = ()
+    stale: tuple[Stale, ...] = ()
+    admission: tuple[Admission, ...] = ()
+    quotas: tuple[QuotaCut, ...] = ()
 
 
 class SimMember(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member cluster. pull_s: image pull on a node that has none. start_s: pod running until its slot is seen.
 
-    max_pods: the namespace's quota of pods, None for none.
+    boot_s: from scheduled to running, beside the pull. max_pods: the namespace's quota of pods, None for none.
     """
 
     terms: MemberTerms
@@ -84,6 +123,7 @@ class SimMember(msgspec.Struct, frozen=True, omit_defaults=True):
     max_pods: int | None = None
     owners: tuple[Owner, ...] = ()
     faults: Faults = Faults()
+    boot_s: float = 1.0
 
 
 class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,7 +167,12 @@ class TraceJob(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A whole federation and what happens to it. begins: epoch seconds of its first moment; jobs: by time."""
+    """A whole federation and what happens to it. begins: epoch seconds of its first moment; jobs: by time.
+
+    silent_schedds: not asked successfully, its jobs go on. gone_schedds: not there at all: nothing is submitted, its
+    claims end after `lease_s`, its name leaves the collector after `ad_s`; what ran is idle when it comes back, which
+    a window without end (infinite) rules out. silent_hub: no member answers, as when our own network is gone.
+    """
 
     members: tuple[SimMember, ...]
     batches: tuple[Batch, ...] = ()
@@ -138,6 +183,9 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     lease_s: float = 1200.0
     silent_schedds: tuple[tuple[str, Window], ...] = ()
     begins: float = 1_800_000_000.0
+    gone_schedds: tuple[tuple[str, Window], ...] = ()
+    silent_hub: tuple[Window, ...] = ()
+    ad_s: float = 900.0
 
     @property
     def schedds(self) -> tuple[str, ...]:
