@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,17 @@ import pytest
 
 from fedsched.cli import main
 from fedsched.journal import open_journal
+from fedsched.sim.spike import conference_spike, policy
+from fedsched.study.run import SimRun
 
+STOPS_S = 19 * 60.0
+FEDERATION = """id = "demo"
+journal = "sqlite:fedsched.db"
+
+[[pool]]
+name = "target"
+collector = "127.0.0.1:9618"
+"""
 MEMBER = """name = "{name}"
 namespace = "fedsched"
 credential = "{name}.json"
@@ -39,10 +48,12 @@ Fedsched = Callable[..., Said]
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as `demo --keep` leaves it, 19 simulated minutes in: everything is full, many wait."""
-    folder = tmp_path_factory.mktemp("recorded") / "demo"
-    command = [sys.executable, "-m", "fedsched", "demo", "--fast", "--until", "19m", "--keep", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    """A federation's folder, 19 simulated minutes into its spike: everything is full, many wait."""
+    folder = tmp_path_factory.mktemp("recorded")
+    run = SimRun(conference_spike(float(int(time.time() - STOPS_S))), policy(), folder)
+    run.until(STOPS_S)
+    run.close()
+    (folder / "fedsched.toml").write_text(FEDERATION, encoding="utf-8")
     (folder / "clusters").mkdir()
     for name in ("alps", "campus", "coast"):
         (folder / "clusters" / f"{name}.toml").write_text(MEMBER.format(name=name), encoding="utf-8")

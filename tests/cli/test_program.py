@@ -1,8 +1,7 @@
-"""The program as a whole: help that teaches, configuration that is found or missed with words, the demo to its end."""
+"""The program as a whole: help that teaches, configuration that is found or missed with words."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -77,26 +76,3 @@ def test_help_is_quick_because_heavy_libraries_wait_for_their_verb() -> None:
     text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
     for heavy in ("'kubernetes'", "'htcondor2'", "'numpy'", "'apscheduler'", "'sqlite3'"):
         assert heavy not in text
-
-
-def test_the_demo_ends_with_every_job_done_or_removed_and_nothing_left_behind() -> None:
-    command = [sys.executable, "-m", "fedsched", "demo", "--seed", "3", "-o", "json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    answer = json.loads(done.stdout)
-    report = answer["report"]
-    assert answer["over"] is True
-    assert report["left"] == []
-    assert report["done"] + report["removed"] == report["jobs"] == 300
-    assert report["removed"] == 2  # nobody has a node of 1 TiB
-    assert report["returned"] > 0  # the owner came back
-    assert report["peak_idle"] > 50  # it was contended
-    assert report["first_claim_s"] < 120
-    assert report["to_zero_s"] < 600
-
-
-def test_the_demo_keeps_nothing_over_what_is_there(fedsched: Fedsched, tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "precious").write_text("x", encoding="utf-8")
-    said = fedsched("demo", "--fast", "--until", "1m", "--keep", str(tmp_path / "kept"))
-    assert said.code == 1
-    assert "not empty" in said.err

@@ -1,0 +1,146 @@
+"""The live view: what stands where on a screen of any size, drawn a few times a second; it changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from fedsched.cli import output
+from fedsched.cli.demo import panels
+from fedsched.cli.demo.drawing import BLOCKS, PLAIN, cut
+from fedsched.cli.demo.panels import Look, clock
+from fedsched.cli.demo.story import Story
+from fedsched.study.losses import Loss
+
+FRAMES_PER_S = 6
+SPEED_OVER_S = 3.0
+"""Real seconds over which the present speed is measured."""
+SLOW = 0.8
+"""Below this part of the speed asked for, the speed that it has is told too."""
+ROOMY = 34
+"""Lines from which on parts have space between them and charts are higher than one line."""
+WIDE = 170
+"""Columns from which on there are two columns of parts."""
+
+
+class Screen:
+    """One view of one demo. `now`: virtual seconds; `lost`: jobs and work that evictions cost, by cause."""
+
+    def __init__(self, story: Story, now: Callable[[], float], speed: float, lost: Mapping[str, Loss]) -> None:
+        self.dashboard = ""
+        """Its address, once there is one."""
+        self.folder = ""
+        """What to look around in from another terminal."""
+        self._story = story
+        self._now = now
+        self._speed = speed
+        self._lost = lost
+        self._passed: deque[tuple[float, float]] = deque()
+        self._ink = PLAIN if not output.symbol("█", "") else BLOCKS
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Drawn until the end of the block, on a screen of its own that leaves nothing behind."""
+        console = output.console()
+        with Live(
+            console=console,
+            get_renderable=lambda: self.frame(console),
+            refresh_per_second=FRAMES_PER_S,
+            screen=True,
+            transient=True,
+            vertical_overflow="crop",
+        ):
+            yield
+
+    def frame(self, console: Console) -> Group:
+        """The whole screen at this moment."""
+        width, height = console.size
+        return Group(*self.lines(width, height))
+
+    def lines(self, width: int, height: int) -> list[Text]:
+        """Exactly as many lines as the screen has, none longer than it is wide."""
+        last = self._story.last
+        if last is None:
+            return [cut(self._head(), width, self._ink.more)]
+        look = Look(self._story, last, self._lost, self._ink, panels.colours(self._story), width)
+        head = [cut(self._head(), width, self._ink.more), panels.spike_line(look)]
+        body = _wide(look, height - 3) if width >= WIDE else _tall(look, height - 3)
+        lines = [*head, *body[: height - 3], cut(self._foot(), width, self._ink.more)]
+        return lines[:height]
+
+    def _head(self) -> Text:
+        last = self._story.last
+        text = Text.assemble(
+            ("fedsched demo ", "bold reverse"), "  ", (f"{clock(self._now())} h", "bold"), " simulated"
+        )
+        text.append(f"   {self._pace()}")
+        text.append(f"   cycle {last.plan.cycle}" if last else "   starting")
+        text.append(f"   {self.dashboard}" if self.dashboard else "", "underline")
+        return text
+
+    def _foot(self) -> Text:
+        around = f"; meanwhile: fedsched q --config {self.folder}" if self.folder else ""
+        return Text(f"Ctrl-C: end with the report{around}", "dim")
+
+    def _pace(self) -> str:
+        """The speed; where the machine does not keep up with it, also the one that it has."""
+        times = "×" if self._ink is BLOCKS else "x"  # noqa: RUF001 - a multiplication sign
+        now = time.monotonic(), self._now()
+        self._passed.append(now)
+        while len(self._passed) > 1 and now[0] - self._passed[0][0] > SPEED_OVER_S:
+            self._passed.popleft()
+        then = self._passed[0]
+        real = now[0] - then[0]
+        has = (now[1] - then[1]) / real if real > 1 else self._speed
+        slow = f" ({has:.0f}{times} now)" if has < SLOW * self._speed else ""
+        return f"speed {self._speed:g}{times}{slow}"
+
+
+def _tall(look: Look, height: int) -> list[Text]:
+    """Parts below each other."""
+    roomy = height >= ROOMY
+    parts = [panels.members(look), panels.communities(look)]
+    gaps = 5 if roomy else 0
+    left = height - gaps - sum(map(len, parts)) - 1
+    rows = max(1, min(6, left // 6)) if roomy else 1
+    left -= 2 * rows
+    told = max(1, left // 2)
+    lines = [panels.charts(look, rows), *parts, panels.waits(look, left - told)]
+    lines += [[panels.evictions(look), *panels.notices(look, told)]]
+    return _joined([[], *lines] if roomy else lines, gap=roomy)
+
+
+def _wide(look: Look, height: int) -> list[Text]:
+    """Two columns: who has what on the left, who waits and what happened on the right."""
+    gap = 3
+    left_width = (look.width - gap) // 2
+    left = look._replace(width=left_width)
+    right = look._replace(width=look.width - gap - left_width)
+    parts = [panels.members(left), panels.communities(left)]
+    rows = max(1, min(10, (height - sum(map(len, parts)) - 4) // 2))
+    one = _joined([[], panels.charts(left, rows), *parts], gap=True)
+    half = max(2, (height - 3) // 2)
+    last = [panels.evictions(right), *panels.notices(right, max(1, height - half - 4))]
+    two = _joined([[], panels.waits(right, half), last], gap=True)
+    count = max(len(one), len(two))
+    pairs = zip(_padded(one, count), _padded(two, count), strict=True)
+    return [Text.assemble(a, " " * (left_width + gap - len(a)), b, no_wrap=True) for a, b in pairs]
+
+
+def _joined(parts: list[list[Text]], *, gap: bool) -> list[Text]:
+    lines: list[Text] = []
+    for number, part in enumerate(parts):
+        if number and gap:
+            lines.append(Text())
+        lines.extend(part)
+    return lines
+
+
+def _padded(lines: list[Text], count: int) -> list[Text]:
+    return [*lines, *(Text() for _ in range(count - len(lines)))]
