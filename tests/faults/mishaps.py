@@ -1,0 +1,77 @@
+"""What can go wrong, as values: a script of mishaps drawn from a seed; what they do is told by the weather."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from tests.faults.federations import Federation
+
+AT_MEMBERS = (
+    "silent",
+    "silent",
+    "given up",
+    "slow",
+    "stale view",
+    "late view",
+    "unauthorized",
+    "lost answers",
+    "timeouts",
+    "refused",
+    "no image",
+    "no join",
+    "pods killed",
+    "node lost",
+    "installed again",
+    "foreign names",
+    "forged objects",
+)
+EVERYWHERE = ("all silent", "schedd gone", "collector silent", "clock step")
+OURS = ("killed", "killed", "killed", "journal lost", "journal broken", "second fedsched")
+PEOPLE = ("cordon", "drain", "pause", "deny")
+KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE}))
+
+
+class Mishap(msgspec.Struct, frozen=True):
+    """One mishap: from `begin` to `end` seconds after the beginning, to whom, and how bad (its meaning is its kind's)."""
+
+    kind: str
+    begin: float
+    end: float
+    target: str = ""
+    badness: float = 0.0
+
+    def holds(self, at: float) -> bool:
+        return self.begin <= at < self.end
+
+
+def script(chance: random.Random, fed: Federation) -> tuple[Mishap, ...]:
+    """Two to eight mishaps, all over when the storm is."""
+    found = [_mishap(chance, fed) for _ in range(chance.randint(2, 8))]
+    return tuple(sorted(found, key=lambda m: (m.begin, m.kind, m.target)))
+
+
+def _mishap(chance: random.Random, fed: Federation) -> Mishap:
+    kind = chance.choice((*AT_MEMBERS, *AT_MEMBERS, *EVERYWHERE, *EVERYWHERE, *OURS, *OURS, *OURS, *PEOPLE))
+    silence, target = fed.policy.silence, chance.choice(fed.scenario.members).terms.name
+    begin = round(chance.uniform(10, fed.storm_s - 40), 1)
+    lasts_s = chance.choice((15.0, silence.silent_s, silence.silent_s * 1.7, 90.0))
+    badness = round(chance.uniform(0.2, 0.9), 2)
+    if kind == "given up":
+        lasts_s = silence.lost_s + chance.choice((20.0, 90.0))
+    if kind in {"slow", "stale view"}:
+        badness = chance.choice((0.3, 0.8, 1.4)) * silence.silent_s
+    if kind == "schedd gone":
+        target = chance.choice(fed.scenario.schedds)
+    if kind == "clock step":
+        badness = chance.choice((-40.0, -10.0, 10.0, 40.0, 120.0))
+        lasts_s = 1.0
+    if kind in {"killed", "journal lost", "journal broken"}:
+        badness, lasts_s = float(chance.randint(1, 25)), chance.choice((1.0, 20.0, 120.0))
+    if kind == "pause":
+        target = "*"
+    if kind == "deny":
+        target = chance.choice(("physics.*", "*guest@home", *fed.scenario.schedds))
+    end = min(begin + lasts_s, fed.storm_s)
+    return Mishap("silent" if kind == "given up" else kind, begin, end, target, badness)

@@ -1,0 +1,207 @@
+"""One seed: a federation, its mishaps, fedsched processes that live and die, until all is calm and nothing is left."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fedsched.journal import JournalError, Recorded, crashpoints
+from fedsched.loop import Fenced
+from fedsched.sim.world import SimWorld
+from fedsched.study.invariants import Broken, World
+from tests.faults import acts
+from tests.faults.calm import Calm
+from tests.faults.federations import Federation, federation
+from tests.faults.mishaps import PEOPLE, Mishap, script
+from tests.faults.process import Killed, Process, die
+from tests.faults.weather import Sky
+
+LONGEST_S = 7200.0
+"""So long after the beginning a federation of these sizes has long come to rest, in simulated seconds."""
+SHELVES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+"""Where journals lie: in memory, where there is such a place."""
+
+
+@dataclass
+class Outcome:
+    """What one seed came to. broken: what did not hold, "" when all did. hits: mishaps that really hit somebody."""
+
+    seed: int
+    broken: str = ""
+    cycles: int = 0
+    simulated_s: float = 0.0
+    cpu_s: float = 0.0
+    hits: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    mishaps: tuple[Mishap, ...] = ()
+
+
+def run(seed: int, told: Callable[[Recorded], None] | None = None, only: tuple[Mishap, ...] | None = None) -> Outcome:
+    """One seed from its beginning to its end. only: these mishaps instead of the seed's own."""
+    began, shelf = time.process_time(), next(place for place in SHELVES if place.is_dir())
+    folder = Path(tempfile.mkdtemp(prefix="fedsched-storm-", dir=shelf))
+    chance = random.Random(f"storm/{seed}")
+    fed = federation(chance)
+    mishaps = script(chance, fed)
+    storm = Storm(fed, mishaps if only is None else only, seed, folder, told)
+    outcome = storm.outcome
+    try:
+        storm.run()
+    except Broken as error:
+        outcome.broken = str(error)
+    finally:
+        crashpoints.arm(None)
+        storm.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    outcome.cpu_s = time.process_time() - began
+    return outcome
+
+
+class Storm:
+    """The running state of one seed. processes: those that live, the newest last."""
+
+    def __init__(
+        self,
+        fed: Federation,
+        mishaps: tuple[Mishap, ...],
+        seed: int,
+        folder: Path,
+        told: Callable[[Recorded], None] | None,
+    ) -> None:
+        self._fed = fed
+        self._folder = folder
+        self._told = told
+        self._chance = random.Random(f"storm/{seed}/luck")
+        self.outcome = Outcome(seed, mishaps=mishaps)
+        self.world = SimWorld(fed.scenario, seed)
+        self.sky = Sky(mishaps, random.Random(f"storm/{seed}/sky"))
+        self.past = World()
+        self._calm = Calm(fed, self.world)
+        self._coming = list(mishaps)
+        self._lasting: list[Mishap] = []
+        self._journals = 0
+        self._path = folder / "j0" / "fedsched.db"
+        self._again_at = 0.0
+        self._down: Mishap | None = None
+        self.processes: list[Process] = []
+
+    def run(self) -> None:
+        """Until nothing is left and nobody has anything to do any more; Broken for whatever does not hold."""
+        while self._calm.quiet_cycles < 5:
+            now = self.sky.at = self.world.monotonic()
+            if now > LONGEST_S:
+                raise Broken(f"liveness: not at rest after {LONGEST_S:.0f} s: {self._left()}")
+            self._mishaps(now)
+            if not self.processes and now >= self._again_at:
+                self._begin()
+            for process in list(self.processes):
+                self._cycle(process)
+            self.world.sleep(self._pause_s())
+        self.outcome.simulated_s = self.world.monotonic()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.outcome.hits = self.sky.hits
+        for process in self.processes:
+            self.outcome.writes += process.checker.writes
+            process.end()
+
+    def _left(self) -> str:
+        held = [h.placement.id for p in self.processes if p.recorded for h in p.recorded.plan.held]
+        idle = [f"{q.key}: {len(q.idle)}+{q.running}" for s in self.world.schedds for q in s.queues.values()]
+        return f"objects {self.world.leftovers[:5]}, held {held[:5]}, jobs {idle}"
+
+    def _pause_s(self) -> float:
+        """A cycle may be woken early by something that was seen."""
+        if self.sky.at < self._fed.storm_s and self._chance.random() < 0.2:
+            return self._chance.choice((1.0, 2.0))
+        return self._fed.cycle_s
+
+    # -- mishaps
+
+    def _mishaps(self, now: float) -> None:
+        for mishap in [m for m in self._lasting if now >= m.end]:
+            self._lasting.remove(mishap)
+            self._over(mishap)
+        for mishap in [m for m in self._coming if now >= m.begin]:
+            if self.processes:
+                self._coming.remove(mishap)
+                self._lasting.append(mishap)
+                self._happen(mishap)
+
+    def _happen(self, mishap: Mishap) -> None:
+        newest = self.processes[-1]
+        if mishap.kind in PEOPLE:
+            newest.journal.add_order(acts.order(mishap, newest.outlook.now()))
+            self.sky.hit(mishap.kind)
+        elif mishap.kind in {"killed", "journal lost", "journal broken"}:
+            self._down = mishap
+            crashpoints.arm(f"*:{int(mishap.badness)}", die)
+        elif mishap.kind == "second fedsched" and len(self.processes) == 1:
+            self._path = self._fresh()
+            self._begin()
+            self.sky.hit(mishap.kind)
+        else:
+            acts.begin(mishap, newest.checker, self.sky)
+
+    def _over(self, mishap: Mishap) -> None:
+        if mishap.kind in PEOPLE:
+            for process in self.processes:
+                acts.withdraw(mishap, process.journal)
+        elif self.processes:
+            acts.end(mishap, self.processes[-1].checker)
+
+    # -- processes
+
+    def _begin(self) -> None:
+        process = Process(self._fed, self.world, self.sky, self._path)
+        process.share(self.past)
+        self.processes.append(process)
+        self._guarded(process, lambda: process.begin(self._noted))
+
+    def _cycle(self, process: Process) -> None:
+        self.outcome.cycles += 1
+        self._guarded(process, process.cycle)
+
+    def _guarded(self, process: Process, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Killed:
+            self.sky.hit(self._down.kind if self._down else "killed")
+            self._bury(process, self._down)
+        except Fenced:
+            self.sky.hit("fenced")
+            self._bury(process, None)
+        except JournalError as error:
+            raise Broken(f"the journal refused: {error}") from error
+
+    def _bury(self, process: Process, why: Mishap | None) -> None:
+        process.checker.verify()
+        self.outcome.writes += process.checker.writes
+        process.end()
+        self.processes.remove(process)
+        crashpoints.arm(None)
+        self._down = None
+        if not self.processes:
+            self._again_at = self.world.monotonic() + (why.end - why.begin if why else 5.0)
+            self._path = process.path
+        if why is not None and why.kind == "journal lost":
+            self._path = self._fresh()
+        if why is not None and why.kind == "journal broken":
+            process.path.write_bytes(b"not a database, and long enough to be looked at " * 50)
+
+    def _fresh(self) -> Path:
+        self._journals += 1
+        return self._folder / f"j{self._journals}" / "fedsched.db"
+
+    def _noted(self, recorded: Recorded) -> None:
+        if len(self.processes) == 1:
+            self._calm.told(recorded)
+        if self._told:
+            self._told(recorded)
