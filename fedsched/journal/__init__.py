@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fedsched.journal.archive import Limits
 from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import Journal
 from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded, digest
-from fedsched.journal.sqlite import Limits, SqliteJournal
+from fedsched.journal.sqlite import SqliteJournal
 
 
 def open_journal(url: str, limits: Limits | None = None, *, rebuild: bool = False) -> SqliteJournal:

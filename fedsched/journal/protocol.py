@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Protocol
 
 from fedsched.journal.lease import Holder, Lease
@@ -83,6 +84,10 @@ class Journal(Protocol):
 
     def cycles(self) -> tuple[tuple[int, float], ...]:
         """Numbers and times of the cycles that are kept, oldest first."""
+        ...
+
+    def history(self, first: int, last: int) -> Iterator[Recorded]:
+        """The cycles that are kept between two numbers, both included, oldest first; for one pass, not all at once."""
         ...
 
     def policy(self, digest: str) -> Policy | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,30 +11,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from fedsched.journal.archive import TABLES, Archive, Entry, Limits
 from fedsched.journal.crashpoints import checkpoint
+from fedsched.journal.deltas import DeltaError
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
 
-SCHEMA = 2
+SCHEMA = 3
 _TABLES = """
 CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE orders (kind TEXT, target TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID;
 CREATE TABLE intents (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE outcomes (serial INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
-CREATE TABLE cycles (number INTEGER PRIMARY KEY, at REAL NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE policies (digest TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 """
 T = TypeVar("T")
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How much of the past is kept: cycles not older than so many seconds, in at most so many bytes."""
-
-    age_s: float = 168 * 3600.0
-    size: int = 512 * 1024 * 1024
 
 
 class SqliteJournal:
@@ -44,7 +36,6 @@ class SqliteJournal:
     def __init__(self, path: Path, limits: Limits | None = None, *, rebuild: bool = False) -> None:
         """Open or create. A broken file is moved aside when `rebuild`, else JournalError says so."""
         self._path = path
-        self._limits = limits or Limits()
         self._me: bytes | None = None
         self._read_up_to = 0
         self.moved_aside: Path | None = None
@@ -58,7 +49,7 @@ class SqliteJournal:
             self._db = _open(path, thorough=False)
         except OSError as error:
             raise JournalError(f"journal {path}: {error.strerror}; check its folder and owner") from None
-        self._size: int = self._one("SELECT coalesce(sum(size), 0) FROM cycles")[0]
+        self._archive = Archive(self._db, limits or Limits())
 
     # -- lease and epoch
 
@@ -73,6 +64,7 @@ class SqliteJournal:
                 )
             self._store("lease", Lease(me, at, at + ttl_s))
         self._me = _encode(me)
+        self._archive.settle(None)
 
     def renew_lease(self, ttl_s: float, at: float) -> None:
         """See Journal."""
@@ -119,22 +111,18 @@ class SqliteJournal:
     def commit_cycle(self, commit: Commit) -> None:
         """See Journal."""
         plan = commit.recorded.plan
-        body = zlib.compress(_encode(commit.recorded), 1)
+        entry = Entry(plan.cycle, plan.at, commit.recorded.policy, _encode(commit.recorded))
         with self._transaction():
             self._still_ours()
             self._store("memory", plan.memory)
-            policy = (commit.recorded.policy, _encode(commit.policy))
-            self._db.execute("INSERT OR IGNORE INTO policies VALUES (?, ?)", policy)
-            row = (plan.cycle, plan.at, len(body), body)
-            self._db.execute("INSERT OR REPLACE INTO cycles VALUES (?, ?, ?, ?)", row)
+            tail = self._archive.append(entry, _encode(commit.policy))
             intents = [(i.id, _encode(i)) for i in commit.intents]
             self._db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?)", intents)
             self._db.execute("DELETE FROM outcomes WHERE serial <= ?", (self._read_up_to,))
             accounts = [(a.placement, 0, _encode(a)) for a in commit.accounts]
             accounts += [(a.placement, 1, _encode(a)) for a in commit.ended]
             self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", accounts)
-            dropped = self._drop_oldest(self._size + len(body) - self._limits.size)
-        self._size += len(body) - dropped
+        self._archive.settle(tail)
 
     def done(self, ends: tuple[Done, ...]) -> None:
         """See Journal."""
@@ -171,20 +159,28 @@ class SqliteJournal:
 
     def last_cycle(self) -> Recorded | None:
         """See Journal."""
-        return self._recorded("SELECT body FROM cycles ORDER BY number DESC LIMIT 1")
+        return self._recorded(None)
 
     def cycle(self, number: int) -> Recorded | None:
         """See Journal."""
-        return self._recorded("SELECT body FROM cycles WHERE number = ?", number)
+        return self._recorded(number)
 
     def cycles(self) -> tuple[tuple[int, float], ...]:
         """See Journal."""
-        return tuple(self._all("SELECT number, at FROM cycles ORDER BY number"))
+        with self._named():
+            return self._archive.numbers()
+
+    def history(self, first: int, last: int) -> Iterator[Recorded]:
+        """See Journal."""
+        with self._named():
+            for body in self._archive.bodies(first, last):
+                yield self._decode(body, Recorded)
 
     def policy(self, digest: str) -> Policy | None:
         """See Journal."""
-        rows = self._all("SELECT body FROM policies WHERE digest = ?", digest)
-        return self._decode(rows[0][0], Policy) if rows else None
+        with self._named():
+            body = self._archive.policy(digest)
+        return None if body is None else self._decode(body, Policy)
 
     def accounts(self) -> tuple[Account, ...]:
         """See Journal."""
@@ -203,10 +199,7 @@ class SqliteJournal:
     def sweep(self, at: float) -> int:
         """See Journal. The newest cycle is never dropped."""
         with self._transaction():
-            newest = "number < (SELECT max(number) FROM cycles)"
-            gone = self._db.execute(f"DELETE FROM cycles WHERE at < ? AND {newest}", (at - self._limits.age_s,))  # noqa: S608 - a constant
-        self._size = self._one("SELECT coalesce(sum(size), 0) FROM cycles")[0]
-        return gone.rowcount
+            return self._archive.sweep(at)
 
     def checkpoint(self) -> None:
         """See Journal."""
@@ -220,17 +213,6 @@ class SqliteJournal:
 
     # -- inside
 
-    def _drop_oldest(self, excess: int) -> int:
-        """Delete the oldest cycles until `excess` bytes are gone; bytes deleted. The newest stays whatever its size."""
-        dropped = 0
-        while excess > dropped:
-            oldest = self._one("SELECT min(number), count(*), size FROM cycles")
-            if oldest[1] <= 1:
-                break
-            self._db.execute("DELETE FROM cycles WHERE number = ?", (oldest[0],))
-            dropped += oldest[2]
-        return dropped
-
     def _still_ours(self) -> Lease:
         """The lease, when it is this process that holds it; checked inside each writing transaction."""
         held = self._load("lease", Lease)
@@ -239,9 +221,10 @@ class SqliteJournal:
             raise LeaseLostError(f"journal {self._path}: this process does not hold the lease: {whose}; it must stop")
         return held
 
-    def _recorded(self, query: str, *values: int) -> Recorded | None:
-        rows = self._all(query, *values)
-        return self._decode(zlib.decompress(rows[0][0]), Recorded) if rows else None
+    def _recorded(self, number: int | None) -> Recorded | None:
+        with self._named():
+            body = self._archive.body(number)
+        return None if body is None else self._decode(body, Recorded)
 
     def _accounts(self, *, ended: int) -> tuple[Account, ...]:
         rows = self._all("SELECT body FROM accounts WHERE ended = ? ORDER BY placement", ended)
@@ -254,9 +237,6 @@ class SqliteJournal:
     def _store(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, _encode(value)))
 
-    def _one(self, query: str) -> Any:
-        return self._all(query)[0]
-
     def _all(self, query: str, *values: Any) -> list[Any]:
         with self._named():
             return self._db.execute(query, values).fetchall()
@@ -265,8 +245,7 @@ class SqliteJournal:
         try:
             return msgspec.msgpack.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            text = f"journal {self._path}: a record is not readable ({error}); move the file away and start again"
-            raise JournalError(text) from None
+            raise self._unreadable(error) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -288,6 +267,12 @@ class SqliteJournal:
             yield
         except sqlite3.Error as error:
             raise self._error(error) from None
+        except DeltaError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> JournalError:
+        text = f"a record is not readable ({error}); move the file away and start again"
+        return JournalError(f"journal {self._path}: {text}")
 
     def _error(self, error: sqlite3.Error) -> JournalError:
         name = getattr(error, "sqlite_errorname", "")
@@ -341,8 +326,9 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
         )
     if version < SCHEMA:
         # Recorded cycles of an older schema go: what they knew cannot be decided again. All else is kept.
-        db.execute("DROP TABLE IF EXISTS cycles")
-        for statement in _TABLES.strip().split(";\n"):
+        for table in ("cycles", "bodies", "policies"):
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in (_TABLES + TABLES).strip().split(";\n"):
             db.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")

@@ -1,0 +1,114 @@
+"""Bytes and milliseconds of a recorded cycle: as the difference that the journal keeps, and whole as zlib has it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from fedsched.journal import Recorded
+from fedsched.journal.archive import GROUP
+from fedsched.journal.deltas import pack, unpack
+from fedsched.log import configure
+from fedsched.matchmaker.model import DemandClass, Policy, SlotView, Snapshot
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.sim.spike import conference_spike, policy
+from fedsched.study.run import SimRun
+from tests.bench.match import GROUPS, round_of
+from tests.bench.standing import at_work, remembered
+
+TITLE = "Recorded cycles"
+CYCLE_S = 5.0
+NOTE = (
+    "Whole: zlib, level 1, as it was before. Kept: zstandard with the bytes of the cycle before as its dictionary, "
+    f"one whole cycle in {GROUP}, which is counted in. Read: all up to the middle of a group, which is what one cycle "
+    "costs on average. Milliseconds are CPU time. In the large federation a tenth of the classes change and a fifth of "
+    "the slots report between two cycles, which are five seconds apart."
+)
+
+
+def run(*, quick: bool) -> str:
+    """The section's text."""
+    configure(level="error")
+    sizes = (100, 5, 50, 100) if quick else (1000, 20, 200, 1000)
+    rows = [
+        _row("demo, from the onset of its spike on", _demo(20 if quick else 200)),
+        _row(f"{sizes[0]:,} classes, {sizes[1]} members, {sizes[3]:,} startds", _large(*sizes, 4 if quick else GROUP)),
+    ]
+    head = "| federation | raw kB | whole kB | kept kB | ratio | whole ms | kept ms | read ms |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows, "", NOTE])
+
+
+def _row(what: str, cycles: Sequence[bytes]) -> str:
+    whole, whole_ms = _timed(lambda _before, body: zlib.compress(body, 1), cycles)
+    kept, kept_ms = _timed(lambda before, body: pack(body, before), cycles)
+    began = time.process_time()
+    body = b""
+    for number, packed in enumerate(kept[: GROUP // 2]):
+        body = unpack(packed, body if number else b"")
+    read_ms = (time.process_time() - began) * 1000
+    sums = [sum(map(len, these)) / len(cycles) / 1000 for these in (cycles, whole, kept)]
+    numbers = [f"{value:,.1f}" for value in (*sums, sums[1] / sums[2], whole_ms, kept_ms, read_ms)]
+    return f"| {what} | {' | '.join(numbers)} |"
+
+
+def _timed(method: Callable[[bytes, bytes], bytes], cycles: Sequence[bytes]) -> tuple[list[bytes], float]:
+    """All cycles by a method of (bytes before, bytes), and the milliseconds of one."""
+    began, made = time.process_time(), []
+    for number, body in enumerate(cycles):
+        made.append(method(cycles[number - 1] if number % GROUP else b"", body))
+    return made, (time.process_time() - began) / len(cycles) * 1000
+
+
+def _demo(count: int) -> list[bytes]:
+    with tempfile.TemporaryDirectory(prefix="fedsched-bench-") as folder:
+        made = SimRun(conference_spike(), policy(), Path(folder), 1)
+        made.until(3600.0)
+        numbers = [number for number, _ in made.journal.cycles()][60 : 60 + count]
+        found = [_encoded(cycle) for cycle in made.journal.history(numbers[0], numbers[-1])]
+        made.close()
+    return found
+
+
+def _large(classes: int, members: int, groups: int, standing: int, count: int) -> list[bytes]:
+    snapshot = at_work(round_of(classes, members, groups), standing, full=False)
+    chance, found = random.Random(3), []  # noqa: S311 - the same history each time, no secret
+    for _ in range(count):
+        plan = negotiate(snapshot, Policy(groups=GROUPS))
+        found.append(_encoded(Recorded(snapshot, plan, policy="bench")))
+        snapshot = _moved_on(remembered(snapshot, plan.memory, CYCLE_S), chance)
+    return found
+
+
+def _moved_on(snapshot: Snapshot, chance: random.Random) -> Snapshot:
+    seen = snapshot.observation
+    schedds = tuple(
+        msgspec.structs.replace(view, classes=tuple(_other(demand, chance) for demand in view.classes))
+        for view in seen.schedds
+    )
+    pools = tuple(
+        msgspec.structs.replace(pool, slots=tuple(_heard(slot, snapshot.at, chance) for slot in pool.slots))
+        for pool in seen.pools
+    )
+    return msgspec.structs.replace(snapshot, observation=msgspec.structs.replace(seen, schedds=schedds, pools=pools))
+
+
+def _other(demand: DemandClass, chance: random.Random) -> DemandClass:
+    if chance.random() > 0.1:
+        return demand
+    idle = max(1, demand.idle + chance.randint(-3, 3))
+    examples = (f"{chance.randint(1, 10**6)}.0",)
+    return msgspec.structs.replace(demand, idle=idle, priorities=((0, idle),), examples=examples)
+
+
+def _heard(slot: SlotView, at: float, chance: random.Random) -> SlotView:
+    return msgspec.structs.replace(slot, seen_at=at - chance.uniform(0, 5)) if chance.random() < 0.2 else slot
+
+
+def _encoded(cycle: Recorded) -> bytes:
+    return msgspec.msgpack.encode(cycle, order="deterministic")
