@@ -1,6 +1,6 @@
 """The loop: observe, negotiate, record, act; everything risky about carrying out a plan, no decision about it."""
 
-from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide
+from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide, shadow
 from fedsched.loop.epoch import new_epoch
 from fedsched.loop.run import SLICE_S, Agenda, run
 from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
@@ -22,4 +22,5 @@ __all__ = [
     "decide",
     "new_epoch",
     "run",
+    "shadow",
 ]

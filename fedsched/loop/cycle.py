@@ -146,7 +146,7 @@ class Loop:
         deciding = self._clock.monotonic()
         plan, wanted = decide(self._mind, snapshot)
         decide_s = self._clock.monotonic() - deciding
-        plan = plan if self._options.dispatch else _shadow(plan, self._memory)
+        plan = plan if self._options.dispatch else shadow(plan, self._memory)
         intents = self._intents(plan, wanted)
         self._commit(snapshot, plan, (intents, wanted), decide_s)
         self._dispatch(intents)
@@ -303,7 +303,7 @@ def _fenced(member: str, ours: int, theirs: int | None) -> str:
     )
 
 
-def _shadow(plan: Plan, before: Memory) -> Plan:
+def shadow(plan: Plan, before: Memory) -> Plan:
     """The plan, but remembering nothing that was only meant: with --dispatch=none no placement comes to be."""
     known = {held.placement.id for held in before.held}
     real = tuple(h for h in plan.memory.held if h.placement.id in known or h.written_at is not None)

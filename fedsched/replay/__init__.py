@@ -1,6 +1,21 @@
 """Recorded cycles decided again: snapshot files, what differs between two plans, and what may be shown to strangers."""
 
+from fedsched.replay.deciding import Replayed, again, replay
 from fedsched.replay.differences import Difference, differences
+from fedsched.replay.file import Saved, SnapshotError, read, write
 from fedsched.replay.telling import class_names, sentence, tell
 
-__all__ = ["Difference", "class_names", "differences", "sentence", "tell"]
+__all__ = [
+    "Difference",
+    "Replayed",
+    "Saved",
+    "SnapshotError",
+    "again",
+    "class_names",
+    "differences",
+    "read",
+    "replay",
+    "sentence",
+    "tell",
+    "write",
+]
