@@ -40,6 +40,7 @@ MEANINGS: dict[str, Meaning] = {
     "wanted_core_hours": Meaning("core-hours", "wanted, by jobs that waited or ran"),
     "idle_core_hours": Meaning("core-hours", "wanted by jobs while they waited", "less"),
     "unmet_core_hours": Meaning("core-hours", "of these, with nothing on its way", "less"),
+    "offered_core_hours": Meaning("core-hours", "not used by others at the members"),
     "claimed_core_hours": Meaning("core-hours", "held by jobs", "more"),
     "utilisation": Meaning("", "part of what members offered that jobs held", "more"),
     "use_of_held": Meaning("", "part of what our startds held that jobs held", "more"),
@@ -117,9 +118,13 @@ def _demand(watch: Watch) -> Iterator[Number]:
     yield "idle_core_hours", sums.idle
     yield "unmet_core_hours", sum(sums.unmet.values())
     yield from ((f"unmet.{cause}", hours) for cause, hours in sorted(sums.unmet.items()))
+    yield "offered_core_hours", offered
     yield "claimed_core_hours", claimed
     yield "utilisation", _part(claimed, offered)
-    yield from ((f"utilisation.{name}", _part(sums.claimed[name], all_of)) for name, all_of in sums.offered.items())
+    for member, hours in sorted(sums.offered.items()):
+        yield f"offered_core_hours.{member}", hours
+        yield f"claimed_core_hours.{member}", sums.claimed[member]
+        yield f"utilisation.{member}", _part(sums.claimed[member], hours)
     yield "use_of_held", _part(claimed, ours)
 
 

@@ -15,9 +15,10 @@ from fedsched.study.run import SimRun
 
 
 class About(msgspec.Struct, frozen=True):
-    """What was run. policy: its name. digest: of the policy, as the journal names it. over: everything was done.
+    """What was run. policy: its name; digest: of it, as the journal names it. begins: epoch seconds of the beginning.
 
-    stopped: why it ended before its time, "" when it did not. seconds: of the machine, for the whole run; 0 unknown.
+    over: everything was done. stopped: why it ended before its time, "" when it did not. seconds: of the machine, for
+    the whole run; 0 unknown. command: what gives the same again.
     """
 
     scenario: str
@@ -27,6 +28,7 @@ class About(msgspec.Struct, frozen=True):
     seed: int
     cycle_s: float
     over: bool
+    begins: float = 0.0
     command: str = ""
     stopped: str = ""
     version: str = __version__

@@ -168,10 +168,17 @@ class Watch:
         seconds = at - now.at
         self.sums.add(now, seconds / HOUR_S)
         since = now.at - self.world.scenario.begins
-        lost = self.losses.total
-        self.series.add(since, seconds, _named(now) | {"lost.jobs": lost.jobs, "lost.core_hours": lost.core_hours})
+        self.series.add(since, seconds, _named(now) | self._lost())
         claimed = sum(room.claimed for room in now.rooms.values())
         self.ramps.see(plan.memory.surge.spikes, now.at, seconds, (claimed, now.wanted))
+
+    def _lost(self) -> dict[str, float]:
+        """Evictions so far, by cause."""
+        found: dict[str, float] = {}
+        for cause, loss in self.losses.by_cause.items():
+            found[f"evicted/{cause}"] = loss.jobs
+            found[f"lost/{cause}"] = loss.core_hours
+        return found
 
     def _to_zero_s(self, jobs: tuple[JobFacts, ...]) -> float | None:
         ends = [job.done_at for job in jobs if job.done_at is not None]
