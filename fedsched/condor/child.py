@@ -25,6 +25,7 @@ from fedsched.condor.questions import (
     FindSchedds,
     Invalidate,
     Question,
+    ReadSubmit,
     Tell,
 )
 
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> None:
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
     # The parent imports this module without the bindings.
-    from fedsched.condor import negotiator_query, query  # noqa: PLC0415
+    from fedsched.condor import negotiator_query, query, submit_file  # noqa: PLC0415
 
     answers: dict[type, Callable[[Any], Answer]] = {
         FindSchedds: query.find,
@@ -69,6 +70,7 @@ def respond(question: Question) -> Answer:
         Invalidate: query.invalidate,
         AskAccounts: negotiator_query.accounts,
         Tell: negotiator_query.tell,
+        ReadSubmit: submit_file.read,
     }
     try:
         return answers[type(question)](question)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from fedsched.condor.principals import Origin
 from fedsched.config.settings import PrincipalRule
 from fedsched.matchmaker.model import DemandClass, NegotiatorView, SlotView, SubmitterSeen
 
@@ -92,6 +93,24 @@ class Tell(msgspec.Struct, frozen=True, tag="tell"):
     ceiling: float | None
 
 
+class ReadSubmit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
+    """The text of a submit file as demand of a schedd: nothing is asked of anybody.
+
+    user: "name@domain" of who submits. group: instead of the file's accounting_group. count: instead of its queue
+    statement, 0 for what that says. filesystem: ClassAd text of the submit machine's FileSystemDomain, "" for unknown.
+    at: epoch seconds.
+    """
+
+    text: str
+    origin: Origin
+    terms: Terms
+    user: str
+    at: float
+    group: str = ""
+    count: int = 0
+    filesystem: str = ""
+
+
 class Schedds(msgspec.Struct, frozen=True, tag="schedds"):
     """Answer to FindSchedds. unreadable: ads that were passed over because they are broken."""
 
@@ -136,11 +155,19 @@ class Told(msgspec.Struct, frozen=True, tag="told"):
     error: str = ""
 
 
+class Submitted(msgspec.Struct, frozen=True, tag="submitted"):
+    """Answer to ReadSubmit: its classes, and how many jobs they are. held: they would wait for `condor_release`."""
+
+    classes: tuple[DemandClass, ...]
+    jobs: int
+    held: bool = False
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The question could not be answered: one line, no secret."""
 
     error: str
 
 
-Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell
-Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Failed
+Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit
+Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | Failed
