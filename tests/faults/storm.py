@@ -20,7 +20,7 @@ from tests.faults.calm import Calm
 from tests.faults.federations import Federation, federation
 from tests.faults.mishaps import PEOPLE, Mishap, script
 from tests.faults.process import Killed, Process, die
-from tests.faults.weather import Sky
+from tests.faults.weather import LATE_S, Sky
 
 LONGEST_S = 7200.0
 """So long after the beginning a federation of these sizes has long come to rest, in simulated seconds."""
@@ -98,11 +98,13 @@ class Storm:
             if now > LONGEST_S:
                 raise Broken(f"liveness: not at rest after {LONGEST_S:.0f} s: {self._left()}")
             self._mishaps(now)
+            if now >= self._fed.storm_s:
+                self._stop_older()
             if not self.processes and now >= self._again_at:
                 self._begin()
             for process in list(self.processes):
                 self._cycle(process)
-            self.world.sleep(self._pause_s())
+            self._pass_time(self._pause_s())
         self.outcome.simulated_s = self.world.monotonic()
 
     def close(self) -> None:
@@ -116,6 +118,14 @@ class Storm:
         held = [h.placement.id for p in self.processes if p.recorded for h in p.recorded.plan.held]
         idle = [f"{q.key}: {len(q.idle)}+{q.running}" for s in self.world.schedds for q in s.queues.values()]
         return f"objects {self.world.leftovers[:5]}, held {held[:5]}, jobs {idle}"
+
+    def _pass_time(self, seconds: float) -> None:
+        if seconds > LATE_S and any(m.kind == "late view" for m in self._lasting):
+            self.world.sleep(seconds - LATE_S)
+            for process in self.processes:
+                process.outlook.glimpse()
+            seconds = LATE_S
+        self.world.sleep(seconds)
 
     def _pause_s(self) -> float:
         """A cycle may be woken early by something that was seen."""
@@ -195,6 +205,11 @@ class Storm:
             self._path = self._fresh()
         if why is not None and why.kind == "journal broken":
             process.path.write_bytes(b"not a database, and long enough to be looked at " * 50)
+
+    def _stop_older(self) -> None:
+        """A newer fedsched that never had to write has fenced nobody: people are told to stop one, and do."""
+        for process in self.processes[:-1]:
+            self._bury(process, None)
 
     def _fresh(self) -> Path:
         self._journals += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,8 +22,18 @@ from fedsched.matchmaker.model import (
 from fedsched.study.invariants import Checker
 from tests.faults.mishaps import Mishap
 
+LATE_S = 3.0
+"""A late watch is so late, in seconds."""
 KEPT = 20
 """Looks at a member that are remembered: a late view is one of these."""
+
+
+class Look(NamedTuple):
+    """What was seen of a member at one moment."""
+
+    at: float
+    view: MemberView
+    things: tuple[ObjectView, ...]
 
 
 class Sky:
@@ -63,7 +74,7 @@ class Outlook:
         self.checker = checker
         self.sky = sky
         self.epochs: dict[str, int] = {}
-        self._looks: dict[str, deque[tuple[float, MemberView, tuple[ObjectView, ...]]]] = {}
+        self._looks: dict[str, deque[Look]] = {}
         self._views: dict[str, MemberView] = {}
         self._things: dict[str, tuple[ObjectView, ...]] = {}
         self._schedds: dict[str, ScheddView] = {}
@@ -125,17 +136,31 @@ class Outlook:
         if slow and 0 <= at - last.contact_at < slow.badness:
             sky.hit("slow")
             return
-        looks.append((at, view, things))
         late = sky.now("late view", name)
+        if late and looks and looks[-1].at >= at - LATE_S:
+            sky.hit("late view")
+            # a watch that is late does not know it
+            view, things = msgspec.structs.replace(looks[-1].view, contact_at=at, seen_at=at), looks[-1].things
+        looks.append(Look(at, view, things))
         stale = sky.now("stale view", name)
-        if stale or late:
-            sky.hit("stale view" if stale else "late view")
-            before = at - (stale.badness if stale else 3.0)
-            old_at, old, things = next((look for look in reversed(looks) if look[0] <= before), looks[0])
-            # a watch that is late does not know it; a view that could not be read again does
-            seen_at = old_at if stale else view.seen_at
-            view = msgspec.structs.replace(old, contact="ok", contact_at=view.contact_at, seen_at=seen_at)
+        if stale:
+            sky.hit("stale view")
+            shown = last.seen_at or 0.0
+            # what could not be read again is known to be old; it never goes back behind what was seen already
+            older = (k for k in looks if (k.view.seen_at or 0.0) >= max(shown, at - stale.badness))
+            look = next(older, looks[-1])
+            view, things = msgspec.structs.replace(look.view, contact="ok", contact_at=view.contact_at), look.things
         self._views[name], self._things[name] = view, things
+
+    def glimpse(self) -> None:
+        """What a watch that is late will take for the present: a look at the world a moment before a cycle."""
+        at = self.now()
+        seen = self.checker.observe(at)
+        for view in seen.members:
+            if self.sky.now("late view", view.name) and not self.sky.silent(view.name):
+                things = tuple(thing for thing in seen.objects if thing.member == view.name)
+                looks = self._looks.setdefault(view.name, deque(maxlen=KEPT))
+                looks.append(Look(at, self._ours(view), things))
 
     def _schedd(self, view: ScheddView, at: float) -> ScheddView:
         """Good answers are counted by whoever asks."""

@@ -77,8 +77,8 @@ class Checker(LoopWorld):
         )
         self._judge((rule.__name__, rule.__doc__, rule(write)) for rule in WRITES)
         self._stopped = self._stopped or outcome.result == "fenced"
-        if outcome.result == "done" and change.member:
-            self.past.highest[change.member] = max(self.past.highest.get(change.member, 0), self.epoch)
+        if outcome.result == "done" and write.member:
+            self.past.highest[write.member] = max(self.past.highest.get(write.member, 0), self.epoch)
         self.writes[f"{type(change).__name__} {outcome.result}"] += 1
         return outcome
 

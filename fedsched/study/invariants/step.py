@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import Change, Held, MemberTerms, MemberView, ObjectView, Outcome, Plan, Policy
+from fedsched.matchmaker.model import (
+    Change,
+    Held,
+    InvalidateAds,
+    MemberTerms,
+    MemberView,
+    ObjectView,
+    Outcome,
+    Plan,
+    Policy,
+    SetSubmitter,
+)
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants.past import Journaled, World
@@ -35,6 +46,11 @@ class Write:
     stopped: bool
     world: SimWorld
     past: World
+
+    @property
+    def member(self) -> str:
+        """The member that it is written to; "" for what goes to a pool, whatever member it is about."""
+        return "" if isinstance(self.change, InvalidateAds | SetSubmitter) else self.change.member
 
 
 @dataclass

@@ -18,7 +18,7 @@ def every_write_was_intended_before(write: Write) -> Iterator[str]:
 
 def no_older_epoch_writes_after_a_newer(write: Write) -> Iterator[str]:
     """FA5: once a higher epoch has written at a member, a lower one writes nothing there."""
-    highest = write.past.highest.get(write.change.member, 0)
+    highest = write.past.highest.get(write.member, 0)
     if write.outcome.result == "done" and write.epoch < highest:
         yield f"{_said(write)} by epoch {write.epoch} after epoch {highest} has written there"
 

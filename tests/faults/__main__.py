@@ -1,0 +1,100 @@
+"""`python -m tests.faults [--seeds N] [--from N] [--jobs N] [--seed N [--trace]]`: random storms; 0 when all hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+from fedsched.log import configure
+from tests.faults.mishaps import KINDS
+from tests.faults.shrink import fewest
+from tests.faults.storm import Outcome, run
+from tests.faults.telling import Trace, command, mishaps
+
+BEGINS = 1_800_000_000.0
+AT_ONCE = 10
+"""Seeds that one task of a process takes: few enough for a progress line every now and then."""
+
+
+def some(seeds: Sequence[int]) -> list[Outcome]:
+    """Several seeds in this process."""
+    configure(level="critical")
+    return [run(seed) for seed in seeds]
+
+
+def one(seed: int, *, trace: bool) -> int:
+    """One seed, told; a failing one is made smaller first."""
+    configure(level="critical")
+    outcome = run(seed)
+    print(*mishaps(outcome), sep="\n")
+    if outcome.broken:
+        left = fewest(outcome)
+        outcome = run(seed, only=left)
+        print(f"these {len(left)} alone do it:", *mishaps(outcome), sep="\n")
+    if trace:
+        run(seed, Trace(BEGINS).told, outcome.mishaps)
+    print(outcome.broken or f"seed {seed} holds: {outcome.cycles} cycles, {outcome.simulated_s:.0f} s simulated")
+    return int(bool(outcome.broken))
+
+
+def campaign(first: int, count: int, jobs: int) -> int:
+    """Many seeds; 0 when all hold."""
+    began, hits, writes, bad, done = time.monotonic(), Counter[str](), Counter[str](), list[Outcome](), 0
+    cycles, cpu_s = 0, 0.0
+    tasks = [range(at, min(at + AT_ONCE, first + count)) for at in range(first, first + count, AT_ONCE)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+        for task in as_completed([pool.submit(some, list(task)) for task in tasks]):
+            for outcome in task.result():
+                done += 1
+                hits, writes = hits + outcome.hits, writes + outcome.writes
+                cycles, cpu_s = cycles + outcome.cycles, cpu_s + outcome.cpu_s
+                if outcome.broken:
+                    bad.append(outcome)
+                    print(f"seed {outcome.seed}: {outcome.broken}\n    {command(outcome.seed)}", flush=True)
+            if done % 200 < AT_ONCE or done == count:
+                took = time.monotonic() - began
+                left = took / done * (count - done)
+                print(f"{done}/{count} seeds, {len(bad)} broken, {took:.0f} s, {left:.0f} s to go", flush=True)
+    _figures(hits, writes, f"{cycles} cycles, {cpu_s / max(1, done):.2f} s of CPU a seed")
+    never = [kind for kind in KINDS if count >= 500 and not hits[kind]]
+    for kind in never:
+        print(f"no seed was hit by: {kind}; a check that never bites proves nothing")
+    print(f"{done - len(bad)} of {done} seeds hold after {time.monotonic() - began:.0f} s", *_commands(bad), sep="\n")
+    return int(bool(bad or never))
+
+
+def _commands(bad: list[Outcome]) -> list[str]:
+    return [command(outcome.seed) for outcome in sorted(bad, key=lambda o: o.seed)[:20]]
+
+
+def _figures(hits: Counter[str], writes: Counter[str], sums: str) -> None:
+    print("mishaps that hit somebody:")
+    for kind, count in sorted(hits.items()):
+        print(f"  {kind:26} {count:9}")
+    print("writes that reached a member:")
+    for kind, count in sorted(writes.items()):
+        print(f"  {kind:26} {count:9}")
+    print(sums)
+
+
+def main(words: Sequence[str]) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many (default: 2000)")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first of them")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--trace", action="store_true", help="with --seed: tell each cycle")
+    asked = parser.parse_args(words)
+    if asked.seed is not None:
+        return one(asked.seed, trace=asked.trace)
+    return campaign(asked.first, asked.seeds, asked.jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
