@@ -177,11 +177,45 @@ class SimulatedLoss(msgspec.Struct, frozen=True):
     pods: int
 
 
+class SimulatedNodeLoss(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`count` nodes go at `at_s` with all pods on them, and come back empty at `back_s`; None for never."""
+
+    at_s: float
+    nodes: str
+    count: int = 1
+    back_s: float | None = None
+
+
+class SimulatedStale(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In this time the member answers, but its capacity is looked at only every `every_s`; None for not at all."""
+
+    begin_s: float
+    end_s: float
+    every_s: float | None = None
+
+
+class SimulatedAdmission(msgspec.Struct, frozen=True):
+    """Pods made in this time get `keeps` (0 to 1) of the cores and the memory that were asked."""
+
+    begin_s: float
+    end_s: float
+    keeps: float
+
+
+class SimulatedQuota(msgspec.Struct, frozen=True):
+    """In this time the namespace's quota is so many pods; what is there above it is not ended."""
+
+    begin_s: float
+    end_s: float
+    pods: int
+
+
 class SimulatedFaults(msgspec.Struct, frozen=True, omit_defaults=True):
     """What goes wrong at a simulated member; numbers are chances from 0 to 1, for each write or pod.
 
     silent: it answers nothing, its pods go on. lost_answer: a write happens, its answer is lost. timeout: a write does
-    not happen. refused: a policy refuses it. no_image: a pod never starts. no_join: it runs, its slot never comes.
+    not happen. refused: a policy refuses it. no_image, no_start, no_join: a pod's image is not there; its container is
+    never made, and nothing says why; it runs, and its slot never comes.
     """
 
     silent: tuple[SimulatedWindow, ...] = ()
@@ -189,19 +223,25 @@ class SimulatedFaults(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: float = 0.0
     refused: float = 0.0
     no_image: float = 0.0
+    no_start: float = 0.0
     no_join: float = 0.0
     losses: tuple[SimulatedLoss, ...] = ()
+    node_losses: tuple[SimulatedNodeLoss, ...] = ()
+    stale: tuple[SimulatedStale, ...] = ()
+    admission: tuple[SimulatedAdmission, ...] = ()
+    quotas: tuple[SimulatedQuota, ...] = ()
 
 
 class Simulated(msgspec.Struct, frozen=True, omit_defaults=True):
     """`[simulated]` of a member's file: what a simulation puts in the member's place; `serve` never reads it.
 
-    pull_s: image pull on a node that has none. start_s: from a pod's start until its slot is seen. max_pods: the
-    namespace's quota of pods, None for none.
+    pull_s: image pull on a node that has none. boot_s: from a pod's binding to its start, beside the pull. start_s:
+    from there until its slot is seen. max_pods: the namespace's quota of pods, None for none.
     """
 
     nodes: tuple[SimulatedNodes, ...]
     pull_s: float = 40.0
+    boot_s: float = 1.0
     start_s: float = 6.0
     max_pods: int | None = None
     owners: tuple[SimulatedOwner, ...] = ()

@@ -14,10 +14,14 @@ from fedsched.config.kinds import Duration, Number, Pairs, Text
 from fedsched.config.lines import KeyPath
 from fedsched.config.settings import (
     Simulated,
+    SimulatedAdmission,
     SimulatedFaults,
     SimulatedLoss,
+    SimulatedNodeLoss,
     SimulatedNodes,
     SimulatedOwner,
+    SimulatedQuota,
+    SimulatedStale,
     SimulatedWindow,
 )
 from fedsched.config.tables import Reading, Table
@@ -53,7 +57,11 @@ FAULTS = table_of(
     kinds={
         "silent": table_of(SimulatedWindow, many=True),
         "losses": table_of(SimulatedLoss, kinds={"pods": _COUNT}, many=True),
-        **dict.fromkeys(("lost_answer", "timeout", "refused", "no_image", "no_join"), _CHANCE),
+        "node_losses": table_of(SimulatedNodeLoss, kinds={"count": _COUNT}, many=True),
+        "stale": table_of(SimulatedStale, kinds={"every_s": Duration(least=1)}, many=True),
+        "admission": table_of(SimulatedAdmission, kinds={"keeps": _CHANCE}, many=True),
+        "quotas": table_of(SimulatedQuota, kinds={"pods": Number(whole=True)}, many=True),
+        **dict.fromkeys(("lost_answer", "timeout", "refused", "no_image", "no_start", "no_join"), _CHANCE),
     },
 )
 SIMULATED = table_of(
@@ -70,7 +78,7 @@ SIMULATED = table_of(
 
 def judge(reading: Reading, simulated: Simulated) -> None:
     """Record everything that does not go together: groups that are not there, pods that no node could hold."""
-    for rule in (_nodes, _owners, _silences):
+    for rule in (_nodes, _owners, _losses, _windows):
         for path, text in rule(simulated):
             reading.wrong(("simulated", *path), text)
 
@@ -99,10 +107,22 @@ def _owners(simulated: Simulated) -> Wrong:
             yield ("owner", place, "request"), too_much
 
 
-def _silences(simulated: Simulated) -> Wrong:
-    for place, window in enumerate(simulated.faults.silent):
-        if window.end_s <= window.begin_s:
-            yield ("faults", "silent", place, "end_s"), "expected later than begin_s"
+def _losses(simulated: Simulated) -> Wrong:
+    counts = {nodes.name: nodes.count for nodes in simulated.nodes}
+    for place, loss in enumerate(simulated.faults.node_losses):
+        path: KeyPath = ("faults", "node_losses", place)
+        if loss.count > counts.get(loss.nodes, 0):
+            yield (*path, "nodes"), f'"{loss.nodes}" has {counts.get(loss.nodes, 0)} nodes, not {loss.count}'
+        if loss.back_s is not None and loss.back_s <= loss.at_s:
+            yield (*path, "back_s"), "expected later than at_s"
+
+
+def _windows(simulated: Simulated) -> Wrong:
+    faults = simulated.faults
+    for name in ("silent", "stale", "admission", "quotas"):
+        for place, window in enumerate(getattr(faults, name)):
+            if window.end_s <= window.begin_s:
+                yield ("faults", name, place, "end_s"), "expected later than begin_s"
 
 
 def _beyond(request: Resources, size: Resources) -> str:

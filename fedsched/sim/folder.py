@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from fedsched.config import ConfigError, Files, Problem, load
 from fedsched.config.problems import did_you_mean
+from fedsched.config.settings import Federation
 from fedsched.config.tables import Reading, read_file
 from fedsched.matchmaker.model import Policy
+from fedsched.matchmaker.resources import Resources
 from fedsched.sim.expect import Expected
-from fedsched.sim.members import sim_members
-from fedsched.sim.scenario import Scenario, TraceJob, Window
+from fedsched.sim.members import sim_members, window
+from fedsched.sim.scenario import Scenario, SimMember, TraceJob
 from fedsched.sim.tables import EXPECT, SCENARIO, ScenarioFile
+from fedsched.sim.workload.fitting import rooms
 from fedsched.sim.workload.generators import GENERATORS
-from fedsched.sim.workload.jobs import TooManyError, generated
+from fedsched.sim.workload.jobs import TooManyError, generated, submitted
+from fedsched.sim.workload.trace import replay
 
 T = TypeVar("T")
+Tallies: TypeAlias = tuple[tuple[str, dict[str, int]], ...]
 SHIPPED = Path(__file__).parent / "scenarios"
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A scenario folder, read. seed: what it was drawn with. until_s, ends_s: see ScenarioFile; never None here."""
+    """A scenario, read. seed: what it was drawn with. until_s, ends_s: see ScenarioFile; never None here.
+
+    tallies: file of each log that it replays -> what became of its entries, in numbers by name.
+    """
 
     name: str
     title: str
@@ -35,6 +43,7 @@ class Loaded(msgspec.Struct, frozen=True):
     seed: int
     until_s: float
     ends_s: float
+    tallies: Tallies = ()
 
     @property
     def policy(self) -> Policy:
@@ -82,19 +91,35 @@ def load_scenario(scenario: str | Path, seed: int | None = None) -> Loaded:
         raise ConfigError(tuple(problems))
     said = read[1]
     drawn = said.seed if seed is None else seed
-    whole = Scenario(
+    jobs, tallies = _jobs(*read, Given(drawn, rooms(members), files.federation))
+    return Loaded(
+        name=folder.resolve().name,
+        title=said.title,
+        folder=folder,
+        files=files,
+        scenario=_scenario(said, members, jobs, files.federation.pools[0].name),
+        expect=expect,
+        seed=drawn,
+        until_s=said.ends_s if said.until_s is None else said.until_s,
+        ends_s=said.ends_s,
+        tallies=tallies,
+    )
+
+
+def _scenario(said: ScenarioFile, members: tuple[SimMember, ...], jobs: tuple[TraceJob, ...], pool: str) -> Scenario:
+    return Scenario(
         members=members,
-        jobs=_jobs(*read, drawn),
-        pool=files.federation.pools[0].name,
+        jobs=jobs,
+        pool=pool,
         negotiator_s=said.negotiator_s,
         poll_s=said.poll_s,
         lease_s=said.lease_s,
-        silent_schedds=tuple((one.schedd, Window(one.begin_s, one.end_s)) for one in said.silent),
+        ad_s=said.ad_s,
+        silent_schedds=tuple((one.schedd, window(one)) for one in said.silent),
+        gone_schedds=tuple((one.schedd, window(one)) for one in said.gone),
+        silent_hub=tuple(window(one) for one in said.silent_hub),
         begins=said.begins_at,
     )
-    until_s = said.ends_s if said.until_s is None else said.until_s
-    name = folder.resolve().name
-    return Loaded(name, said.title, folder, files, whole, expect, drawn, until_s, said.ends_s)
 
 
 def _expected(file: Path) -> Expected:
@@ -110,9 +135,10 @@ def _read(file: Path) -> tuple[Reading, ScenarioFile]:
     reading, said = read_file(file, SCENARIO)
     if said.until_s is not None and said.until_s > said.ends_s:
         reading.wrong(("until_s",), f"is after the end (ends_s = {said.ends_s:g} s)")
-    for place, one in enumerate(said.silent):
-        if one.end_s <= one.begin_s:
-            reading.wrong(("silent", place, "end_s"), "expected later than begin_s")
+    for name in ("silent", "gone", "silent_hub"):
+        for place, one in enumerate(getattr(said, name)):
+            if one.end_s <= one.begin_s:
+                reading.wrong((name, place, "end_s"), "expected later than begin_s")
     for kind in GENERATORS:
         for place, source in enumerate(getattr(said.workload, kind)):
             if not source.users:
@@ -121,18 +147,35 @@ def _read(file: Path) -> tuple[Reading, ScenarioFile]:
     return reading, said
 
 
-def _jobs(reading: Reading, said: ScenarioFile, seed: int) -> tuple[TraceJob, ...]:
-    jobs: tuple[TraceJob, ...] = ()
+class Given(NamedTuple):
+    """What jobs are made for: a seed, what nodes hold, a federation's settings."""
+
+    seed: int
+    rooms: tuple[Resources, ...]
+    federation: Federation
+
+
+def _jobs(reading: Reading, said: ScenarioFile, given: Given) -> tuple[tuple[TraceJob, ...], Tallies]:
+    jobs, tallies = _generated(reading, said, given.seed), []
+    for trace in said.workload.trace:
+        replayed = replay(reading.file.parent / trace.file, trace, given.rooms, given.federation)
+        jobs = submitted(jobs, replayed.jobs)
+        tallies.append((str(trace.file), replayed.tally.plain()))
+    if not jobs:
+        reading.wrong(("workload",), "has no job at all")
+    schedds = sorted({job.schedd for job in jobs})
+    for name in ("silent", "gone"):
+        for place, one in enumerate(getattr(said, name)):
+            if one.schedd not in schedds:
+                reading.wrong((name, place, "schedd"), f"nobody submits there{did_you_mean(one.schedd, schedds)}")
+    reading.finish()
+    return jobs, tuple(tallies)
+
+
+def _generated(reading: Reading, said: ScenarioFile, seed: int) -> tuple[TraceJob, ...]:
     try:
-        jobs = generated(said.workload, seed, said.begins_at)
+        return generated(said.workload, seed, said.begins_at)
     except TooManyError as error:
         reading.wrong(("workload", error.kind, error.place), str(error))
-    else:
-        if not jobs:
-            reading.wrong(("workload",), "has no job at all")
-        schedds = sorted({job.schedd for job in jobs})
-        for place, one in enumerate(said.silent):
-            if one.schedd not in schedds:
-                reading.wrong(("silent", place, "schedd"), f"nobody submits there{did_you_mean(one.schedd, schedds)}")
-    reading.finish()
-    return jobs
+        reading.finish()
+        raise

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from fedsched.config import ConfigError, Problem
 from fedsched.config.settings import MemberFile, Simulated, SimulatedFaults, SimulatedNodes
-from fedsched.sim.scenario import Faults, Owner, SimMember, SimNodeGroup, Window
+from fedsched.sim.scenario import Admission, Faults, NodeLoss, Owner, QuotaCut, SimMember, SimNodeGroup, Stale, Window
 
 GPU = "nvidia.com/gpu"
 
@@ -32,6 +34,7 @@ def _member(file: MemberFile, simulated: Simulated) -> SimMember:
         pull_s=simulated.pull_s,
         start_s=simulated.start_s,
         max_pods=simulated.max_pods,
+        boot_s=simulated.boot_s,
         owners=tuple(
             Owner(owner.at_s, owner.nodes, owner.count, owner.request, owner.lasts_s) for owner in simulated.owners
         ),
@@ -55,11 +58,31 @@ def _group(nodes: SimulatedNodes, declared: tuple[tuple[str, str], ...]) -> SimN
 
 def _faults(faults: SimulatedFaults) -> Faults:
     return Faults(
-        silent=tuple(Window(one.begin_s, one.end_s) for one in faults.silent),
+        silent=tuple(window(one) for one in faults.silent),
         lost_answer=faults.lost_answer,
         timeout=faults.timeout,
         refused=faults.refused,
         no_image=faults.no_image,
+        no_start=faults.no_start,
         no_join=faults.no_join,
         losses=tuple((one.at_s, one.pods) for one in faults.losses),
+        node_losses=tuple(NodeLoss(one.at_s, one.nodes, one.count, one.back_s) for one in faults.node_losses),
+        stale=tuple(Stale(window(one), math.inf if one.every_s is None else one.every_s) for one in faults.stale),
+        admission=tuple(Admission(window(one), one.keeps) for one in faults.admission),
+        quotas=tuple(QuotaCut(window(one), one.pods) for one in faults.quotas),
     )
+
+
+class Spanned(Protocol):
+    """Anything with a beginning and an end, in seconds since the scenario's beginning."""
+
+    @property
+    def begin_s(self) -> float: ...  # noqa: D102 - see above
+
+    @property
+    def end_s(self) -> float: ...  # noqa: D102 - see above
+
+
+def window(spanned: Spanned) -> Window:
+    """The same as a window."""
+    return Window(spanned.begin_s, spanned.end_s)

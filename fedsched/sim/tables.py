@@ -28,19 +28,20 @@ from fedsched.sim.workload.terms import (
 YEAR_S = 366 * 86_400.0
 
 
-class Silence(msgspec.Struct, frozen=True):
-    """A schedd that does not answer from `begin_s` to `end_s`."""
+class Absence(msgspec.Struct, frozen=True):
+    """What does not answer, or is not there, from `begin_s` to `end_s`. schedd: its name, "" for our own network."""
 
-    schedd: str
     begin_s: float
     end_s: float
+    schedd: str = ""
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True):
     """scenario.toml. begins_at: its first moment. until_s: how much is simulated unless `--until` says otherwise.
 
     ends_s: where the scenario itself ends. negotiator_s, poll_s: how often the negotiator runs, how often a schedd is
-    asked. lease_s: how long a job hangs on to a lost startd. silent: schedds that do not answer for a while.
+    asked. lease_s: how long a job hangs on to a lost startd. ad_s: how long the collector knows a name without news.
+    silent, gone: schedds that do not answer for a while; that are not there. silent_hub: no member answers.
     """
 
     title: str
@@ -51,7 +52,10 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True):
     negotiator_s: float = 20.0
     poll_s: float = 5.0
     lease_s: float = 1200.0
-    silent: tuple[Silence, ...] = ()
+    ad_s: float = 900.0
+    silent: tuple[Absence, ...] = ()
+    gone: tuple[Absence, ...] = ()
+    silent_hub: tuple[Absence, ...] = ()
     workload: Workload
 
 
@@ -138,6 +142,12 @@ WORKLOAD = table_of(
         "trace": TRACE,
     },
 )
+
+
+def _absence(skip: frozenset[str] = frozenset()) -> Table:
+    return Table(keys_of(Absence, skip=skip, kinds={"schedd": _SOURCE["schedd"]}), Absence, many=True)
+
+
 SCENARIO = Table(
     keys_of(
         ScenarioFile,
@@ -147,7 +157,9 @@ SCENARIO = Table(
             "seed": Number(whole=True),
             "negotiator_s": Duration(least=1),
             "poll_s": Duration(least=1),
-            "silent": table_of(Silence, many=True),
+            "silent": _absence(),
+            "gone": _absence(),
+            "silent_hub": _absence(frozenset({"schedd"})),
             "workload": WORKLOAD,
         },
     ),

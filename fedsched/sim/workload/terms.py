@@ -116,7 +116,9 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     groups, through fedsched.toml's [[principal]] rules where the format knows accounting groups. users: user -> group,
     where that is known. schedd: "{group}" stands for the group. memory: what SWF's column 10 means: KB for each
     processor (the standard) or bytes for the whole job. missing: what a job asks for per core where the log has no word
-    of it. patience_s: as in Source.
+    of it. ignore_requirements: jobs ask for any slot, as those of a log may name machines that are not there.
+    damaged: what becomes of entries that cannot be (a length below zero): the log is refused, or they are left out and
+    counted. patience_s: as in Source.
     """
 
     file: Path
@@ -131,6 +133,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     domain: str = "trace.example"
     memory: Literal["kib-per-processor", "bytes-per-job"] = "kib-per-processor"
     missing: Resources = Resources(memory_mib=2048, disk_mib=4096)
+    ignore_requirements: bool = False
+    damaged: Literal["refuse", "leave-out"] = "refuse"
     patience_s: float = 0.0
 
 
