@@ -125,7 +125,7 @@ def _play(stage: Stage, speed: float, *, live: bool, form: Format) -> Exit:
         from fedsched.cli.demo.screen import Screen
 
         screen = Screen(stage.story, stage.paced.monotonic, speed, stage.watch.losses.by_cause)
-        screen.folder = str(stage.config)
+        screen.folder, screen.window_s = str(stage.config), stage.window_s
         with screen.live():
             return Exit(stage.run())
     if form is Format.JSON:

@@ -12,7 +12,10 @@ COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
 
 
 class Ink(NamedTuple):
-    """What the terminal can show. levels: heights of a chart's column, from empty to full."""
+    """What the terminal can show. levels: heights of a chart's column, from empty to full.
+
+    full: of bars; "" where groups cannot be told apart by colours and are drawn as letters.
+    """
 
     levels: str
     full: str
@@ -25,7 +28,7 @@ class Ink(NamedTuple):
 
 
 BLOCKS = Ink(" ▁▂▃▄▅▆▇█", "█", "▒", "░", "·", "┃", "…", "─")
-PLAIN = Ink(" .:-=+*%#", "#", "+", "-", ".", "|", "~", "-")
+PLAIN = Ink(" .:-=+*%#", "", "+", "-", ".", "|", "~", "-")
 
 
 class Part(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -10,42 +11,53 @@ from rich.text import Text
 from fedsched.cli.demo.drawing import COLOURS, Ink, Part, bar, buckets, chart, columns, cut, marked
 from fedsched.cli.demo.story import Happened, Site, Story, Waiting, sites, waiting
 from fedsched.journal import Recorded
-from fedsched.matchmaker.explain import age, clause, word
+from fedsched.matchmaker.explain import action, age, clause, word
 from fedsched.matchmaker.model import Spike
+from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.resources import describe
 from fedsched.study.losses import Loss
+from fedsched.study.moment import Share
 
 HOUR_S = 3600.0
 LOUD = frozenset({"spike-began", "spike-ended", "spike-report", "member-state", "frozen", "placement-failed"})
 
 
 class Look(NamedTuple):
-    """What all parts draw from. lost: to evictions, by cause. colours: by group. width: characters of a line."""
+    """What all parts draw from. lost: to evictions, by cause. inks: how jobs of a group are drawn. width: of a line."""
 
     story: Story
     last: Recorded
     lost: Mapping[str, Loss]
     ink: Ink
-    colours: dict[str, str]
+    inks: dict[str, Part]
     width: int
 
+    def drawn(self, group: str) -> Part:
+        """How jobs of the group are drawn in bars."""
+        return self.inks.get(group, Part(0.0, self.ink.full or "?"))
 
-def colours(story: Story) -> dict[str, str]:
-    """A colour for each group, the same for as long as there are the same groups."""
-    groups = sorted(story.sums.shares) if story.sums else []
-    return {group: COLOURS[number % len(COLOURS)] for number, group in enumerate(groups)}
+
+def inks(story: Story, ink: Ink) -> dict[str, Part]:
+    """A colour for each group, the same for as long as there are the same groups; without colours a letter."""
+    return {
+        group: Part(0.0, ink.full or group.rpartition(".")[2][:1].upper(), COLOURS[number % len(COLOURS)])
+        for number, group in enumerate(sorted(_shares(story)))
+    }
+
+
+def _shares(story: Story) -> dict[str, Share]:
+    """By community: who holds or wants something, and who is named in the policy; not what only others lie in."""
+    if story.sums is None or story.last is None:
+        return {}
+    lines = {line.path for line in story.last.plan.shares if line.path and "/" not in line.path}
+    parents = {line.parent for line in story.last.plan.shares if line.path in lines}
+    return {group: Share() for group in lines - parents} | story.sums.shares
 
 
 def clock(seconds: float) -> str:
     """Hours and minutes since the beginning."""
     minutes = int(seconds) // 60
     return f"{minutes // 60}:{minutes % 60:02d}"
-
-
-def title(text: str, look: Look) -> Text:
-    """The heading of a part."""
-    rule = look.ink.line * max(0, look.width - len(text) - 1)
-    return Text.assemble((text, "bold"), (f" {rule}", "dim"), no_wrap=True)
 
 
 def spike_line(look: Look) -> Text:
@@ -57,70 +69,92 @@ def spike_line(look: Look) -> Text:
         return _line(look, f"calm: {rising}; what runs costs {price:.2f}/h", "green")
     if spike.ended_at is None:
         lasts = age(look.last.plan.at - spike.began_at)
-        return _line(look, f"SPIKE {spike.id} for {lasts}: {_bill(spike)}; costs {price:.2f}/h", "bold red")
-    left = f", {len(spike.open_ids)} of its startds still there" if spike.open_ids else ", nothing of it is left"
-    return _line(look, f"spike {spike.id} is over{left}: {_bill(spike)}", "yellow" if spike.open_ids else "green")
+        return _line(look, f"SPIKE {spike.id} {lasts}: {_bill(spike)}, now {price:.2f}/h", "bold red")
+    left = f"{len(spike.open_ids)} startds left" if spike.open_ids else "nothing left"
+    return _line(look, f"spike {spike.id} over, {left}: {_bill(spike)}", "yellow" if spike.open_ids else "green")
 
 
 def _bill(spike: Spike) -> str:
-    return f"peak {spike.peak:.0f} cores, {spike.added} startds added, {spike.claimed} claimed, bill {spike.cost:.2f}"
+    return f"peak {spike.peak:.0f}, {spike.added} startds added, {spike.claimed} claimed, bill {spike.cost:.2f}"
 
 
-def charts(look: Look, rows: int) -> list[Text]:
-    """Demand and supply since the beginning, at least the last hour, on one scale; `rows` high each."""
-    samples = look.story.samples
-    wide = max(10, look.width - 34)
+class Curve(NamedTuple):
+    """One chart: its values over time, what it is called and what it says now."""
+
+    values: list[float]
+    name: Text
+    now: str
+
+
+def curves(look: Look, wide: int) -> tuple[Curve, Curve, float]:
+    """Demand and supply since the beginning, at least the last hour, in `wide` columns; and the scale of both."""
+    samples, sums = look.story.samples, look.story.sums
     began = look.story.began_at
     span = began, max(samples[-1].at, began + HOUR_S)
     wanted = buckets([(s.at, s.waiting) for s in samples], span, wide)
     claimed = buckets([(s.at, s.claimed) for s in samples], span, wide)
-    most = max(*wanted, *claimed, 1.0)
-    lines = _chart(look, wanted, (most, wide, rows), _demand(look))
-    return [*lines, *_chart(look, claimed, (most, wide, rows), _supply(look))]
+    jobs, cores = (sums.idle_jobs, sums.idle) if sums else (0, 0.0)
+    supply = sums.supply if sums else {}
+    busy, whole = supply.get("claimed", 0.0), sum(supply.values())
+    demand = Curve(wanted, Text("DEMAND", "bold red" if jobs else "bold"), f"{jobs} jobs wait, {cores:.0f} cores")
+    return (
+        demand,
+        Curve(claimed, Text("SUPPLY", "bold green"), f"{busy:.0f} of {whole:.0f} cores busy"),
+        max(*wanted, *claimed, 1.0),
+    )
 
 
-def _chart(look: Look, values: list[float], shape: tuple[float, int, int], words: tuple[Text, Text]) -> list[Text]:
-    most, wide, rows = shape
-    label, said = words
-    drawn = chart(values, most, (wide, rows), look.ink)
+def trends(look: Look) -> list[Text]:
+    """Demand and supply, a line each."""
+    said = 26
+    wide = max(10, look.width - said - 10)
+    demand, supply, most = curves(look, wide)
     lines = []
-    for number, row in enumerate(drawn):
-        beside = said if number == rows - 1 else Text()
-        head = label if number == rows - 1 else Text()
-        lines.append(columns((head, Text(row, style=str(label.style)), beside), (7, wide, 21), frozenset(), "~"))
+    for curve in (demand, supply):
+        drawn = Text(chart(curve.values, most, (wide, 1), look.ink)[0], str(curve.name.style))
+        lines.append(columns((curve.name, drawn, curve.now), (6, wide, said), frozenset(), look.ink.more))
     return lines
 
 
-def _demand(look: Look) -> tuple[Text, Text]:
-    sums = look.story.sums
-    jobs, cores = (sums.idle_jobs, sums.idle) if sums else (0, 0.0)
-    return Text("DEMAND", "bold red" if jobs else "bold"), Text(f"{jobs} jobs, {cores:.0f} cores wait")
+def charts(look: Look, rows: int) -> list[Text]:
+    """Demand and supply beside each other, in `rows` lines with their headings."""
+    wide = (look.width - 3) // 2
+    demand, supply, most = curves(look, wide)
+    drawn = [(curve, chart(curve.values, most, (wide, rows - 1), look.ink)) for curve in (demand, supply)]
+    heads = [Text.assemble(curve.name, "  ", curve.now) for curve, _ in drawn]
+    lines = [columns(heads, (wide + 1, wide), frozenset(), look.ink.more)]
+    for left, right in zip(drawn[0][1], drawn[1][1], strict=True):
+        cells = Text(left, str(demand.name.style)), Text(right, str(supply.name.style))
+        lines.append(columns(cells, (wide + 1, wide), frozenset(), look.ink.more))
+    return lines
 
 
-def _supply(look: Look) -> tuple[Text, Text]:
-    supply = look.story.sums.supply if look.story.sums else {}
-    claimed = supply.get("claimed", 0.0)
-    return Text("SUPPLY", "bold green"), Text(f"{claimed:.0f} of {sum(supply.values()):.0f} cores busy")
+def _heading(look: Look, cells: tuple[str, ...], widths: tuple[int, ...], rights: frozenset[int]) -> Text:
+    head = columns(cells, widths, rights, look.ink.more)
+    head.stylize("bold")
+    return head
+
+
+def _room(look: Look, *others: int) -> int:
+    """What a table's other columns leave for one more."""
+    return max(10, look.width - sum(others) - 2 * len(others))
 
 
 def members(look: Look) -> list[Text]:
     """Each member: how full it is, and with whose jobs."""
-    found = sites(look.last)
-    names = max(8, *(len(site.name) for site in found)) if found else 8
-    wide = max(10, look.width - names - 42)
-    widths = (names, 11, wide, 11, 7, 7)
-    rights = frozenset({3, 4, 5})
-    ink = look.ink
-    legend = f"whose jobs, {ink.coming} starting {ink.going} idle"
-    head = columns(("MEMBER", "STATE", legend, "CORES", "GPUS", "STARTDS"), widths, rights, ink.more)
-    head.stylize("bold")
+    found, ink = sites(look.last), look.ink
+    names = max([6, *(len(site.name) for site in found)])
+    wide = _room(look, names, 11, 9, 5, 7)
+    widths, rights = (names, 11, wide, 9, 5, 7), frozenset({3, 4, 5})
+    legend = f"whose jobs; {ink.coming} starting {ink.going} idle"
+    head = _heading(look, ("MEMBER", "STATE", legend, "CORES", "GPUS", "STARTDS"), widths, rights)
     return [head, *(columns(_site(look, site, wide), widths, rights, ink.more) for site in found)]
 
 
 def _site(look: Look, site: Site, wide: int) -> tuple[Text | str, ...]:
     ink = look.ink
-    busy = [Part(cores, ink.full, look.colours.get(group, "white")) for group, cores in site.claimed]
-    rest = [Part(site.starting, ink.coming, "white"), Part(site.idle + site.leaving, ink.going, "white")]
+    busy = [look.drawn(group)._replace(amount=cores) for group, cores in site.claimed]
+    rest = [Part(site.starting, ink.coming), Part(site.idle + site.leaving, ink.going)]
     used = sum(cores for _, cores in site.claimed)
     whole = max(site.offered, used + site.starting + site.idle + site.leaving)
     state = Text(site.state, "green" if site.state == "ready" else "bold red")
@@ -130,54 +164,53 @@ def _site(look: Look, site: Site, wide: int) -> tuple[Text | str, ...]:
 
 
 def communities(look: Look) -> list[Text]:
-    """Each accounting group: what it holds against what it has a right to."""
-    shares = look.story.sums.shares if look.story.sums else {}
+    """Each accounting group: what it holds against what it has a right to, in core-equivalents."""
+    shares, ink = _shares(look.story), look.ink
     names = max([9, *(len(group) for group in shares)])
-    wide = max(10, look.width - names - 38)
-    widths = (names, wide, 6, 9, 7, 7)
-    rights = frozenset({2, 3, 4, 5})
-    ink = look.ink
+    wide = _room(look, names, 5, 8, 5, 5, 5)
+    widths, rights = (names, wide, 5, 8, 5, 5, 5), frozenset({2, 3, 4, 5, 6})
     most = max([1.0, *(max(share.held, share.entitled) for share in shares.values())])
-    head = columns(
-        ("COMMUNITY", f"holds, {ink.mark} has a right to (cores)", "HOLDS", "RIGHT TO", "WANTS", "JOBS"),
-        widths,
-        rights,
-        ink.more,
-    )
-    head.stylize("bold")
+    legend = f"holds; {ink.mark} has a right to (core-equivalents)"
+    head = _heading(look, ("COMMUNITY", legend, "HOLDS", "RIGHT TO", "WANTS", "RUN", "WAIT"), widths, rights)
     lines, jobs = [head], _jobs(look.last)
     for group, share in sorted(shares.items()):
-        drawn = bar([Part(share.held, ink.full, look.colours.get(group, "white"))], most, wide, " ")
+        drawn = bar([look.drawn(group)._replace(amount=share.held)], most, wide, " ")
         if share.entitled > 0:
             drawn = marked(drawn, round(share.entitled / most * wide) - 1, ink.mark)
         short = "bold red" if share.short > max(1.0, 0.1 * share.entitled) else ""
-        numbers = (f"{share.held:.0f}", f"{share.entitled:.0f}", f"{share.demand:.0f}", f"{jobs.get(group, 0)}")
-        cells = (Text(group, look.colours.get(group, "")), drawn, Text(numbers[0], short), *numbers[1:])
+        runs, waits = jobs.get(group, (0, 0))
+        numbers = (f"{share.entitled:.0f}", f"{share.demand:.0f}", str(runs), str(waits))
+        cells = (Text(group, look.drawn(group).style), drawn, Text(f"{share.held:.0f}", short), *numbers)
         lines.append(columns(cells, widths, rights, ink.more))
     return lines
 
 
-def _jobs(last: Recorded) -> dict[str, int]:
-    """Idle and running jobs by group."""
-    found: dict[str, int] = {}
+def _jobs(last: Recorded) -> dict[str, tuple[int, int]]:
+    """Running and idle jobs by group."""
+    found: dict[str, tuple[int, int]] = {}
     for schedd in last.observation.schedds:
         for demand in schedd.classes:
             group = demand.principal.group or demand.principal.user
-            found[group] = found.get(group, 0) + demand.idle + demand.running
+            runs, waits = found.get(group, (0, 0))
+            found[group] = runs + demand.running, waits + demand.idle
     return found
 
 
 def waits(look: Look, rows: int) -> list[Text]:
-    """Who waits and why, most unmet first, in `rows` lines with the heading."""
+    """Who waits and why, most unmet first, in `rows` lines with the heading; in whole sentences where there is room."""
     found = waiting(look.last)
-    names = max([9, *(len(one.demand.principal.group or one.demand.principal.user) for one in found)])
-    each = 24 if look.width >= 100 else 16
-    widths = (names, each, 5, 5, max(10, look.width - names - each - 18))
-    rights = frozenset({2, 3})
-    head = columns(("WAITS", "EACH JOB", "IDLE", "UNMET", "WHY"), widths, rights, look.ink.more)
-    head.stylize("bold")
-    room = rows - 1 if len(found) <= rows - 1 else max(0, rows - 2)
-    lines = [head, *(columns(_wait(look, one), widths, rights, look.ink.more) for one in found[:room])]
+    names = min(20, max([9, *(len(_who(one)) for one in found)]))
+    each = max([8, *(len(describe(one.demand.request)) for one in found)])
+    each = min(each, look.width // 4)
+    widths, rights = (names, each, 5, 5, _room(look, names, each, 5, 5)), frozenset({2, 3})
+    head = _heading(look, ("WHO WAITS", "EACH JOB", "IDLE", "UNMET", "WHY"), widths, rights)
+    each_has = 3 if 3 * len(found) < rows else 1
+    room = (rows - 1) // each_has if len(found) < rows else max(0, rows - 2)
+    lines = [head]
+    for one in found[:room]:
+        lines.append(columns(_wait(look, one), widths, rights, look.ink.more))
+        if each_has > 1 and one.report.why is not None:
+            lines.extend(_sentence(look, one.report.why))
     if not found:
         lines.append(Text("nobody", "dim"))
     if len(found) > room:
@@ -186,12 +219,22 @@ def waits(look: Look, rows: int) -> list[Text]:
     return _filled(lines, rows)
 
 
+def _sentence(look: Look, why: Reason) -> list[Text]:
+    """The reason in full and what to do about it, in two lines at most."""
+    parts = textwrap.wrap(f"{clause(why)}; {action(why)}", look.width - 2)
+    return [Text(f"  {part}", "dim", no_wrap=True) for part in parts[:2]]
+
+
+def _who(one: Waiting) -> str:
+    return str(one.demand.principal).partition("@")[0]
+
+
 def _wait(look: Look, one: Waiting) -> tuple[Text | str, ...]:
     group = one.demand.principal.group or one.demand.principal.user
     why = one.report.why
     text = clause(why) if one.report.unmet and why is not None else word(one.report)
     return (
-        Text(group, look.colours.get(group, "")),
+        Text(_who(one), look.drawn(group).style),
         describe(one.demand.request),
         str(one.report.idle),
         Text(str(one.report.unmet), "red" if one.report.unmet else ""),

@@ -15,15 +15,17 @@ from fedsched.study.losses import Loss
 from fedsched.study.ramps import Ramp
 
 NEXT = (
-    ("what a pool, its guests and startds need", "fedsched flock-config --target cm.example.org:9618"),
-    ("ten lines of fedsched.toml", "docs/operate.md"),
+    ("what a pool, its guests and its startds need:", ("fedsched flock-config --target cm.example.org:9618",)),
     (
-        "with an admin's kubeconfig",
-        "fedsched join m1 --kubeconfig admin.kubeconfig --cluster-context m1 --image REGISTRY/startd@sha256:…",
+        "ten lines of fedsched.toml (docs/operate.md), then with an admin's kubeconfig:",
+        (
+            "fedsched join m1 --kubeconfig admin.kubeconfig --cluster-context site \\",
+            "    --image registry.example/startd@sha256:...",
+        ),
     ),
-    ("or let the site do it", "fedsched join m1 --print-rbac > site.yaml"),
-    ("look first, touch nothing", "fedsched check && fedsched serve --once --dispatch=none && fedsched q"),
-    ("then lend: two startds at first", "fedsched serve"),
+    ("or, where the site does it itself:", ("fedsched join m1 --print-rbac > site.yaml",)),
+    ("look, plan, touch nothing:", ("fedsched check", "fedsched serve --once --dispatch=none", "fedsched q")),
+    ("then lend, at most two startds at first:", ("fedsched serve",)),
 )
 """The way to a first real cluster, as README and docs/join.md have it."""
 
@@ -139,7 +141,7 @@ def _show_spike(bill: SpikeBill) -> None:
     output.line()
     output.line(f"Spike {bill.id} {lasted}.")
     never = ", ".join(f"{count} {cause}" for cause, count in bill.never_claimed.items())
-    _row("peak", f"{bill.peak:.0f} cores wanted that nobody had; {bill.cores:.0f} cores held by jobs at most")
+    _row("peak", f"{bill.peak:.0f} core-equivalents of jobs waited; jobs held {bill.cores:.0f} cores at most")
     _row("ramp", f"half of these after {_span(bill.half_s)}, nine tenths after {_span(bill.full_s)}")
     _row("first claim", f"after {_span(bill.first_claim_s)}")
     _row("startds", f"{bill.added} added, {bill.claimed} claimed; never claimed: {never or 'none'}")
@@ -172,12 +174,14 @@ def _show_next(keep: Path | None) -> None:
         output.line(f"Look around in what it left: fedsched q --config {keep / 'fedsched.toml'}")
         output.line()
     output.line("A first real cluster (README, docs/join.md):")
-    for what, command in NEXT:
-        output.line(f"  {what:<42} {command}")
+    for what, commands in NEXT:
+        output.line(f"  {what}")
+        for command in commands:
+            output.line(f"      {command}")
 
 
 def _row(title: str, text: str) -> None:
-    output.line(f"  {title:<14} {text}")
+    output.labelled(title, (text,), 14)
 
 
 def _span(seconds: float | None) -> str:

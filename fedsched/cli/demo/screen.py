@@ -27,6 +27,8 @@ ROOMY = 34
 """Lines from which on parts have space between them and charts are higher than one line."""
 WIDE = 170
 """Columns from which on there are two columns of parts."""
+GAP = 3
+"""Characters between these."""
 
 
 class Screen:
@@ -37,6 +39,8 @@ class Screen:
         """Its address, once there is one."""
         self.folder = ""
         """What to look around in from another terminal."""
+        self.window_s = 0.0
+        """From then on nobody submits, simulated seconds; 0 where that is not known."""
         self._story = story
         self._now = now
         self._speed = speed
@@ -68,25 +72,26 @@ class Screen:
         last = self._story.last
         if last is None:
             return [cut(self._head(), width, self._ink.more)]
-        look = Look(self._story, last, self._lost, self._ink, panels.colours(self._story), width)
-        head = [cut(self._head(), width, self._ink.more), panels.spike_line(look)]
+        look = Look(self._story, last, self._lost, self._ink, panels.inks(self._story, self._ink), width)
+        head = [self._head(), panels.spike_line(look)]
         body = _wide(look, height - 3) if width >= WIDE else _tall(look, height - 3)
-        lines = [*head, *body[: height - 3], cut(self._foot(), width, self._ink.more)]
-        return lines[:height]
+        lines = [*head, *body[: height - 3], self._foot()]
+        return [cut(line, width, self._ink.more) for line in lines[:height]]
 
     def _head(self) -> Text:
         last = self._story.last
-        text = Text.assemble(
-            ("fedsched demo ", "bold reverse"), "  ", (f"{clock(self._now())} h", "bold"), " simulated"
-        )
+        now, window = self._now(), clock(self.window_s)
+        of = f" of {window} h simulated" if now < self.window_s else " simulated, all is in"
+        text = Text.assemble(("fedsched demo ", "bold reverse"), "  ", (clock(now), "bold"), of)
         text.append(f"   {self._pace()}")
         text.append(f"   cycle {last.plan.cycle}" if last else "   starting")
         text.append(f"   {self.dashboard}" if self.dashboard else "", "underline")
         return text
 
     def _foot(self) -> Text:
-        around = f"; meanwhile: fedsched q --config {self.folder}" if self.folder else ""
-        return Text(f"Ctrl-C: end with the report{around}", "dim")
+        dot = "·" if self._ink is BLOCKS else "|"
+        around = f" {dot} fedsched q --config {self.folder}" if self.folder else ""
+        return Text(f"Ctrl-C ends{around}", "dim")
 
     def _pace(self) -> str:
         """The speed; where the machine does not keep up with it, also the one that it has."""
@@ -105,32 +110,32 @@ class Screen:
 def _tall(look: Look, height: int) -> list[Text]:
     """Parts below each other."""
     roomy = height >= ROOMY
-    parts = [panels.members(look), panels.communities(look)]
-    gaps = 5 if roomy else 0
-    left = height - gaps - sum(map(len, parts)) - 1
-    rows = max(1, min(6, left // 6)) if roomy else 1
-    left -= 2 * rows
+    tables = [panels.members(look), panels.communities(look)]
+    rows = max(4, min(9, height // 6))
+    top = panels.charts(look, rows) if roomy else panels.trends(look)
+    left = height - (6 if roomy else 0) - len(top) - sum(map(len, tables)) - 1
     told = max(1, left // 2)
-    lines = [panels.charts(look, rows), *parts, panels.waits(look, left - told)]
-    lines += [[panels.evictions(look), *panels.notices(look, told)]]
-    return _joined([[], *lines] if roomy else lines, gap=roomy)
+    last = [panels.evictions(look), *panels.notices(look, told)]
+    parts = [top, *tables, panels.waits(look, max(2, left - told)), last]
+    return _joined([[], *parts] if roomy else parts, gap=roomy)
 
 
 def _wide(look: Look, height: int) -> list[Text]:
-    """Two columns: who has what on the left, who waits and what happened on the right."""
-    gap = 3
-    left_width = (look.width - gap) // 2
-    left = look._replace(width=left_width)
-    right = look._replace(width=look.width - gap - left_width)
-    parts = [panels.members(left), panels.communities(left)]
-    rows = max(1, min(10, (height - sum(map(len, parts)) - 4) // 2))
-    one = _joined([[], panels.charts(left, rows), *parts], gap=True)
-    half = max(2, (height - 3) // 2)
-    last = [panels.evictions(right), *panels.notices(right, max(1, height - half - 4))]
-    two = _joined([[], panels.waits(right, half), last], gap=True)
-    count = max(len(one), len(two))
-    pairs = zip(_padded(one, count), _padded(two, count), strict=True)
-    return [Text.assemble(a, " " * (left_width + gap - len(a)), b, no_wrap=True) for a, b in pairs]
+    """Two columns below the charts: members and who waits on the left, communities and what happened on the right."""
+    half = (look.width - GAP) // 2
+    left, right = look._replace(width=half), look._replace(width=look.width - GAP - half)
+    top = panels.charts(look, max(3, min(14, height // 3)))
+    upper = _beside(panels.members(left), panels.communities(right), half)
+    rows = max(3, height - len(top) - len(upper) - 4)
+    last = [panels.evictions(right), *panels.notices(right, rows - 1)]
+    return _joined([[], top, upper, _beside(panels.waits(left, rows), last, half)], gap=True)
+
+
+def _beside(left: list[Text], right: list[Text], width: int) -> list[Text]:
+    """Two parts beside each other; the left one is `width` wide."""
+    count = max(len(left), len(right))
+    pairs = zip(_padded(left, count), _padded(right, count), strict=True)
+    return [Text.assemble(one, " " * (width + GAP - len(one)), other, no_wrap=True) for one, other in pairs]
 
 
 def _joined(parts: list[list[Text]], *, gap: bool) -> list[Text]:
