@@ -12,6 +12,7 @@ import msgspec
 from fedsched.cli import output
 from fedsched.cli.options import federation
 from fedsched.cli.output import Exit, Failure
+from fedsched.config.checks import SCENARIO
 from fedsched.config.settings import Federation
 from fedsched.matchmaker.model import ClassReport, DemandClass, MemberTerms, Observation, Order, Plan, ShareLine
 
@@ -95,4 +96,10 @@ def _read(settings: Federation) -> Recorded:
         journal.close()
     if cycle is None:
         raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
-    return Recorded(cycle.plan, cycle.observation, orders, cycle.snapshot.terms, time.time(), settings.cadence.cycle_s)
+    at = present(settings, cycle.plan.at)
+    return Recorded(cycle.plan, cycle.observation, orders, cycle.snapshot.terms, at, settings.cadence.cycle_s)
+
+
+def present(settings: Federation, last_at: float) -> float:
+    """Now in epoch seconds; in a simulated federation, which has a time of its own, when its last cycle was."""
+    return last_at if (settings.root / SCENARIO).is_file() else time.time()
