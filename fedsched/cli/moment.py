@@ -62,6 +62,10 @@ class Moment(msgspec.Struct, frozen=True):
         plan, wanted = decide(self.mind, self.snapshot)
         return Decision(plan, tuple(change for change in wanted if key_of(change) not in self.trying))
 
+    def but(self, snapshot: Snapshot, policy: Policy | None = None) -> Moment:
+        """The same moment with something changed in it."""
+        return msgspec.structs.replace(self, snapshot=snapshot, policy=policy or self.policy)
+
     @property
     def mind(self) -> Mind:
         """What decides on it."""
@@ -150,8 +154,16 @@ def recorded(config: Path | None) -> Moment:
 
 
 def saved(file: Path) -> Moment:
-    """A moment that `fedsched snapshot` saved. Failure when the file is none, or of a newer format."""
-    raise Failure(Exit.USAGE, f"{file}: snapshot files cannot be read yet", "use --recorded")
+    """A moment that `fedsched snapshot` saved. Failure (usage) when the file is none, or of a newer format."""
+    from fedsched.replay import SnapshotError, read
+
+    try:
+        found = read(file)
+    except SnapshotError as error:
+        raise Failure(Exit.USAGE, str(error), "save one: fedsched snapshot FILE") from None
+    except OSError as error:
+        raise Failure(Exit.USAGE, f"{file}: {error.strerror}", "name a file of `fedsched snapshot`") from None
+    return Moment(found.recorded.snapshot, found.policy, f"{file}")
 
 
 def read_journal(settings: Federation) -> Kept:
