@@ -26,6 +26,7 @@ FAMILIES = (
         "check",
         "serve",
         "demo",
+        "simulate",
         "version",
     ),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from fedsched import __version__
-from fedsched.journal import digest
 from fedsched.matchmaker.model import Spike
 from fedsched.study.jobs import Waits
 from fedsched.study.losses import Loss
@@ -84,8 +83,3 @@ def result(run: SimRun, about: About) -> Result:
         never_claimed=report.never_claimed,
         left=report.left,
     )
-
-
-def policy_digest(run: SimRun) -> str:
-    """Twelve digits that name the policy of the run, as its journal does."""
-    return digest(run.policy)

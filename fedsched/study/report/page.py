@@ -13,15 +13,9 @@ from fedsched.matchmaker.explain import age
 from fedsched.study.numbers import meaning
 from fedsched.study.report.drawing import NARROW, WIDE, Plot, Scale, drawn
 from fedsched.study.report.plots import PLOTS, shared_scale
-from fedsched.study.report.tables import HIGHLIGHTS, compared, sheets, shown
+from fedsched.study.report.tables import HIGHLIGHTS, compared, run_names, sheets, shown
+from fedsched.study.report.verdict import Verdict
 from fedsched.study.result import Result
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What expect.toml says of the run: how many ranges it has, and what missed one, as sentences."""
-
-    ranges: int = 0
-    missed: tuple[str, ...] = ()
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -57,15 +51,6 @@ def page(results: Sequence[Result], verdict: Verdict | None = None) -> str:
         commands=tuple(dict.fromkeys(result.about.command for result in results if result.about.command)),
         digests=tuple((name, result.about.digest) for name, result in zip(names, results, strict=True)),
         numbers=tuple((n, shown(n, value), meaning(n).text) for n, value in sorted(first.numbers.items())),
-    )
-
-
-def run_names(results: Sequence[Result]) -> tuple[str, ...]:
-    """What runs are called in a comparison: their policies, numbered where two have one name."""
-    names = [result.about.policy for result in results]
-    return tuple(
-        f"{name} ({names[:place].count(name) + 1})" if names.count(name) > 1 else name
-        for place, name in enumerate(names)
     )
 
 

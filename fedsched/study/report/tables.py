@@ -96,6 +96,15 @@ def sheets(result: Result) -> tuple[Sheet, ...]:
     return (_groups(result), _members(result), _spikes(result), _losses(result), _unmet(result), _unused(result))
 
 
+def run_names(results: Sequence[Result]) -> tuple[str, ...]:
+    """What runs are called in a comparison: their policies, numbered where two have one name."""
+    names = [result.about.policy for result in results]
+    return tuple(
+        f"{name} ({names[:place].count(name) + 1})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    )
+
+
 def compared(results: Sequence[Result], names: Sequence[str]) -> Sheet:
     """Numbers of several runs, called by `names`, side by side; the last columns: how far each is from the first."""
     first = results[0].numbers
