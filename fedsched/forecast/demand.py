@@ -9,7 +9,7 @@ import msgspec
 
 from fedsched.forecast.lengths import Lengths
 from fedsched.matchmaker.model import Claim, DemandClass, JobLength, Placement, ScheddView
-from fedsched.sim.scenario import Scenario, Batch
+from fedsched.sim.scenario import Batch, Scenario
 from fedsched.sim.schedd import Job, Queue, Schedd
 
 UNSEEN_S = 3600

@@ -16,7 +16,6 @@ class Tally:
 
     def __init__(self, world: AheadWorld) -> None:
         self._world = world
-        self._idle = {key: tuple(queue.idle) for _, key, queue in _queues(world)}
         self._running = {key: queue.running for _, key, queue in _queues(world)}
         self._at = world.now()
         self._held: tuple[Held, ...] = ()
@@ -58,7 +57,7 @@ class Tally:
 
     def _class(self, schedd: str, key: str, queue: Queue) -> ClassOutlook:
         begins, jobs = self._world.scenario.begins, queue_jobs(self._world, key)
-        started = tuple(_after(job, begins) for job in self._idle.get(key, ()))
+        started = tuple(_after(job, begins) for job in self._world.first.get(key, ()))
         done = sum(job.done_at is not None for job in jobs)
         return ClassOutlook(
             key=key,

@@ -28,7 +28,15 @@ class AheadWorld(SimWorld):
         apis = {name: member.api for name, member in self.members.items()}
         settle_members(apis, snapshot, seed)
         settle_slots(self.pool, apis, self.waiting, snapshot)
+        self.first = {
+            key: tuple(queue.idle) for schedd in self.waiting.values() for key, queue in schedd.queues.items()
+        }
         self._held = {name: _held(member.api) for name, member in self.members.items()}
+
+    def waits(self, key: str, position: int) -> bool:
+        """Whether the job that was at this place of a class at first, 1 for the oldest, has never had a slot."""
+        jobs = self.first.get(key, ())
+        return 0 < position <= len(jobs) and jobs[position - 1].first_claimed_at is None
 
     def observe(self, at: float) -> Observation:
         """As a simulated world is seen, with what only the recorded moment tells."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedsched.journal.archive import Limits
+from fedsched.journal.forecasts import Forecast
 from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import Journal
 from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded, digest
@@ -23,6 +24,7 @@ __all__ = [
     "Account",
     "Commit",
     "Done",
+    "Forecast",
     "Holder",
     "Intent",
     "Journal",

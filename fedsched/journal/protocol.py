@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
+from fedsched.journal.forecasts import Forecast
 from fedsched.journal.lease import Holder, Lease
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
@@ -104,6 +105,17 @@ class Journal(Protocol):
 
     def forget_ended(self, placements: tuple[str, ...]) -> None:
         """They are in the records now."""
+        ...
+
+    def keep_forecasts(self, kept: tuple[Forecast, ...], lost: tuple[Forecast, ...] = ()) -> None:
+        """Add forecasts or replace those of the same id, forget `lost`, and the oldest above `forecasts.MOST`.
+
+        Needs no lease: they are made beside the loop, and no decision reads them.
+        """
+        ...
+
+    def forecasts(self) -> tuple[Forecast, ...]:
+        """All that are kept, oldest first, come out or not."""
         ...
 
     def sweep(self, at: float) -> int:

@@ -14,6 +14,7 @@ import msgspec
 from fedsched.journal.archive import TABLES, Archive, Entry, Limits
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.deltas import DeltaError
+from fedsched.journal.forecasts import MOST, TABLE, Forecast
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
@@ -196,6 +197,20 @@ class SqliteJournal:
             rows = [(placement,) for placement in placements]
             self._db.executemany("DELETE FROM accounts WHERE ended = 1 AND placement = ?", rows)
 
+    def keep_forecasts(self, kept: tuple[Forecast, ...], lost: tuple[Forecast, ...] = ()) -> None:
+        """See Journal."""
+        with self._transaction():
+            rows = [(one.id, one.at, _encode(one)) for one in kept]
+            self._db.executemany("INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?)", rows)
+            self._db.executemany("DELETE FROM forecasts WHERE id = ?", [(one.id,) for one in lost])
+            newest = "SELECT id FROM forecasts ORDER BY at DESC, id LIMIT -1 OFFSET ?"
+            self._db.execute(f"DELETE FROM forecasts WHERE id IN ({newest})", (MOST,))  # noqa: S608 - a constant
+
+    def forecasts(self) -> tuple[Forecast, ...]:
+        """See Journal."""
+        rows = self._all("SELECT body FROM forecasts ORDER BY at, id")
+        return tuple(self._decode(body, Forecast) for (body,) in rows)
+
     def sweep(self, at: float) -> int:
         """See Journal. The newest cycle is never dropped."""
         with self._transaction():
@@ -328,7 +343,7 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
         # Recorded cycles of an older schema go: what they knew cannot be decided again. All else is kept.
         for table in ("cycles", "bodies", "policies"):
             db.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in (_TABLES + TABLES).strip().split(";\n"):
+        for statement in (_TABLES + TABLE + TABLES).strip().split(";\n"):
             db.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")
