@@ -17,6 +17,7 @@ FAMILIES = (
         "explain",
         "plan",
         "submit",
+        "whatif",
         "replay",
         "snapshot",
         "spikes",

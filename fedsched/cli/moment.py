@@ -106,7 +106,7 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
     files = load(config_file(config))
     kept = read_journal(files.federation)
     world = live_world(files.federation, files.members)
-    with _said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
+    with said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
         world.start()
         try:
             first_look(world, SystemClock(), Agenda(), wait_s)
@@ -196,7 +196,7 @@ def _stopped(world: LiveWorld) -> None:
 
 
 @contextmanager
-def _said(what: str) -> Iterator[None]:
+def said(what: str) -> Iterator[None]:
     """Tell a person who waits what for."""
     saying = threading.Timer(SAY_AFTER_S, output.note, [f"{what} …"])
     if sys.stderr.isatty():
