@@ -24,11 +24,11 @@ class Ink(NamedTuple):
     empty: str
     mark: str
     more: str
-    line: str
+    between: str
 
 
-BLOCKS = Ink(" ▁▂▃▄▅▆▇█", "█", "▒", "░", "·", "┃", "…", "─")
-PLAIN = Ink(" .:-=+*%#", "", "+", "-", ".", "|", "~", "-")
+BLOCKS = Ink(" ▁▂▃▄▅▆▇█", "█", "▒", "░", "·", "┃", "…", " · ")
+PLAIN = Ink(" .:-=+*%#", "", "+", "-", ".", "|", "~", ", ")
 
 
 class Part(NamedTuple):

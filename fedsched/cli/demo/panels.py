@@ -200,7 +200,7 @@ def waits(look: Look, rows: int) -> list[Text]:
     """Who waits and why, most unmet first, in `rows` lines with the heading; in whole sentences where there is room."""
     found = waiting(look.last)
     names = min(20, max([9, *(len(_who(one)) for one in found)]))
-    each = max([8, *(len(describe(one.demand.request)) for one in found)])
+    each = max([8, *(len(_request(look, one)) for one in found)])
     each = min(each, look.width // 4)
     widths, rights = (names, each, 5, 5, _room(look, names, each, 5, 5)), frozenset({2, 3})
     head = _heading(look, ("WHO WAITS", "EACH JOB", "IDLE", "UNMET", "WHY"), widths, rights)
@@ -225,6 +225,10 @@ def _sentence(look: Look, why: Reason) -> list[Text]:
     return [Text(f"  {part}", "dim", no_wrap=True) for part in parts[:2]]
 
 
+def _request(look: Look, one: Waiting) -> str:
+    return describe(one.demand.request).replace(" · ", look.ink.between)
+
+
 def _who(one: Waiting) -> str:
     return str(one.demand.principal).partition("@")[0]
 
@@ -235,7 +239,7 @@ def _wait(look: Look, one: Waiting) -> tuple[Text | str, ...]:
     text = clause(why) if one.report.unmet and why is not None else word(one.report)
     return (
         Text(_who(one), look.drawn(group).style),
-        describe(one.demand.request),
+        _request(look, one),
         str(one.report.idle),
         Text(str(one.report.unmet), "red" if one.report.unmet else ""),
         text,

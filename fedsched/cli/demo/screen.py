@@ -89,8 +89,7 @@ class Screen:
         return text
 
     def _foot(self) -> Text:
-        dot = "·" if self._ink is BLOCKS else "|"
-        around = f" {dot} fedsched q --config {self.folder}" if self.folder else ""
+        around = f"{self._ink.between}fedsched q --config {self.folder}" if self.folder else ""
         return Text(f"Ctrl-C ends{around}", "dim")
 
     def _pace(self) -> str:
@@ -113,7 +112,7 @@ def _tall(look: Look, height: int) -> list[Text]:
     tables = [panels.members(look), panels.communities(look)]
     rows = max(4, min(9, height // 6))
     top = panels.charts(look, rows) if roomy else panels.trends(look)
-    left = height - (6 if roomy else 0) - len(top) - sum(map(len, tables)) - 1
+    left = height - (5 if roomy else 0) - len(top) - sum(map(len, tables)) - 1
     told = max(1, left // 2)
     last = [panels.evictions(look), *panels.notices(look, told)]
     parts = [top, *tables, panels.waits(look, max(2, left - told)), last]
@@ -126,7 +125,7 @@ def _wide(look: Look, height: int) -> list[Text]:
     left, right = look._replace(width=half), look._replace(width=look.width - GAP - half)
     top = panels.charts(look, max(3, min(14, height // 3)))
     upper = _beside(panels.members(left), panels.communities(right), half)
-    rows = max(3, height - len(top) - len(upper) - 4)
+    rows = max(3, height - len(top) - len(upper) - 3)
     last = [panels.evictions(right), *panels.notices(right, rows - 1)]
     return _joined([[], top, upper, _beside(panels.waits(left, rows), last, half)], gap=True)
 
