@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-SERIES = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8")
-"""Names of colours that can be told apart by everybody, in the order in which they are given out."""
-INKS = {name: f"#0b0c{number:02x}" for number, name in enumerate(("ink", "faint", "line", "paper", *SERIES), start=16)}
+SERIES = ("c1", "c3", "c6", "c5", "c7", "c4", "c2", "c8")
+"""Names of colours that everybody can tell apart, in the order in which they are given out."""
+INKS = {name: f"#0b0c{number:02x}" for number, name in enumerate(("ink", "faint", "line", *SERIES), start=16)}
 """What a plot is drawn with; the page's style sheet says what each looks like by day and by night."""
 
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
