@@ -87,9 +87,12 @@ class _Gathered:
         self._text = ""
         self._begin: Line | None = None
         self._tries = 0
+        self._open = 0
+        self._last: Line | None = None
 
     def more(self, line: Line) -> Iterator[Ad]:
         """The objects that end on this line."""
+        self._last = line
         if self._text:
             self._text += "\n" + line.text
         else:
@@ -104,12 +107,16 @@ class _Gathered:
             raise self._begin.wrong("an ad of more than 4 MiB begins here")
 
     def end(self) -> None:
-        """Raises ConfigError when an object is not whole."""
+        """Raises ConfigError when an object or an array is not whole."""
         if self._begin is not None:
             raise self._broken(self._begin)
+        if self._open > 0 and self._last is not None:
+            raise self._last.wrong("the array of ads does not end; is the file truncated?")
 
     def _next(self, line: Line, text: str) -> None:
         self._text, self._tries = text.lstrip(_BETWEEN), 0
+        between = text[: len(text) - len(self._text)]
+        self._open += between.count("[") - between.count("]")
         self._begin = line if self._text else None
         if self._text and not self._text.startswith("{"):
             raise line.wrong("expected a job's ad as a JSON object, as condor_history -json prints it")

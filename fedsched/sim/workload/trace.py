@@ -61,7 +61,10 @@ def replay(file: Path, trace: Trace, rooms: tuple[Resources, ...], federation: F
             f"no job in the window from {trace.from_s:g} s on; the log's last is submitted {last_s:g} s after its first"
         )
         raise ConfigError((Problem(file, 0, "", text),))
-    return Replayed(tuple(_jobs(window, trace, Fitter(rooms, trace.missing), tally)), tally)
+    jobs = tuple(_jobs(window, trace, Fitter(rooms, trace.missing), tally))
+    if not jobs:
+        raise ConfigError((Problem(file, 0, "", f"no member has a node for any of its {len(window)} jobs"),))
+    return Replayed(jobs, tally)
 
 
 def _read(file: Path, trace: Trace, federation: Federation, tally: Tally) -> Iterator[Logged]:
