@@ -16,6 +16,7 @@ from fedsched.matchmaker.model import (
     OrderLeave,
     ParkDaemonSet,
     Plan,
+    object_name,
 )
 
 VACATE_GRACE_S = 30
@@ -37,7 +38,7 @@ def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
 
 
 def _own_name(thing: ObjectView) -> bool:
-    return thing.placement is None or thing.placement.object_name == thing.name
+    return thing.name == object_name(thing.placement_id)
 
 
 def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change]:

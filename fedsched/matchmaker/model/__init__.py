@@ -29,6 +29,7 @@ from fedsched.matchmaker.model.placed import (
     PoolView,
     Share,
     SlotView,
+    object_name,
 )
 from fedsched.matchmaker.model.plan import (
     AdoptOwner,
@@ -182,4 +183,5 @@ __all__ = [
     "Visibility",
     "Wanted",
     "Window",
+    "object_name",
 ]

@@ -16,6 +16,11 @@ Share = Literal["user", "group", "any"]
 PodPhase = Literal["pending", "running", "succeeded", "failed", "unknown"]
 
 
+def object_name(placement_id: str) -> str:
+    """Name of the object that carries a placement, computed from its id (FA3)."""
+    return f"fs-{placement_id}"
+
+
 class Placement(msgspec.Struct, frozen=True):
     """This shape on that node group, as this form, for that principal: everything that the object is made from.
 
@@ -67,7 +72,7 @@ class Placement(msgspec.Struct, frozen=True):
     @property
     def object_name(self) -> str:
         """Name of the Kubernetes object that carries it, computed from the id (FA3)."""
-        return f"fs-{self.id}"
+        return object_name(self.id)
 
 
 class PodView(msgspec.Struct, frozen=True):

@@ -59,9 +59,7 @@ def yield_to_owner(
     for waiting in sorted(view.site_pods, key=lambda p: (-p.priority, p.since, p.name)):
         if at - waiting.since < SETTLED_S:
             continue
-        chosen = _cheapest_node(waiting, ours, free, terms, set(victims))
-        if chosen is None or len([c for c in chosen if c not in victims]) > budget:
-            continue
+        chosen = _within(_cheapest_node(waiting, ours, free, terms, set(victims)), set(victims), budget, terms)
         budget -= len([c for c in chosen if c not in victims])
         have = f"waiting {at - waiting.since:.0f} s"
         victims |= {c: Reason(Cause.OWNER, waiting.name, have=have, member=view.name, at=view.seen_at) for c in chosen}
@@ -71,14 +69,27 @@ def yield_to_owner(
     return by_id, (*recent, *([at] * len(victims)))
 
 
+def _within(
+    chosen: list[tuple[str, str]], doomed: set[tuple[str, str]], budget: int, terms: MemberTerms
+) -> list[tuple[str, str]]:
+    """Those of the chosen who may go now: all of them, or none before the minute allows them all (FA9).
+
+    Where one pod needs more of ours to go than any minute allows, as many as it does: it would wait for ever.
+    """
+    more = [victim for victim in chosen if victim not in doomed]
+    if len(more) <= budget:
+        return chosen
+    return more[: max(0, budget)] if len(more) > terms.budgets.evictions_per_min else []
+
+
 def _cheapest_node(
     pod: SitePod,
     ours: dict[str, list[tuple[Standing, PodView]]],
     free: dict[str, Resources],
     terms: MemberTerms,
     doomed: set[tuple[str, str]],
-) -> list[tuple[str, str]] | None:
-    """The fewest claims, then the fewest placements, that make room on one node; None where nothing helps.
+) -> list[tuple[str, str]]:
+    """The fewest claims, then the fewest placements, that make room on one node; nobody where nothing helps.
 
     What already leaves makes room too; a pod that will fit without new victims costs nothing.
     """
@@ -99,7 +110,7 @@ def _cheapest_node(
             cost = (claims, len(victims), node)
             if best is None or cost < best[0]:
                 best = (cost, victims)
-    return best[1] if best else None
+    return best[1] if best else []
 
 
 def _cost(stand: Standing) -> tuple[int, int, float, str]:

@@ -116,10 +116,11 @@ def _pod_failure(pod: PodView, held: Held, views: Views, where: Reason) -> Reaso
             numbers = (f"{limit_s:.0f} s", f"{age:.0f} s")
             return _here(where, Reason(Cause.PENDING_TOO_LONG, pod.problem or pod.name, *numbers))
     pool = views.pools.get(held.placement.pool)
-    heard = pool is not None and pool.seen_at is not None and views.at - pool.seen_at < rules.join_s
-    if pod.phase == "running" and heard and held.slot_seen_at is None and pod.started_at:
-        waited = views.at - pod.started_at
-        if waited > rules.join_s and not pod.deleting:
+    seen_at = pool.seen_at if pool is not None else None
+    if pod.phase == "running" and seen_at is not None and held.slot_seen_at is None and pod.started_at:
+        # up to the collector's last answer: while it is silent nobody can be seen to join (FA8)
+        waited = min(seen_at, views.at) - pod.started_at
+        if waited > rules.join_s and views.at - seen_at < rules.join_s and not pod.deleting:
             numbers = (f"{rules.join_s:.0f} s", f"waited {waited:.0f} s")
             return _here(where, Reason(Cause.NEVER_JOINED, pod.name, *numbers))
     return None

@@ -16,6 +16,7 @@ from fedsched.matchmaker.model import (
     SlotView,
     Snapshot,
     Startds,
+    object_name,
 )
 
 SETTLE_S = 5.0
@@ -62,7 +63,7 @@ def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
     made = {o.change.placement.id: o for o in snapshot.outcomes if isinstance(o.change, CreateObject)}
     objects: dict[tuple[str, str], ObjectView] = {}
     for thing in seen.objects:
-        if is_itself(thing) or (thing.member, thing.placement_id) not in objects:
+        if is_itself(thing) or (has_its_name(thing) and (thing.member, thing.placement_id) not in objects):
             objects[thing.member, thing.placement_id] = thing
     return Views(
         at=snapshot.at,
@@ -86,6 +87,11 @@ def is_itself(thing: ObjectView) -> bool:
         and record.member == thing.member
         and record.object_name == thing.name
     )
+
+
+def has_its_name(thing: ObjectView) -> bool:
+    """Whether it has the name that its placement's object has; another one is a copy, whatever its labels say."""
+    return thing.name == object_name(thing.placement_id)
 
 
 def doubtful(held: Held, views: Views) -> bool:

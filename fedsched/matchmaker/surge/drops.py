@@ -44,7 +44,8 @@ def demanded(
         short = jobs - idle.get(key, 0)
         if short <= 0 or schedd not in reads:
             continue
-        noted[key] = drops.get(key, reads[schedd])
+        # a process that was started again counts its reads from nothing
+        noted[key] = min(drops.get(key, reads[schedd]), reads[schedd])
         if not idle.get(key, 0) and reads[schedd] > noted[key]:
             over.add(key)
         elif reads[schedd] > noted[key] + 1:
