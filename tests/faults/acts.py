@@ -39,8 +39,10 @@ def begin(mishap: Mishap, checker: Checker, sky: Sky) -> None:
         sky.hit(mishap.kind)
 
 
-def end(mishap: Mishap, checker: Checker) -> None:
+def end(mishap: Mishap, checker: Checker, sky: Sky) -> None:
     """What is so again when it ends."""
+    if mishap.kind == "clock step":
+        sky.clock_s -= mishap.badness
     if mishap.kind in {"no image", "no join"}:
         _set_odds(checker.world, mishap, 0.0)
     if mishap.kind == "node lost":

@@ -27,7 +27,7 @@ AT_MEMBERS = (
     "foreign names",
     "forged objects",
 )
-EVERYWHERE = ("all silent", "schedd gone", "collector silent", "clock step")
+EVERYWHERE = ("all silent", "schedd gone", "collector silent", "clock step", "suspended")
 OURS = ("killed", "killed", "killed", "journal lost", "journal broken", "second fedsched")
 PEOPLE = ("cordon", "drain", "pause", "deny")
 KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE}))
@@ -65,8 +65,7 @@ def _mishap(chance: random.Random, fed: Federation) -> Mishap:
     if kind == "schedd gone":
         target = chance.choice(fed.scenario.schedds)
     if kind == "clock step":
-        badness = chance.choice((-40.0, -10.0, 10.0, 40.0, 120.0))
-        lasts_s = 1.0
+        badness = chance.choice((-40.0, -10.0, 10.0, 40.0))
     if kind in {"killed", "journal lost", "journal broken"}:
         badness, lasts_s = float(chance.randint(1, 25)), chance.choice((1.0, 20.0, 120.0))
     if kind == "pause":

@@ -46,7 +46,7 @@ class Process:
         now = self.outlook.now()
         self.journal.acquire_lease(Holder.mine(), FOR_EVER_S, now)
         new_epoch(self.journal, self.outlook.observe(now), now)
-        options = Options(inline=True, told=(self._noted, self.checker.told, told))
+        options = Options(inline=True, told=(self._noted, told, self.checker.told))
         self.loop = Loop(self.outlook, self.journal, self._mind, self.outlook, options)
 
     def cycle(self) -> None:

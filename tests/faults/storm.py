@@ -164,18 +164,22 @@ class Storm:
         if mishap.kind in PEOPLE:
             for process in self.processes:
                 acts.withdraw(mishap, process.journal)
-        elif self.processes:
-            acts.end(mishap, self.processes[-1].checker)
+        else:
+            acts.end(mishap, self._last, self.sky)
 
     # -- processes
 
     def _begin(self) -> None:
         process = Process(self._fed, self.world, self.sky, self._path)
         process.share(self.past)
+        self._last = process.checker
         self.processes.append(process)
         self._guarded(process, lambda: process.begin(self._noted))
 
     def _cycle(self, process: Process) -> None:
+        if self.sky.anywhere("suspended"):
+            self.sky.hit("suspended")
+            return
         self.outcome.cycles += 1
         self._guarded(process, process.cycle)
 

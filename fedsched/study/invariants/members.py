@@ -77,13 +77,22 @@ def frozen_wishes_stay(step: Step) -> Iterator[str]:
 
 
 def who_only_observes_gets_nothing_and_a_trial_its_number(step: Step) -> Iterator[str]:
-    """OW3: a member in `observe` gets nothing, one in `trial(n)` never holds more than n pods of ours."""
-    pods = Counter(member for member, _, _ in truth.placements(step.world))
-    for name, terms in step.terms.items():
-        if terms.mode == "observe" and step.new_at.get(name):
-            yield f"{step.new_at[name][0].placement.id} goes to {name}, which only observes"
-        if terms.mode == "trial" and pods[name] > terms.trial:
-            yield f"{name} has {pods[name]} pods of ours and is in trial({terms.trial})"
+    """OW3: a member in `observe` gets nothing, one in `trial(n)` never holds more than n pods of ours.
+
+    Of one epoch, and of all that is known when more is placed: what two fedscheds write in the same moment, before the
+    older is fenced, neither of them can know.
+    """
+    pods = Counter((member, place.epoch) for member, place, _ in truth.placements(step.world))
+    for (name, _), count in pods.items():
+        terms = step.terms.get(name)
+        if terms and terms.mode == "trial" and count > terms.trial:
+            yield f"{name} has {count} pods of ours and is in trial({terms.trial})"
+    for name, new in step.new_at.items():
+        terms, count = step.terms[name], sum(held.nodes for held in step.held_at[name])
+        if terms.mode == "observe":
+            yield f"{new[0].placement.id} goes to {name}, which only observes"
+        if terms.mode == "trial" and count > terms.trial:
+            yield f"{count} pods are planned for {name}, which is in trial({terms.trial})"
 
 
 def what_people_ordered_is_so_within_a_cycle(step: Step) -> Iterator[str]:
@@ -140,7 +149,7 @@ def open_supply_never_exceeds_what_is_asked(step: Step) -> Iterator[str]:
     for held in step.plan.held if keys else ():
         place = held.placement
         demand = demands.get(place.class_key)
-        if demand is None or held.phase not in OPEN or held.wanted != "run" or held.failure:
+        if demand is None or held.phase not in OPEN or held.wanted != "run" or held.failure or held.claims:
             continue
         ends = place.created_at + place.lifetime_s
         late = demand.length.source != "assumed" and step.at + demand.length.seconds > ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from fedsched.matchmaker.resources import Resources, fits
@@ -15,7 +16,8 @@ SLACK_S = 20.0
 def the_owner_gets_our_room(step: Step) -> Iterator[str]:
     """OW2: a pod of the site's own that would fit if ours left has its node within `yield_s` and a cycle.
 
-    Counted only while the member answers, nobody else's eviction uses up its minute, and we are there to see it.
+    Counted only while the member answers, nobody else's eviction uses up its minute, and we are there to see it. Where
+    more of ours have to go than may in a minute (FA9), so many minutes more.
     """
     since: dict[tuple[str, str], float] = {}
     now = step.world.now()
@@ -24,10 +26,11 @@ def the_owner_gets_our_room(step: Step) -> Iterator[str]:
         if terms is None or view is None or view.contact != "ok" or _busy(step, name):
             continue
         cycle_s = now - step.past.at if step.past.at else 0.0
-        for pod in _could_go(member.api.cluster):
+        for pod, ours in _could_go(member.api.cluster):
             key = (name, pod.uid)
             since[key] = step.past.waiting.get(key, now)
-            if now - since[key] > terms.yield_s + 2 * cycle_s + SLACK_S:
+            minutes = (ours - 1) // terms.budgets.evictions_per_min
+            if now - since[key] > terms.yield_s + 2 * cycle_s + SLACK_S + 60.0 * minutes:
                 yield f"{pod.name} of {name} waits for {now - since[key]:.0f} s for a node that we could leave"
     step.past.waiting = since
 
@@ -46,18 +49,20 @@ def _busy(step: Step, member: str) -> bool:
     return stale or len(recent) >= terms.budgets.evictions_per_min
 
 
-def _could_go(cluster: Cluster) -> Iterator[Pod]:
-    """The site's own pending pod that is first in line, when it would fit on one node if ours left."""
+def _could_go(cluster: Cluster) -> Iterator[tuple[Pod, int]]:
+    """The pending pod of the site that is first in line and would fit on a node if ours left, and how many ours are."""
     waiting = [p for p in cluster.pods.values() if p.placement is None and p.node is None and p.ended_at is None]
     if not waiting:
         return
     ours: dict[str, Resources] = {}
+    count: Counter[str] = Counter()
     for pod in cluster.pods.values():
         if pod.placement is not None and pod.node is not None and pod.ended_at is None:
             ours[pod.node.name] = ours.get(pod.node.name, Resources()) + pod.request
+            count[pod.node.name] += 1
     for pod in sorted(waiting, key=lambda p: (p.created_at, p.uid))[:1]:
         for node in cluster.nodes:
             room = node.free + ours.get(node.name, Resources())
             if node.group == pod.group and node.name in ours and fits(pod.request, room):
-                yield pod
+                yield pod, count[node.name]
                 break
