@@ -29,6 +29,17 @@ class Paced:
         self._anchor = time.monotonic(), world.monotonic()
 
     @property
+    def speed(self) -> float:
+        """Virtual seconds per real one."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        if speed != self._speed:
+            self._speed = speed
+            self._anchor = time.monotonic(), self._world.monotonic()
+
+    @property
     def time(self) -> Time:
         """By which a daemon over this world lives: it looks as often as in real time, or only when something is due."""
         return Time(self, lambda: VirtualTimers(self, SLICE_S * self._speed), inline=True)

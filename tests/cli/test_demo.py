@@ -182,6 +182,17 @@ def test_it_keeps_nothing_over_what_is_there(tmp_path: Path, capsys: pytest.Capt
 # -- the view
 
 
+class Pace:
+    """A clock that stands."""
+
+    def __init__(self) -> None:
+        self.speed = 60.0
+        self.at = 5400.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
 def story(cycles: list[Recorded], minutes: int) -> Story:
     told = Story()
     for recorded in cycles[: minutes + 1]:
@@ -190,7 +201,7 @@ def story(cycles: list[Recorded], minutes: int) -> Story:
 
 
 def drawn(told: Story, width: int, height: int, ink: Ink = BLOCKS) -> list[str]:
-    screen = Screen(told, lambda: 5400.0, 60.0, {"preempted": Loss(3, 1.5)})
+    screen = Screen(told, Pace(), {"preempted": Loss(3, 1.5)})
     screen.folder, screen.window_s = "/tmp/demo/fedsched.toml", 10_800.0
     screen._ink = ink
     lines = screen.lines(width, height)
@@ -236,16 +247,16 @@ def test_who_waits_is_told_with_the_reason(cycles: list[Recorded]) -> None:
 
 
 def test_it_says_so_when_it_is_slower_than_it_was_asked_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, virtual = [100.0], [0.0]
+    real, pace = [100.0], Pace()
     monkeypatch.setattr("time.monotonic", lambda: real[0])
-    screen = Screen(Story(), lambda: virtual[0], 60.0, {})
+    screen = Screen(Story(), pace, {})
     said = []
     for step in (120.0, 120.0, 20.0, 20.0):
-        said.append(screen._pace())
+        said.append(screen._speed())
         real[0] += 2.0
-        virtual[0] += step
+        pace.at += step
     assert said[:3] == ["speed 60x"] * 3
-    assert screen._pace() == "speed 60x (10x now)"
+    assert screen._speed() == "speed 60x (10x now)"
 
 
 # -- interrupted

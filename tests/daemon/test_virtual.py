@@ -165,6 +165,15 @@ def test_a_speed_holds_virtual_time_back_to_real_time(demo: Demo) -> None:
     assert 0.9 <= time.monotonic() - began < 10
 
 
+def test_another_speed_counts_from_where_it_was_set(demo: Demo) -> None:
+    paced = Paced(demo.world, 1.0)
+    paced.start()
+    paced.speed = 1000.0
+    began = time.monotonic()
+    paced.wait(300.0)
+    assert 0.25 <= time.monotonic() - began < 10
+
+
 def test_after_a_delay_it_goes_on_at_its_speed_instead_of_catching_up(demo: Demo) -> None:
     paced = Paced(demo.world, 10.0)
     paced.start()

@@ -73,7 +73,7 @@ def demo(
     configure(level="error")
     with _folder(keep) as folder:
         stage = Stage(folder, wish)
-        code = _play(stage, wish.speed, live=live, form=form)
+        code = _play(stage, live=live, form=form)
         if code == Exit.DONE:
             code = _report(stage, keep, form)
     raise typer.Exit(int(code))
@@ -119,12 +119,12 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
-def _play(stage: Stage, speed: float, *, live: bool, form: Format) -> Exit:
+def _play(stage: Stage, *, live: bool, form: Format) -> Exit:
     """The run, shown as asked for."""
     if live:
         from fedsched.cli.demo.screen import Screen
 
-        screen = Screen(stage.story, stage.paced.monotonic, speed, stage.watch.losses.by_cause)
+        screen = Screen(stage.story, stage.paced, stage.watch.losses.by_cause)
         screen.folder, screen.window_s = str(stage.config), stage.window_s
         with screen.live():
             return Exit(stage.run())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -31,10 +32,20 @@ GAP = 3
 """Characters between these."""
 
 
-class Screen:
-    """One view of one demo. `now`: virtual seconds; `lost`: jobs and work that evictions cost, by cause."""
+class Pace(Protocol):
+    """Virtual time and its speed."""
 
-    def __init__(self, story: Story, now: Callable[[], float], speed: float, lost: Mapping[str, Loss]) -> None:
+    speed: float
+
+    def monotonic(self) -> float:
+        """Virtual seconds since the beginning."""
+        ...
+
+
+class Screen:
+    """One view of one demo; `lost`: jobs and work that evictions cost, by cause."""
+
+    def __init__(self, story: Story, pace: Pace, lost: Mapping[str, Loss]) -> None:
         self.dashboard = ""
         """Its address, once there is one."""
         self.folder = ""
@@ -42,8 +53,7 @@ class Screen:
         self.window_s = 0.0
         """From then on nobody submits, simulated seconds; 0 where that is not known."""
         self._story = story
-        self._now = now
-        self._speed = speed
+        self._pace = pace
         self._lost = lost
         self._passed: deque[tuple[float, float]] = deque()
         self._ink = PLAIN if not output.symbol("█", "") else BLOCKS
@@ -80,10 +90,10 @@ class Screen:
 
     def _head(self) -> Text:
         last = self._story.last
-        now, window = self._now(), clock(self.window_s)
+        now, window = self._pace.monotonic(), clock(self.window_s)
         of = f" of {window} h simulated" if now < self.window_s else " simulated, all is in"
         text = Text.assemble(("fedsched demo ", "bold reverse"), "  ", (clock(now), "bold"), of)
-        text.append(f"   {self._pace()}")
+        text.append(f"   {self._speed()}")
         text.append(f"   cycle {last.plan.cycle}" if last else "   starting")
         text.append(f"   {self.dashboard}" if self.dashboard else "", "underline")
         return text
@@ -92,18 +102,19 @@ class Screen:
         around = f"{self._ink.between}fedsched q --config {self.folder}" if self.folder else ""
         return Text(f"Ctrl-C ends{around}", "dim")
 
-    def _pace(self) -> str:
+    def _speed(self) -> str:
         """The speed; where the machine does not keep up with it, also the one that it has."""
         times = "×" if self._ink is BLOCKS else "x"  # noqa: RUF001 - a multiplication sign
-        now = time.monotonic(), self._now()
+        now = time.monotonic(), self._pace.monotonic()
         self._passed.append(now)
         while len(self._passed) > 1 and now[0] - self._passed[0][0] > SPEED_OVER_S:
             self._passed.popleft()
         then = self._passed[0]
         real = now[0] - then[0]
-        has = (now[1] - then[1]) / real if real > 1 else self._speed
-        slow = f" ({has:.0f}{times} now)" if has < SLOW * self._speed else ""
-        return f"speed {self._speed:g}{times}{slow}"
+        asked = self._pace.speed
+        has = (now[1] - then[1]) / real if real > 1 else asked
+        slow = f" ({has:.0f}{times} now)" if has < SLOW * asked else ""
+        return f"speed {asked:g}{times}{slow}"
 
 
 def _tall(look: Look, height: int) -> list[Text]:

@@ -22,6 +22,8 @@ from fedsched.sim.world import SimWorld
 from fedsched.study.watch import Watch
 
 SCENARIO = "demo"
+TAIL = 5.0
+"""So many times faster it goes once nobody submits any more: there is little left to see."""
 LONGEST_S = 24 * 3600.0
 """So long after its window the demo ends whatever is left, in simulated seconds."""
 LONGEST_SOCKET = 100
@@ -48,7 +50,7 @@ class Stage:
         self.config = folder / "fedsched.toml"
         _copy(find(SCENARIO), folder)
         self.loaded = load_scenario(folder, wish.seed)
-        self._until_s = wish.until_s
+        self._wish = wish
         self.window_s = max(self.loaded.until_s, wish.until_s if math.isfinite(wish.until_s) else 0.0)
         self.world = SimWorld(self._scenario(), self.loaded.seed)
         self.paced = Paced(self.world, wish.speed)
@@ -62,7 +64,7 @@ class Stage:
             negotiate=negotiate,
             changes=changes,
             time=self.paced.time,
-            told=(self.watch.see, self.story.see, *told),
+            told=(self.watch.see, self.story.see, self._hurry, *told),
             over=self._ends,
         )
         code = serve(self.config, parts, How())
@@ -78,9 +80,13 @@ class Stage:
         standing = any(held.phase != "gone" for held in last.plan.held)
         return not standing and all(spike.zero_at is not None for spike in last.plan.memory.surge.spikes)
 
+    def _hurry(self, _recorded: Recorded) -> None:
+        if self.world.monotonic() >= self.window_s:
+            self.paced.speed = self._wish.speed * TAIL
+
     def _ends(self) -> bool:
         passed_s = self.world.monotonic()
-        return self.over or passed_s >= min(self._until_s, self.window_s + LONGEST_S)
+        return self.over or passed_s >= min(self._wish.until_s, self.window_s + LONGEST_S)
 
     def _scenario(self) -> Scenario:
         """The scenario, but nobody submits after the demo's window, so that it comes to an end."""
