@@ -2,10 +2,12 @@
 
 from fedsched.replay.deciding import Replayed, again, replay
 from fedsched.replay.differences import Difference, differences
-from fedsched.replay.file import Saved, SnapshotError, read, write
+from fedsched.replay.file import FORMAT, Saved, SnapshotError, encode, read, write
+from fedsched.replay.redaction import redact
 from fedsched.replay.telling import class_names, sentence, tell
 
 __all__ = [
+    "FORMAT",
     "Difference",
     "Replayed",
     "Saved",
@@ -13,7 +15,9 @@ __all__ = [
     "again",
     "class_names",
     "differences",
+    "encode",
     "read",
+    "redact",
     "replay",
     "sentence",
     "tell",
