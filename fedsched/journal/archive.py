@@ -28,10 +28,15 @@ SHARE = 4
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much of the past is kept: cycles not older than so many seconds, in at most so many bytes."""
+    """How much of the past is kept: cycles not older than so many seconds, in at most so many bytes.
+
+    outlives_power: False where nobody needs the journal once the machine has lost its power, as in a simulation: a
+    commit does not wait for the disk. What a killed process has committed is there all the same.
+    """
 
     age_s: float = 168 * 3600.0
     size: int = 512 * 1024 * 1024
+    outlives_power: bool = True
 
 
 class Entry(NamedTuple):

@@ -37,20 +37,21 @@ class SqliteJournal:
     def __init__(self, path: Path, limits: Limits | None = None, *, rebuild: bool = False) -> None:
         """Open or create. A broken file is moved aside when `rebuild`, else JournalError says so."""
         self._path = path
+        limits = limits or Limits()
         self._me: bytes | None = None
         self._read_up_to = 0
         self.moved_aside: Path | None = None
         try:
-            self._db = _open(path, thorough=rebuild)
+            self._db = _open(path, limits, thorough=rebuild)
         except sqlite3.DatabaseError as error:
             # OperationalError is a lock or a full disk: the file itself may be sound.
             if not rebuild or isinstance(error, sqlite3.OperationalError):
                 raise self._error(error) from None
             self.moved_aside = _move_aside(path)
-            self._db = _open(path, thorough=False)
+            self._db = _open(path, limits, thorough=False)
         except OSError as error:
             raise JournalError(f"journal {path}: {error.strerror}; check its folder and owner") from None
-        self._archive = Archive(self._db, limits or Limits())
+        self._archive = Archive(self._db, limits)
 
     # -- lease and epoch
 
@@ -304,7 +305,7 @@ def _encode(value: Any) -> bytes:
     return msgspec.msgpack.encode(value, order="deterministic")
 
 
-def _open(path: Path, *, thorough: bool) -> sqlite3.Connection:
+def _open(path: Path, limits: Limits, *, thorough: bool) -> sqlite3.Connection:
     """The connection, the file made private before anything is in it. Raises sqlite3.Error and OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # SQLite gives its side files the mode of this one.
@@ -314,7 +315,7 @@ def _open(path: Path, *, thorough: bool) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if limits.outlives_power else 'OFF'}")
         if thorough:
             _must_be_sound(db)
         _bring_up(db, path)

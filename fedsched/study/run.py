@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from fedsched.journal import Holder, Journal, Recorded, SqliteJournal, open_journal
+from fedsched.journal import Holder, Journal, Limits, Recorded, SqliteJournal, open_journal
 from fedsched.loop import Loop, Mind, Options, Summary, World, new_epoch
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import MemberTerms, Plan, Policy, PoolTerms
@@ -66,7 +66,7 @@ class SimRun:
         self.policy = policy
         self.watch = Watch(self.world)
         self.recorded: Recorded | None = None
-        self.journal: SqliteJournal = open_journal(f"sqlite:{folder / 'fedsched.db'}")
+        self.journal: SqliteJournal = open_journal(f"sqlite:{folder / 'fedsched.db'}", Limits(outlives_power=False))
         terms = tuple(member.terms for member in scenario.members)
         self._mind = Mind(negotiate, changes, policy, terms, self.how.pools)
         self.guard = self.how.guard(self.world, self.journal, policy, terms) if self.how.guard else None
