@@ -16,6 +16,7 @@ from fedsched.cli import output
 from fedsched.cli.options import config_file
 from fedsched.cli.output import Exit, Failure
 from fedsched.config.settings import Federation, MemberFile
+from fedsched.journal import Account
 from fedsched.loop import Decision, decide
 from fedsched.loop.lanes import key_of
 from fedsched.matchmaker.changes import changes
@@ -24,6 +25,7 @@ from fedsched.matchmaker.negotiate import negotiate
 
 if TYPE_CHECKING:
     from fedsched.config import Files
+    from fedsched.journal import Journal
     from fedsched.loop import LiveWorld, Mind
 
 LOOK_S = 30.0
@@ -40,6 +42,7 @@ class Kept(msgspec.Struct, frozen=True):
     outcomes: tuple[Outcome, ...] = ()
     trying: frozenset[str] = frozenset()
     served: bool = False
+    accounts: tuple[Account, ...] = ()
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ class Moment(msgspec.Struct, frozen=True):
 
     source: where it comes from, for people. taken_at: when, in epoch seconds. stale: several cycles should have
     followed by now. files: members' files, where they are read. settings: None for a file without a federation.
+    trying: keys of changes that a daemon is at. accounts: of placements, from which lengths of jobs are learnt.
     """
 
     snapshot: Snapshot
@@ -56,6 +60,7 @@ class Moment(msgspec.Struct, frozen=True):
     files: tuple[MemberFile, ...] = ()
     settings: Federation | None = None
     trying: frozenset[str] = frozenset()
+    accounts: tuple[Account, ...] = ()
 
     def decided(self) -> Decision:
         """What the next cycle comes to, without what a daemon is already trying."""
@@ -113,7 +118,15 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
             snapshot = taken(world, files, kept)
         finally:
             _stopped(world)
-    return Moment(snapshot, files.policy, "live", files=files.members, settings=files.federation, trying=kept.trying)
+    return Moment(
+        snapshot,
+        files.policy,
+        "live",
+        files=files.members,
+        settings=files.federation,
+        trying=kept.trying,
+        accounts=kept.accounts,
+    )
 
 
 def taken(world: LiveWorld, files: Files, kept: Kept) -> Snapshot:
@@ -138,7 +151,7 @@ def recorded(config: Path | None) -> Moment:
     settings = federation(config)
     journal = open_journal(settings.journal)
     try:
-        cycle = journal.last_cycle()
+        cycle, accounts = journal.last_cycle(), _accounts(journal)
         policy = journal.policy(cycle.policy) if cycle is not None else None
     finally:
         journal.close()
@@ -150,7 +163,8 @@ def recorded(config: Path | None) -> Moment:
     stale = age_s > max(LEAST_STALE_S, STALE_CYCLES * settings.cadence.cycle_s)
     if stale:
         output.note(f"The last cycle is {age(age_s)} old: is `fedsched serve` running? This is about that moment.")
-    return Moment(cycle.snapshot, policy, f"cycle {cycle.plan.cycle}", stale=stale, settings=settings)
+    source = f"cycle {cycle.plan.cycle}"
+    return Moment(cycle.snapshot, policy, source, stale=stale, settings=settings, accounts=accounts)
 
 
 def saved(file: Path) -> Moment:
@@ -183,9 +197,14 @@ def read_journal(settings: Federation) -> Kept:
             journal.outcomes_since_last(),
             frozenset(key_of(intent.change) for intent in journal.open_intents()) if served else frozenset(),
             served,
+            _accounts(journal),
         )
     finally:
         journal.close()
+
+
+def _accounts(journal: Journal) -> tuple[Account, ...]:
+    return (*journal.accounts(), *journal.ended_accounts())
 
 
 def _stopped(world: LiveWorld) -> None:

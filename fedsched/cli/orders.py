@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedsched.cli import drained, output
+from fedsched.cli import output
 from fedsched.cli.durations import seconds
 from fedsched.cli.options import ConfigOption, DryRunOption, OutputOption, ReasonOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 
 if TYPE_CHECKING:
+    from fedsched.cli.drained import Comes
     from fedsched.matchmaker.model import Order
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A member.")]
@@ -67,27 +68,59 @@ def cordon(
 
 @examples(
     'fedsched drain m1 --reason "maintenance on Monday" --deadline 6h',
+    "fedsched drain m1 --deadline 6h --plan    what would finish, move and die; nothing is ordered",
 )
 def drain(
     name: NameArgument,
-    reason: ReasonOption,
+    reason: ReasonOption = "",
     deadline: Annotated[
         str, typer.Option("--deadline", metavar="TIME", help="After this long what is left is vacated: 30m, 6h.")
     ] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would finish, move and die; order nothing.")] = False,
     config: ConfigOption = None,
     dry_run: DryRunOption = False,
     form: OutputOption = Format.TABLE,
 ) -> None:
     """Empty a member: nothing new, running startds take no new work, finish and leave.
 
-    Jobs that run when the deadline comes are evicted properly: they are idle again at their schedd at once.
+    Jobs that run when the deadline comes are evicted properly: they are idle again at their schedd at once. So are
+    those that still run `startds.retire_s` after the order.
     """
-    _give(
-        config,
-        ("drain", _known(config, name), reason, seconds("--deadline", deadline, "6h") if deadline else None),
-        dry_run,
-        form,
-    )
+    left_s = seconds("--deadline", deadline, "6h") if deadline else None
+    if plan:
+        _plan_drain(config, _known(config, name), left_s, form)
+        return
+    _give(config, ("drain", _known(config, name), reason, left_s), dry_run, form)
+
+
+def _plan_drain(config: Path | None, name: str, left_s: float | None, form: Format) -> None:
+    """What a drain from now on would mean, by the last recorded cycle."""
+    import time
+
+    from fedsched.cli import drained
+    from fedsched.cli import moment as moments
+    from fedsched.matchmaker.model import Order
+
+    moment, now = moments.recorded(config), time.time()
+    order = Order("drain", name, "planned", _who(), now, None if left_s is None else now + left_s)
+    plan = moment.decided().plan
+    rows = drained.listing(plan.held, order, moment.snapshot.observation, moment.accounts)
+    places = drained.elsewhere(moment, order)
+    if form is Format.JSON:
+        output.emit_json(
+            "drain-plan",
+            source=moment.source,
+            stale=moment.stale,
+            order=order,
+            principals=drained.whose(rows),
+            startds=rows,
+            elsewhere=places,
+        )
+    else:
+        output.line(f"{moment.source}: what `drain {name}` would mean; nothing is ordered")
+        output.line()
+        drained.show_plan(rows, places, order)
+    raise typer.Exit(int(Exit.STALE if moment.stale else Exit.DONE))
 
 
 @examples(
@@ -204,7 +237,7 @@ def _give(config: Path | None, order: tuple[Any, str, str, float | None], dry_ru
     output.line(f"{said}: {kind} {'all members' if target == EVERYTHING else target} ({reason})")
     if affected:
         output.line("  startds there now: " + ", ".join(f"{count} {phase}" for phase, count in affected.items()))
-        drained.show(startds)
+        _show_drained(startds)
     output.line(f"  undo: {undo}")
 
 
@@ -272,10 +305,20 @@ def _affected(journal: Any, order: Order) -> dict[str, int]:
     )
 
 
-def _drained(journal: Any, order: Order) -> list[dict[str, Any]]:
+def _show_drained(startds: tuple[Comes, ...]) -> None:
+    from fedsched.cli import drained
+
+    drained.show(startds)
+
+
+def _drained(journal: Any, order: Order) -> tuple[Comes, ...]:
     """What becomes of each startd, for a drain; as of the last cycle."""
+    from fedsched.cli import drained
+
     cycle = journal.last_cycle()
-    return drained.listing(cycle.plan.held, order) if order.kind == "drain" and cycle is not None else []
+    if order.kind != "drain" or cycle is None:
+        return ()
+    return drained.listing(cycle.plan.held, order, cycle.observation, journal.accounts())
 
 
 def _undo(order: Order) -> str:
