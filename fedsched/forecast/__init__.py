@@ -1,7 +1,34 @@
 """What comes next: a world in memory made from a recorded moment and driven forward by the real loop."""
 
 from fedsched.forecast.ahead import Course, forward
+from fedsched.forecast.calibration import Calibration, Record
+from fedsched.forecast.estimate import BUDGET_S, Asked, Effort, Estimate, estimates, hopeless, samples
+from fedsched.forecast.evidence import known_lengths
+from fedsched.forecast.keeping import Watching, foretell
 from fedsched.forecast.lengths import Lengths, learn
 from fedsched.forecast.outlook import ClassOutlook, Outlook, PrincipalOutlook
+from fedsched.forecast.sayings import record_said, said
 
-__all__ = ["ClassOutlook", "Course", "Lengths", "Outlook", "PrincipalOutlook", "forward", "learn"]
+__all__ = [
+    "BUDGET_S",
+    "Asked",
+    "Calibration",
+    "ClassOutlook",
+    "Course",
+    "Effort",
+    "Estimate",
+    "Lengths",
+    "Outlook",
+    "PrincipalOutlook",
+    "Record",
+    "Watching",
+    "estimates",
+    "foretell",
+    "forward",
+    "hopeless",
+    "known_lengths",
+    "learn",
+    "record_said",
+    "said",
+    "samples",
+]

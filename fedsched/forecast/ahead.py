@@ -53,7 +53,7 @@ def forward(
     world = AheadWorld(snapshot, course.seed, lengths)
     mind = Mind(negotiate, changes, policy, snapshot.terms, snapshot.pools)
     tally = Tally(world)
-    options = Options(inline=True, told=(tally.see,))
+    options = Options(inline=True, told=(tally.see,), quiet=True)
     loop = Loop(world, Scratch.of(snapshot), mind, world, options)
     cycles = 0
     while world.monotonic() < course.hours * 3600:

@@ -65,17 +65,15 @@ def samples(
         if number and spent * (number + 1) / number > effort.budget_s:
             break
         course = msgspec.structs.replace(effort.course, seed=effort.course.seed + number)
-        outlooks.append(forward(snapshot, policy, course, lengths, _all_started(asked)))
+        outlooks.append(forward(snapshot, policy, course, lengths, _enough(asked, began + effort.budget_s)))
         if effort.told is not None:
             effort.told((number + 1) / effort.samples)
     return tuple(outlooks)
 
 
-def estimates(
-    asked: Iterable[Asked], outlooks: Sequence[Outlook], calibration: Calibration, course: Course
-) -> tuple[Estimate, ...]:
+def estimates(asked: Iterable[Asked], outlooks: Sequence[Outlook], calibration: Calibration) -> tuple[Estimate, ...]:
     """A range for each job that is asked for, or why there is none."""
-    return tuple(_estimate(one, outlooks, calibration, course) for one in asked)
+    return tuple(_estimate(one, outlooks, calibration) for one in asked)
 
 
 def hopeless(demand: DemandClass, report: ClassReport | None) -> str:
@@ -89,12 +87,12 @@ def hopeless(demand: DemandClass, report: ClassReport | None) -> str:
     return "no job of it waits" if not demand.idle else ""
 
 
-def _estimate(one: Asked, outlooks: Sequence[Outlook], calibration: Calibration, course: Course) -> Estimate:
-    horizon_s = course.hours * 3600
+def _estimate(one: Asked, outlooks: Sequence[Outlook], calibration: Calibration) -> Estimate:
+    horizon_s = min(outlook.ran_s for outlook in outlooks)
     found = [outlook.started_s(one.key, one.position) for outlook in outlooks]
     seen = sorted(wait for wait in found if wait is not None)
     if 2 * len(seen) <= len(found):
-        why = f"as things stand it does not start within the next {course.hours:g} h"
+        why = f"as things stand it does not start within the next {_hours(horizon_s)}"
         return Estimate(one.key, one.position, why=why)
     # A run in which it did not start says that it may take longer than any run looked.
     late = seen[-1] if len(seen) == len(found) else horizon_s
@@ -103,12 +101,16 @@ def _estimate(one: Asked, outlooks: Sequence[Outlook], calibration: Calibration,
     return Estimate(one.key, one.position, early, middle, late, low, high)
 
 
-def _all_started(asked: Sequence[Asked]) -> Callable[[AheadWorld], bool]:
-    """Asked after each cycle: whether every job that is asked for has had its first slot, or is gone."""
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min"
+
+
+def _enough(asked: Sequence[Asked], until: float) -> Callable[[AheadWorld], bool]:
+    """Whether every job that is asked for has had its first slot, or this machine's time is over."""
     waiting: list[Asked] = list(asked)
 
     def enough(world: AheadWorld) -> bool:
         waiting[:] = [one for one in waiting if world.waits(one.key, one.position)]
-        return not waiting
+        return not waiting or time.monotonic() > until
 
     return enough

@@ -34,7 +34,7 @@ def foretell(
     if not wanted:
         return ()
     outlooks = samples(recorded.snapshot, policy, tuple(wanted), effort, lengths)
-    made = estimates(wanted, outlooks, Calibration(past, at), effort.course)
+    made = estimates(wanted, outlooks, Calibration(past, at))
     return tuple(
         Forecast(
             schedd=demand.schedd,

@@ -61,12 +61,14 @@ class Options(msgspec.Struct, frozen=True):
     """How a loop runs. dispatch: False records plans and carries nothing out. inline: act in the caller's thread.
 
     told: called with each cycle once it is durable, in the loop's thread; for views and reports, not for deciding.
+    quiet: cycles and changes are no events, as nothing of them happens (a run forward).
     """
 
     dispatch: bool = True
     inline: bool = False
     records: PlacementFiles | None = None
     told: tuple[Callable[[Recorded], None], ...] = ()
+    quiet: bool = False
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -151,9 +153,10 @@ class Loop:
         self._commit(snapshot, plan, (intents, wanted), decide_s)
         self._dispatch(intents)
         summary = self._summary(snapshot.observation, plan, intents, (decide_s, self._clock.monotonic() - began))
-        _LOG.info("cycle", **msgspec.to_builtins(summary))
-        for notice in plan.notices:
-            _LOG.info("notice", cycle=plan.cycle, **msgspec.to_builtins(notice))
+        if not self._options.quiet:
+            _LOG.info("cycle", **msgspec.to_builtins(summary))
+            for notice in plan.notices:
+                _LOG.info("notice", cycle=plan.cycle, **msgspec.to_builtins(notice))
         return summary
 
     def stop(self, timeout_s: float) -> None:
@@ -245,6 +248,8 @@ class Loop:
         if outcome is None:
             return
         self._results[outcome.result] += 1
+        if self._options.quiet:
+            return
         told: dict[str, Any] = {"what": outcome.what} if outcome.what else {}
         level = _LOG.info if outcome.result in {"done", "gone"} else _LOG.warning
         level(
