@@ -40,6 +40,7 @@ def explain(
     and who is ahead, where its startds are and which must go; then each member, the nearest to running the job first,
     with what stands in the way: what is needed, what is there, and how old that knowledge is.
     """
+    from fedsched.cli.eta import starting
     from fedsched.cli.recorded import last
     from fedsched.matchmaker.explain import explain as tell
     from fedsched.matchmaker.explain import having
@@ -52,6 +53,7 @@ def explain(
     reports = {report.key: report for report in recorded.plan.classes}
     told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
     has = having(demand, recorded.plan, recorded.observation, recorded.fresh_s)
+    starts, foreseen = starting(config, recorded, demand, job)
     if form is Format.JSON:
         output.emit_json(
             "explanation",
@@ -61,12 +63,14 @@ def explain(
             stale=recorded.stale,
             explanation=told,
             having=has,
+            starts=foreseen.estimates,
+            record=foreseen.record,
             shares=recorded.shares([path_of(demand.principal)]),
             demand=demand,
             report=reports.get(demand.key),
         )
     else:
-        show(recorded, demand, told, has)
+        show(recorded, demand, told, (has, starts))
     raise typer.Exit(int(recorded.exit_code))
 
 
@@ -74,7 +78,7 @@ def _told_running(recorded: Recorded, job: str, form: Format) -> bool:
     """Tell where a job runs; False where none of that name does, or one that is idle is known by it."""
     from fedsched.matchmaker.explain import running
 
-    number, schedd = _split(job)
+    number, schedd = split(job)
     idle = any(
         number in demand.examples and schedd in {"", demand.schedd} for demand, _ in recorded.classes() if number
     )
@@ -95,8 +99,8 @@ def _told_running(recorded: Recorded, job: str, form: Format) -> bool:
     return True
 
 
-def show(recorded: Recorded, demand: DemandClass, told: Explanation, has: Having) -> None:
-    """The explanation for a person."""
+def show(recorded: Recorded, demand: DemandClass, told: Explanation, more: tuple[Having, str]) -> None:
+    """The explanation for a person. more: what the class has, and when it starts."""
     from fedsched.matchmaker.explain import age
     from fedsched.matchmaker.resources import describe
 
@@ -104,8 +108,9 @@ def show(recorded: Recorded, demand: DemandClass, told: Explanation, has: Having
     output.line()
     output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
     output.line(f"  each job   {describe(demand.request)}")
-    blocks = (told.details, has.share, has.startds, has.going, has.coming)
-    for label, texts in zip(("details", "share", "startds", "must go", "room from"), blocks, strict=True):
+    has, starts = more
+    blocks = (told.details, (starts,), has.share, has.startds, has.going, has.coming)
+    for label, texts in zip(("details", "starts", "share", "startds", "must go", "room from"), blocks, strict=True):
         output.labelled(label, texts, 9)
     output.line(f"  cycle      {recorded.plan.cycle}, {age(recorded.age_s)} ago")
     if told.members:
@@ -115,7 +120,7 @@ def show(recorded: Recorded, demand: DemandClass, told: Explanation, has: Having
 
 def find(recorded: Recorded, job: str) -> DemandClass:
     """The class that a job belongs to. Failure (refused) when it is not known or not unique; candidates are named."""
-    cluster_proc, schedd = _split(job)
+    cluster_proc, schedd = split(job)
     pool = [demand for demand, _ in recorded.classes() if not schedd or demand.schedd == schedd]
     for fits in (
         lambda d: d.key == job,
@@ -144,7 +149,7 @@ def find(recorded: Recorded, job: str) -> DemandClass:
     )
 
 
-def _split(job: str) -> tuple[str, str]:
+def split(job: str) -> tuple[str, str]:
     """("4711.3", "ce1") from both spellings; the schedd is "" when none is named."""
     if "#" in job:
         schedd, _, rest = job.rpartition("#")
