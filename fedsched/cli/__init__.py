@@ -15,6 +15,7 @@ FAMILIES = (
         "clusters",
         "queue",
         "explain",
+        "eta",
         "plan",
         "submit",
         "whatif",
