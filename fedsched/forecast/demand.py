@@ -9,6 +9,7 @@ import msgspec
 
 from fedsched.forecast.lengths import Lengths
 from fedsched.matchmaker.model import Claim, DemandClass, JobLength, Placement, ScheddView
+from fedsched.sim.jobs import Count
 from fedsched.sim.scenario import Batch, Scenario
 from fedsched.sim.schedd import Job, Queue, Schedd
 
@@ -63,15 +64,14 @@ class Waiting(Schedd):
         self.queues[key] = Queue(key, _kind(self.seen[key]))
         return key
 
-    def _class(self, queue: Queue) -> DemandClass:
-        idle = queue.idle
+    def _class(self, queue: Queue, count: Count) -> DemandClass:
         return msgspec.structs.replace(
             self.seen[queue.key],
-            idle=len(idle),
-            running=queue.running,
-            priorities=_priorities(self.seen[queue.key], len(idle)),
-            oldest_at=idle[0].submitted_at if idle else 0.0,
-            examples=tuple(job.id for job, _ in zip(idle, range(5), strict=False)),
+            idle=count.idle,
+            running=count.running,
+            priorities=_priorities(self.seen[queue.key], count.idle),
+            oldest_at=count.oldest_at,
+            examples=count.examples,
         )
 
 

@@ -74,7 +74,7 @@ def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tupl
         if pod.node is not None and pod.started_at is None and pod.ended_at is None:
             left_s = api.cluster.spec.pull_s * chance.uniform(0.8, 1.2)
             pod.starts_at = max(at, (view.scheduled_at or view.created_at) + left_s)
-        api.cluster.pods[pod.uid] = pod
+        api.cluster.put(pod)
         thing.pods.append(pod)
 
 
@@ -94,11 +94,11 @@ def _add_startd(pool: Pool, where: tuple[Pod, Cluster], slot: SlotView, schedds:
     if placement is None or group is None:
         return
     startd = Startd(pod, placement, cluster, group, slot.started_at or pod.created_at, slot.unclaimed_since)
-    pool.startds[pod.uid] = startd
+    pool.put(startd)
     for claim in slot.claims:
         schedd = schedds.get(claim.schedd) or schedds.get(placement.schedd)
         if schedd is None:
             continue
         job = schedd.claimed(claim, placement, slot.seen_at)
         held = claim.amount if claim.amount.cpu_milli else msgspec.structs.replace(job.queue.batch.request, pods=0)
-        startd.runs.append(Run(job, schedd, claim.since, held))
+        startd.take(Run(job, schedd, claim.since, held))

@@ -28,6 +28,7 @@ class AheadWorld(SimWorld):
         apis = {name: member.api for name, member in self.members.items()}
         settle_members(apis, snapshot, seed)
         settle_slots(self.pool, apis, self.waiting, snapshot)
+        self.wake()
         self.first = {
             key: tuple(queue.idle) for schedd in self.waiting.values() for key, queue in schedd.queues.items()
         }

@@ -21,7 +21,8 @@ from fedsched.matchmaker.model import (
     Placement,
     SetSubmitter,
 )
-from fedsched.sim.nodes import Cluster, Node, Pod
+from fedsched.sim.nodes import Cluster, Pod
+from fedsched.sim.timetable import NEVER, Timetable
 
 Result = Literal["done", "gone", "conflict", "refused", "retry", "fenced"]
 GRACE_S = 60.0
@@ -30,7 +31,7 @@ FINISHED_TTL_S = 600.0
 
 @dataclass
 class Thing:
-    """A Job or DaemonSet of ours; `epoch` is that of the fedsched that wrote it."""
+    """A Job or DaemonSet; its placement's epoch is that of the fedsched that wrote it. failed: why, as the Job says."""
 
     name: str
     kind: Literal["Job", "DaemonSet"]
@@ -41,13 +42,17 @@ class Thing:
     parked: bool = False
     ours: bool = True
     pods: list[Pod] = field(default_factory=list)
+    failed: str = ""
+    finished_at: float | None = None
 
     @property
     def finished(self) -> Literal["", "complete", "failed"]:
         """How a Job ended, "" while it has not."""
-        ended = [pod for pod in self.pods if pod.ended_at is not None]
-        if self.kind != "Job" or not ended:
+        if self.kind != "Job":
             return ""
+        ended = [pod for pod in self.pods if pod.ended_at is not None]
+        if self.failed or not ended:
+            return "failed" if self.failed else ""
         return "complete" if ended[-1].exit_code == 0 else "failed"
 
 
@@ -61,6 +66,18 @@ class ApiServer:
         self.writes = 0
         self._chance = chance
         self._serial = 0
+        self._timetable: Timetable[str] = Timetable()
+        self._spread_at = 0
+
+    @property
+    def due_at(self) -> float:
+        """When a controller has work next; before all times when it has some already."""
+        return -NEVER if self.cluster.gone or self._uncovered else self._timetable.next
+
+    def quota(self, at: float) -> int | None:
+        """Pods that the namespace may hold at that time; None for any number."""
+        cuts = [c.pods for c in self.cluster.spec.faults.quotas if c.window.holds(at - self.cluster.begins)]
+        return min(cuts, default=self.cluster.spec.max_pods)
 
     def act(self, change: Change, epoch: int, at: float) -> Outcome:
         """Carry out one change, or answer as an API server in trouble does."""
@@ -79,13 +96,20 @@ class ApiServer:
 
     def step(self, at: float) -> None:
         """The Job and DaemonSet controllers and the garbage collector."""
-        for thing in list(self.things.values()):
-            thing.pods = [pod for pod in thing.pods if pod.uid in self.cluster.pods]
-            ended = [pod.ended_at for pod in thing.pods if pod.ended_at is not None]
-            if thing.finished and at - max(ended) > FINISHED_TTL_S:
+        gone, self.cluster.gone = self.cluster.gone, {}
+        for pod in gone.values():
+            thing = self.things.get(pod.placement.object_name) if pod.placement is not None else None
+            if thing is not None and pod in thing.pods:
+                self._mourn(thing, pod, at)
+        for name in self._timetable.take(at):
+            thing = self.things.get(name)
+            if thing is not None and thing.finished_at is not None and at >= thing.finished_at + FINISHED_TTL_S:
                 self._remove(thing)
-            elif thing.kind == "DaemonSet":
-                self._spread(thing, at)
+        if self._uncovered:
+            self._spread_at = self.cluster.turnover
+            for thing in list(self.things.values()):
+                if thing.kind == "DaemonSet":
+                    self._spread(thing, at)
 
     def adopt_stranger(self, name: str, placement: Placement, at: float) -> None:
         """Somebody else's Job stands under a name that we might compute (L5)."""
@@ -103,34 +127,69 @@ class ApiServer:
                 return "refused", "", "that is the pool's"
 
     def _create(self, placement: Placement, at: float) -> tuple[Result, str, str]:
-        name, spec = placement.object_name, self.cluster.spec
+        name = placement.object_name
         there = self.things.get(name)
         if there is not None:
             same = there.ours and there.placement == placement
             return ("done", there.uid, "") if same else ("conflict", "", f"{name} is somebody else's")
-        if spec.max_pods is not None and len(self._live()) >= spec.max_pods:
-            return "refused", "", f"403: exceeded quota: pods={spec.max_pods}"
+        quota = self.quota(at)
+        if quota is not None and len(self.cluster.ours) >= quota:
+            return "refused", "", f"403: exceeded quota: pods={quota}"
         self._serial += 1
         kind: Literal["Job", "DaemonSet"] = "DaemonSet" if placement.form == "startd-daemonset" else "Job"
-        thing = Thing(name, kind, f"{spec.terms.name}-object-{self._serial:06d}", placement, at)
+        thing = Thing(name, kind, f"{self.cluster.spec.terms.name}-object-{self._serial:06d}", placement, at)
         self.things[name] = thing
         if kind == "Job":
             thing.pods.append(self._pod(thing, at))
+        else:
+            self.cluster.turnover += 1
         return "done", thing.uid, ""
 
-    def _pod(self, thing: Thing, at: float, node: Node | None = None) -> Pod:
+    @property
+    def _uncovered(self) -> bool:
+        """Whether pods of a DaemonSet may be missing or too many."""
+        if self._spread_at == self.cluster.turnover:
+            return False
+        if any(thing.kind == "DaemonSet" for thing in self.things.values()):
+            return True
+        self._spread_at = self.cluster.turnover
+        return False
+
+    def _pod(self, thing: Thing, at: float) -> Pod:
         request = msgspec.structs.replace(thing.placement.size + self.cluster.spec.terms.pod_overhead, pods=1)
-        pod = self.cluster.add(thing.name, thing.placement.node_group, request, at, thing.placement)
-        pod.pinned = node
-        return pod
+        return self.cluster.add(thing.name, thing.placement.node_group, request, at, thing.placement)
+
+    def _mourn(self, thing: Thing, pod: Pod, at: float) -> None:
+        """What its controller does about a pod that ended or is gone: a Job has no second one, a DaemonSet has."""
+        crashed = pod.exit_code not in {0, None}
+        if thing.kind == "DaemonSet" and crashed:
+            self.cluster.remove(pod)
+        if pod.uid not in self.cluster.pods:
+            thing.pods.remove(pod)
+        if thing.kind != "Job":
+            return
+        if pod.end_reason == "DeadlineExceeded":
+            thing.failed = pod.end_reason
+        elif pod.ended_at is None:
+            thing.failed = "BackoffLimitExceeded"
+        if thing.finished and thing.finished_at is None:
+            thing.finished_at = at
+            thing.version += 1
+            self._timetable.put(at + FINISHED_TTL_S, thing.name)
 
     def _spread(self, thing: Thing, at: float) -> None:
-        nodes = [] if thing.parked else [n for n in self.cluster.nodes if n.group == thing.placement.node_group]
+        nodes = [] if thing.parked else [node for node in self.cluster.racks.of(thing.placement.node_group) if node.up]
+        names = {node.name for node in nodes}
         for pod in thing.pods:
-            if pod.pinned not in nodes and pod.delete_at is None:
+            if (pod.pinned is None or pod.pinned.name not in names) and pod.delete_at is None:
                 pod.delete_at = at + GRACE_S
+                self.cluster.touch(pod)
         covered = {pod.pinned.name for pod in thing.pods if pod.pinned}
-        thing.pods += [self._pod(thing, at, node) for node in nodes if node.name not in covered]
+        for node in nodes:
+            if node.name not in covered:
+                pod = self._pod(thing, at)
+                self.cluster.pin(pod, node)
+                thing.pods.append(pod)
 
     def _to_pod(self, change: OrderLeave | DeletePod, at: float) -> tuple[Result, str, str]:
         pod = self.cluster.pods.get(change.uid)
@@ -142,7 +201,7 @@ class ApiServer:
             return "conflict", "", f"the pod changed: version {pod.version}"
         else:
             pod.delete_at = at + min(5.0, GRACE_S if change.grace_s is None else change.grace_s)
-        pod.version += 1
+        self.cluster.touch(pod)
         return "done", pod.uid, ""
 
     def _to_object(self, change: DeleteObject | ParkDaemonSet | AdoptOwner) -> tuple[Result, str, str]:
@@ -153,6 +212,7 @@ class ApiServer:
             return "conflict", "", "the uid is another"
         if isinstance(change, ParkDaemonSet):
             thing.parked = True
+            self.cluster.turnover += 1
         elif isinstance(change, DeleteObject):
             self._remove(thing)
         return "done", thing.uid, ""
@@ -161,6 +221,3 @@ class ApiServer:
         for pod in thing.pods:
             self.cluster.remove(pod)
         self.things.pop(thing.name, None)
-
-    def _live(self) -> list[Pod]:
-        return [pod for pod in self.cluster.pods.values() if pod.placement is not None and pod.ended_at is None]

@@ -1,28 +1,31 @@
-"""Nodes and pods of one simulated member: first fit, image pull, start, end; why a pod is there is not known here."""
+"""Kubelets and scheduler of one simulated member: first fit, pull, start, end; why a pod is there is not known."""
 
 from __future__ import annotations
 
+import bisect
 import random
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
 
 from fedsched.matchmaker.model import Placement
-from fedsched.matchmaker.resources import Resources, fits, lacking
-from fedsched.sim.scenario import SimMember
+from fedsched.matchmaker.resources import Resources, fits, lacking, show
+from fedsched.sim.racks import Node, Racks
+from fedsched.sim.scenario import NodeLoss, SimMember
+from fedsched.sim.timetable import NEVER, Timetable
+
+__all__ = ["Cluster", "Node", "Pod"]
 
 
-@dataclass
-class Node:
-    """One node: `free` is what no pod holds; `images` are pulled already."""
-
-    name: str
-    group: str
-    free: Resources
-    images: set[str] = field(default_factory=set)
-
-
-@dataclass
+@dataclass(eq=False)
 class Pod:
-    """A pod, ours (with its placement) or the site's own. Times are epoch seconds, None before they happened."""
+    """A pod, ours (with its placement) or the site's own. Times are epoch seconds, None before they happened.
+
+    starts_at: when its container will run; None while that is not known, infinite when it never will. keeps: part of
+    its placement's cores and memory that admission left it. fact: what admission says of that.
+    """
 
     name: str
     uid: str
@@ -43,83 +46,267 @@ class Pod:
     leave_at: float | None = None
     delete_at: float | None = None
     joins: bool = True
+    keeps: float = 1.0
+    fact: str = ""
 
     @property
     def running(self) -> bool:
         """Started and not ended."""
         return self.started_at is not None and self.ended_at is None
 
+    @property
+    def pending(self) -> bool:
+        """Waits for a node."""
+        return self.node is None and self.ended_at is None
+
+    @property
+    def deadline_at(self) -> float:
+        """When its Job's deadline passes; infinite for what has none."""
+        if self.placement is None or self.placement.form != "startd-job":
+            return NEVER
+        return self.created_at + self.placement.lifetime_s
+
+    @property
+    def due_at(self) -> float:
+        """When something happens to it by itself."""
+        if self.ended_at is not None:
+            return NEVER if self.delete_at is None else self.delete_at
+        due = self.deadline_at if self.delete_at is None else min(self.deadline_at, self.delete_at)
+        return due if self.started_at is not None or self.starts_at is None else min(due, self.starts_at)
+
+
+class Waiting(NamedTuple):
+    """A pod in line for a node: the site's own first, then by age."""
+
+    ours: bool
+    created_at: float
+    uid: str
+
 
 class Cluster:
-    """The kubelets and the kube-scheduler of one member."""
+    """All pods of one member on its nodes.
 
-    def __init__(self, spec: SimMember, chance: random.Random) -> None:
+    version: grows with every change of what is free, held or waiting. changed: pods that started, ended, went, or were
+    told to, since somebody last took note. gone: pods that ended or were removed since then, for the controllers.
+    """
+
+    def __init__(self, spec: SimMember, chance: random.Random, begins: float = 0.0) -> None:
         self.spec = spec
+        self.begins = begins
         self.pods: dict[str, Pod] = {}
+        self.ours: dict[str, Pod] = {}
+        self.racks = Racks(_nodes(spec))
+        self.version = 0
+        self.turnover = 0
+        self.changed: dict[str, Pod] = {}
+        self.gone: dict[str, Pod] = {}
         self._chance = chance
         self._serial = 0
-        self.nodes = [
-            Node(f"{group.name}-{number:03d}", group.name, group.size - group.busy)
-            for group in spec.groups
-            for number in range(group.nodes)
-        ]
+        self._timetable: Timetable[str] = Timetable()
+        self._lines: dict[str, list[Waiting]] = {}
+        self._unsettled: set[str] = set()
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Nodes that are up."""
+        return list(self.racks)
+
+    @nodes.setter
+    def nodes(self, nodes: Iterable[Node]) -> None:
+        """These instead of all others; pods on them are not looked at."""
+        self.racks = Racks(nodes)
+        self._moved_nodes()
+
+    @property
+    def due_at(self) -> float:
+        """When something happens here next; before all times when it is due already."""
+        return -NEVER if self._unsettled else self._timetable.next
+
+    def waiting(self) -> list[Pod]:
+        """Pods that wait for a node and are not being deleted, those of the site's own first."""
+        line = sorted(one for line in self._lines.values() for one in line)
+        return [pod for one in line if (pod := self.pods[one.uid]).delete_at is None]
 
     def add(self, stem: str, group: str, request: Resources, at: float, placement: Placement | None = None) -> Pod:
         """A new pending pod; its name is the stem and five characters, as a Job's pods have it."""
         self._serial += 1
         uid = f"{self.spec.terms.name}-pod-{self._serial:06d}"
         pod = Pod(f"{stem}-{self._chance.randrange(16**5):05x}", uid, group, request, at, placement)
-        self.pods[uid] = pod
+        if placement is not None:
+            self._admit(pod, at)
+        self.put(pod)
         return pod
+
+    def put(self, pod: Pod) -> None:
+        """A pod as it is, on a node that counts it already or on none."""
+        self.pods[pod.uid] = pod
+        if pod.placement is not None and pod.ended_at is None:
+            self.ours[pod.uid] = pod
+        if pod.pending:
+            bisect.insort(self._lines.setdefault(pod.group, []), _place(pod))
+            self._unsettled.add(pod.group)
+        self._note(pod)
+
+    def pin(self, pod: Pod, node: Node | None) -> None:
+        """The pod goes to this node and no other."""
+        pod.pinned = node
+        self._unsettled.add(pod.group)
+
+    def touch(self, pod: Pod) -> None:
+        """The pod was changed: what is due for it may be another time, and others must look at it."""
+        pod.version += 1
+        self._note(pod)
 
     def remove(self, pod: Pod) -> None:
         """The pod is gone and what it held is free."""
-        if pod.node is not None and pod.ended_at is None:
-            pod.node.free += pod.request
-        self.pods.pop(pod.uid, None)
+        if self.pods.pop(pod.uid, None) is None:
+            return
+        self._let_go(pod)
+        self.gone[pod.uid] = pod
+        self.turnover += 1
+        self.touch(pod)
 
-    def end(self, pod: Pod, at: float, exit_code: int, reason: str) -> None:
+    def end(self, pod: Pod, at: float, exit_code: int | None, reason: str) -> None:
         """The pod's container ended; the pod stays to be seen, what it held is free."""
-        if pod.node is not None and pod.ended_at is None:
-            pod.node.free += pod.request
-        pod.ended_at, pod.exit_code, pod.end_reason, pod.version = at, exit_code, reason, pod.version + 1
+        self._let_go(pod)
+        self.gone[pod.uid] = pod
+        pod.ended_at, pod.exit_code, pod.end_reason = at, exit_code, reason
+        self.touch(pod)
+
+    def lose_node(self, node: Node) -> list[Pod]:
+        """The node goes; the pods that were on it, which are gone with it."""
+        self.racks.lose(node)
+        lost = [pod for pod in self.pods.values() if pod.node is node]
+        for pod in lost:
+            self.remove(pod)
+        self._moved_nodes()
+        return lost
+
+    def bring_node(self, node: Node) -> None:
+        """The node is there again, with nothing on it but what the site always has there."""
+        group = next(group for group in self.spec.groups if group.name == node.group)
+        self.racks.bring(node, group.size - group.busy)
+        self._moved_nodes()
+
+    def fall(self, loss: NodeLoss) -> list[Node]:
+        """The nodes that a loss hits: the last ones of the group that are up."""
+        return [node for node in self.racks.of(loss.node_group) if node.up][::-1][: loss.count]
 
     def step(self, at: float) -> None:
         """What is due at `at`: deletions, deadlines, starts, then first fit, the site's own pods first."""
-        for pod in list(self.pods.values()):
-            if pod.delete_at is not None and at >= pod.delete_at:
-                self.remove(pod)
-            elif pod.running and pod.placement is not None and at >= _deadline(pod):
-                self.end(pod, at, 137, "DeadlineExceeded")
-            elif pod.started_at is None and pod.starts_at is not None and at >= pod.starts_at:
-                pod.started_at, pod.version = at, pod.version + 1
-        pending = [pod for pod in self.pods.values() if pod.node is None and pod.delete_at is None]
-        for pod in sorted(pending, key=lambda p: (p.placement is not None, p.created_at, p.uid)):
-            self._schedule(pod, at)
+        for uid in self._timetable.take(at):
+            pod = self.pods.get(uid)
+            if pod is not None and pod.due_at <= at:
+                self._happen(pod, at)
+        unsettled, self._unsettled = sorted(self._unsettled), set()
+        for group in unsettled:
+            self._settle(group, at)
 
-    def _schedule(self, pod: Pod, at: float) -> None:
-        candidates = [pod.pinned] if pod.pinned else [n for n in self.nodes if n.group == pod.group]
-        node = next((n for n in candidates if fits(pod.request, n.free)), None)
-        if node is None:
-            scarce = lacking(pod.request, candidates[0].free) if candidates else None
-            pod.problem = f"Unschedulable: 0/{len(self.nodes)} nodes: insufficient {scarce[0] if scarce else 'nodes'}"
+    def _note(self, pod: Pod) -> None:
+        self.version += 1
+        self.changed[pod.uid] = pod
+        self._timetable.put(pod.due_at, pod.uid)
+
+    def _happen(self, pod: Pod, at: float) -> None:
+        if pod.delete_at is not None and at >= pod.delete_at:
+            self.remove(pod)
+        elif pod.ended_at is None and at >= pod.deadline_at:
+            self.end(pod, at, None, "DeadlineExceeded")
+        else:
+            pod.started_at = at
+            self.touch(pod)
+
+    def _let_go(self, pod: Pod) -> None:
+        """What it held is free, or its place in line is."""
+        if pod.ended_at is not None:
             return
-        node.free -= pod.request
-        pod.node, pod.scheduled_at, pod.problem, pod.version = node, at, "", pod.version + 1
+        self.ours.pop(pod.uid, None)
+        if pod.node is None:
+            line = self._lines[pod.group]
+            del line[bisect.bisect_left(line, _place(pod))]
+            return
+        if pod.node.up:
+            self.racks.release(pod.node, pod.request)
+        self._unsettled.add(pod.group)
+
+    def _settle(self, group: str, at: float) -> None:
+        """First fit for all that wait for this group; of pods alike the first that finds no room speaks for all."""
+        left: list[Waiting] = []
+        full: dict[Resources, str] = {}
+        for one in self._lines.get(group, []):
+            pod = self.pods[one.uid]
+            node = None if pod.delete_at is not None else self._fitting(pod, full)
+            if node is None:
+                left.append(one)
+            else:
+                self._schedule(pod, node, at)
+        self._lines[group] = left
+
+    def _fitting(self, pod: Pod, full: dict[Resources, str]) -> Node | None:
+        if pod.pinned is not None:
+            found = pod.pinned if pod.pinned.up and fits(pod.request, pod.pinned.free) else None
+        elif pod.request in full:
+            found = None
+        else:
+            found = self.racks.first_fit(pod.group, pod.request)
+        if found is None:
+            problem = full.get(pod.request) or self._problem(pod)
+            if pod.pinned is None:
+                full[pod.request] = problem
+            if pod.problem != problem:
+                pod.problem = problem
+                self.touch(pod)
+        return found
+
+    def _problem(self, pod: Pod) -> str:
+        nodes = self.racks.of(pod.group)
+        scarce = lacking(pod.request, (pod.pinned or nodes[0]).free) if nodes else None
+        return f"Unschedulable: 0/{len(self.nodes)} nodes: insufficient {scarce[0] if scarce else 'nodes'}"
+
+    def _schedule(self, pod: Pod, node: Node, at: float) -> None:
+        self.racks.hold(node, pod.request)
+        pod.node, pod.scheduled_at, pod.problem = node, at, ""
         if pod.placement is None:
             pod.starts_at = at + 1
-            return
-        faults, image = self.spec.faults, pod.placement.image
-        if self._chance.random() < faults.no_image:
+        else:
+            pod.starts_at = self._starts_at(pod, node, pod.placement.image, at)
+        self.touch(pod)
+
+    def _starts_at(self, pod: Pod, node: Node, image: str, at: float) -> float:
+        faults, draw = self.spec.faults, self._chance.random
+        if draw() < faults.no_image:
             pod.problem = "ErrImagePull: the registry does not answer"
-            return
+            return NEVER
+        if faults.no_start and draw() < faults.no_start:
+            return NEVER
         pull_s = 0.0 if image in node.images else self.spec.pull_s
         node.images.add(image)
-        pod.joins = self._chance.random() >= faults.no_join
-        pod.starts_at = at + 1 + pull_s * self._chance.uniform(0.8, 1.2)
+        pod.joins = draw() >= faults.no_join
+        return at + self.spec.boot_s + pull_s * self._chance.uniform(0.8, 1.2)
+
+    def _admit(self, pod: Pod, at: float) -> None:
+        """Admission takes some of what was asked, in the times in which it does."""
+        since, asked = at - self.begins, pod.request
+        for admission in self.spec.faults.admission:
+            if admission.window.holds(since):
+                cores, memory = int(asked.cpu_milli * admission.keeps), int(asked.memory_mib * admission.keeps)
+                pod.request = msgspec.structs.replace(asked, cpu_milli=cores, memory_mib=memory)
+                pod.keeps = admission.keeps
+                pod.fact = f"admission made {show('cpu_milli', cores)} of {show('cpu_milli', asked.cpu_milli)}"
+
+    def _moved_nodes(self) -> None:
+        self.version += 1
+        self.turnover += 1
+        self._unsettled |= set(self._lines)
 
 
-def _deadline(pod: Pod) -> float:
-    if pod.placement is None or pod.placement.form != "startd-job":
-        return float("inf")
-    return pod.created_at + pod.placement.lifetime_s
+def _nodes(spec: SimMember) -> Iterable[Node]:
+    return (
+        Node(f"{group.name}-{number:03d}", group.name, group.size - group.busy)
+        for group in spec.groups
+        for number in range(group.nodes)
+    )
+
+
+def _place(pod: Pod) -> Waiting:
+    return Waiting(pod.placement is not None, pod.created_at, pod.uid)

@@ -2,121 +2,161 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
-from fedsched.matchmaker.model import DemandClass, JobLength, ScheddView
-from fedsched.sim.scenario import Batch, Scenario
+import msgspec
 
-ASSUMED_S = 3600
+from fedsched.matchmaker.model import DemandClass, ScheddView
+from fedsched.sim.jobs import Count, Job, Queue, jobs_of
+from fedsched.sim.polls import Polls
+from fedsched.sim.scenario import Scenario, Window
+from fedsched.sim.timetable import NEVER
 
-
-@dataclass
-class Job:
-    """One job; `runs_s` is known to nobody but the world."""
-
-    id: str
-    queue: Queue
-    submitted_at: float
-    runs_s: float
-    first_claimed_at: float | None = None
-    done_at: float | None = None
-    starts: int = 0
-    removed_at: float | None = None
-
-
-@dataclass
-class Queue:
-    """The idle jobs of one class, oldest first, and how many run."""
-
-    key: str
-    batch: Batch
-    idle: deque[Job] = field(default_factory=deque)
-    running: int = 0
-
-    @property
-    def length(self) -> JobLength:
-        """What the job says of its length, or the assumption."""
-        said = self.batch.length_s
-        return JobLength(said, "AllowedJobDuration") if said else JobLength(ASSUMED_S, "assumed")
-
-    def give_up(self, at: float) -> None:
-        """Jobs that their owner has waited for too long are removed (condor_rm)."""
-        patience_s = self.batch.patience_s
-        while patience_s and self.idle and self.idle[0].starts == 0 and at - self.idle[0].submitted_at > patience_s:
-            self.idle.popleft().removed_at = at
+__all__ = ["Job", "Queue", "Schedd"]
 
 
 class Schedd:
-    """All jobs of one submit node."""
+    """All jobs of one submit node.
+
+    It is asked every `poll_s` seconds. What it answers is counted then, where something changed, and put into words
+    when somebody looks. fresh: jobs became idle, or the schedd came back, since the negotiator looked.
+    """
 
     def __init__(self, name: str, scenario: Scenario, chance: random.Random) -> None:
         self.name = name
         self.queues: dict[str, Queue] = {}
         self.jobs: list[Job] = []
+        self.fresh = True
         self._scenario = scenario
-        self._silent = tuple(window for who, window in scenario.silent_schedds if who == name)
+        self._gone = _of(name, scenario.gone_schedds)
+        self._back = deque(sorted(scenario.begins + w.end_at for w in self._gone if w.end_at < NEVER))
+        self._dies_at = min((scenario.begins + w.begin_at for w in self._gone if w.end_at == NEVER), default=NEVER)
+        self._dead = False
+        self._polls = Polls(scenario.begins, scenario.poll_s, (*_of(name, scenario.silent_schedds), *self._gone))
         self._view = ScheddView(name, scenario.pool, identity=f"{name}@{scenario.pool}")
-        self._coming: deque[Job] = deque()
-        self._plan(chance)
-
-    def step(self, at: float) -> None:
-        """Jobs that are due arrive; every `poll_s` it is asked, unless it is silent."""
-        while self._coming and self._coming[0].submitted_at <= at:
-            job = self._coming.popleft()
-            self.jobs.append(job)
-            job.queue.idle.append(job)
-        for queue in self.queues.values():
-            queue.give_up(at)
-        since = at - self._scenario.begins
-        if since % self._scenario.poll_s == 0:
-            silent = any(window.holds(since) for window in self._silent)
-            self._view = self._silence() if silent else self._answer(at)
-
-    def view(self) -> ScheddView:
-        """The last answer, as the poller stored it."""
-        return self._view
+        self._stirred: dict[str, Queue] = {}
+        self._stirred_at = 0.0
+        self._asked = -1
+        self._counts: dict[str, Count] = {}
+        self._classes: dict[str, DemandClass] = {}
+        self._patient: list[Queue] = []
+        self._coming = deque(sorted(self._planned(chance), key=attrgetter("submitted_at")))
 
     @property
-    def over(self) -> bool:
-        """Nothing will come, nothing waits, nothing runs."""
-        return not self._coming and all(not q.idle and not q.running for q in self.queues.values())
+    def due_at(self) -> float:
+        """When a job comes or is given up, the schedd comes back, or its answer becomes another."""
+        return min(
+            self._coming[0].submitted_at if self._coming else NEVER,
+            self._back[0] if self._back else NEVER,
+            NEVER if self._dead else self._dies_at,
+            self._poll_at,
+            *(queue.patience_ends_at for queue in self._patient),
+        )
 
-    def _plan(self, chance: random.Random) -> None:
-        jobs = []
-        for cluster, batch in enumerate(self._scenario.batches, start=1):
-            if batch.schedd != self.name:
-                continue
-            queue = self.queues.setdefault(_key(batch), Queue(_key(batch), batch))
-            gap = batch.over_s / batch.count
-            for proc in range(batch.count):
-                runs_s = batch.runs_s * chance.uniform(0.8, 1.2)
-                at = self._scenario.begins + batch.at + proc * gap
-                jobs.append(Job(f"{cluster}.{proc}", queue, at, runs_s))
-        self._coming = deque(sorted(jobs, key=lambda job: job.submitted_at))
+    def step(self, at: float) -> None:
+        """Jobs that are due arrive, and it is asked, unless it does not answer."""
+        self._dead = at >= self._dies_at
+        while self._back and self._back[0] <= at:
+            self._back.popleft()
+            self.fresh = True
+        while self._coming and self._coming[0].submitted_at <= at:
+            self._arrive(self._coming.popleft(), at)
+        for queue in self._patient:
+            if queue.patience_ends_at <= at:
+                queue.give_up(at)
+                self.stir(queue, at)
+        if self._poll_at <= at:
+            self._asked = self._polls.answered(at)[1] or 0
+            self._count()
 
-    def _answer(self, at: float) -> ScheddView:
-        shown = [queue for queue in self.queues.values() if queue.idle or queue.running]
-        classes = tuple(self._class(queue) for queue in sorted(shown, key=lambda q: q.key))
+    def stir(self, queue: Queue, at: float) -> None:
+        """The queue was changed, so that the next answer is another."""
+        if not self._stirred:
+            self._stirred_at = at
+        self._stirred[queue.key] = queue
+
+    def wake(self, at: float) -> None:
+        """Queues were put here by hand."""
+        self.fresh = True
+        self._patient = [queue for queue in self.queues.values() if queue.batch.patience_s]
+        for queue in self.queues.values():
+            self.stir(queue, at)
+
+    def there(self, at: float) -> bool:
+        """Whether it runs."""
+        return not any(window.holds(at - self._scenario.begins) for window in self._gone)
+
+    def listed(self, at: float) -> bool:
+        """Whether the collector still tells of it: its ad outlives it for a while."""
+        since = at - self._scenario.begins
+        return not any(w.holds(since) and since >= w.begin_at + self._scenario.ad_s for w in self._gone)
+
+    def view(self, at: float) -> ScheddView:
+        """The last answer, as the poller stored it."""
+        reads, last, good = self._polls.answered(at)
         old = self._view
-        return ScheddView(self.name, old.pool, identity=old.identity, seen_at=at, reads=old.reads + 1, classes=classes)
-
-    def _silence(self) -> ScheddView:
-        old = self._view
+        if last is None:
+            return old if good else msgspec.structs.replace(old, error="did not answer in time")
         return ScheddView(
             old.name,
             old.pool,
             identity=old.identity,
-            seen_at=old.seen_at,
-            reads=old.reads,
-            error="did not answer in time",
-            classes=old.classes,
+            seen_at=self._polls.when(last),
+            reads=old.reads + reads,
+            error="" if good else "did not answer in time",
+            classes=self._shown(),
         )
 
-    def _class(self, queue: Queue) -> DemandClass:
-        batch, idle = queue.batch, queue.idle
+    @property
+    def over(self) -> bool:
+        """Nothing will come, nothing waits, nothing runs; or it is gone for ever."""
+        idle = not self._coming and all(not q.idle and not q.running for q in self.queues.values())
+        return self._dead or idle
+
+    @property
+    def _poll_at(self) -> float:
+        """When what was stirred is told next."""
+        if not self._stirred:
+            return NEVER
+        number = self._polls.first(self._stirred_at, self._asked)
+        return NEVER if number is None else self._polls.when(number)
+
+    def _planned(self, chance: random.Random) -> Iterator[Job]:
+        """All jobs, by the time at which they can be submitted."""
+        for job in jobs_of(self.name, self._scenario, chance):
+            window = next((w for w in self._gone if w.holds(job.submitted_at - self._scenario.begins)), None)
+            if window is not None:
+                job.submitted_at = self._scenario.begins + window.end_at
+            if job.submitted_at < NEVER:
+                yield job
+
+    def _arrive(self, job: Job, at: float) -> None:
+        if job.queue.key not in self.queues:
+            self.queues[job.queue.key] = job.queue
+            self._patient += [job.queue] if job.queue.batch.patience_s else []
+        self.jobs.append(job)
+        job.queue.idle.append(job)
+        self.fresh = True
+        self.stir(job.queue, at)
+
+    def _count(self) -> None:
+        for key, queue in self._stirred.items():
+            self._counts[key] = queue.count
+            self._classes.pop(key, None)
+            if not queue.idle and not queue.running:
+                del self._counts[key]
+        self._stirred.clear()
+
+    def _shown(self) -> tuple[DemandClass, ...]:
+        for key in self._counts.keys() - self._classes.keys():
+            self._classes[key] = self._class(self.queues[key], self._counts[key])
+        return tuple(self._classes[key] for key in sorted(self._counts))
+
+    def _class(self, queue: Queue, count: Count) -> DemandClass:
+        batch = queue.batch
         return DemandClass(
             key=queue.key,
             pool=self._scenario.pool,
@@ -124,17 +164,15 @@ class Schedd:
             principal=batch.principal,
             request=batch.request,
             length=queue.length,
-            idle=len(idle),
+            idle=count.idle,
             requirements=batch.requirements,
             attributes=batch.attributes,
-            priorities=((batch.priority, len(idle)),) if idle else (),
-            running=queue.running,
-            oldest_at=idle[0].submitted_at if idle else 0.0,
-            examples=tuple(job.id for job, _ in zip(idle, range(5), strict=False)),
+            priorities=((batch.priority, count.idle),) if count.idle else (),
+            running=count.running,
+            oldest_at=count.oldest_at,
+            examples=count.examples,
         )
 
 
-def _key(batch: Batch) -> str:
-    """As the real poller does it: a digest over everything that matters for placing."""
-    said = (batch.schedd, batch.principal, batch.request, batch.requirements, batch.attributes, batch.length_s)
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+def _of(name: str, windows: Iterable[tuple[str, Window]]) -> tuple[Window, ...]:
+    return tuple(window for who, window in windows if who == name)

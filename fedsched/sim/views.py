@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from operator import attrgetter
+
+import msgspec
 
 from fedsched.matchmaker.model import (
     MemberView,
@@ -12,7 +14,6 @@ from fedsched.matchmaker.model import (
     PodPhase,
     PodView,
     Quota,
-    Room,
     SitePod,
 )
 from fedsched.matchmaker.resources import Resources
@@ -21,29 +22,56 @@ from fedsched.sim.nodes import Cluster, Node, Pod
 from fedsched.sim.scenario import SimNodeGroup
 
 
-def member_view(api: ApiServer, at: float) -> MemberView:
-    """The member, answering now."""
+class Looks:
+    """What was last seen of one member; what did not change since is not put together anew."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+        self._member: tuple[tuple[int, int, int | None], MemberView] | None = None
+        self._things: dict[str, tuple[tuple[object, ...], ObjectView]] = {}
+
+    def member(self, at: float) -> MemberView:
+        """The member, answering now."""
+        api = self._api
+        state = (api.cluster.version, api.fence, api.quota(at))
+        if self._member is None or self._member[0] != state:
+            self._member = state, _member(api, state[2])
+        return msgspec.structs.replace(self._member[1], contact_at=at, seen_at=at)
+
+    def objects(self) -> tuple[ObjectView, ...]:
+        """Everything there with our labels, by name."""
+        name, before, self._things = self._api.cluster.spec.terms.name, self._things, {}
+        for thing in sorted((t for t in self._api.things.values() if t.ours), key=attrgetter("name")):
+            state = _state(thing)
+            known = before.get(thing.name)
+            fresh = known is not None and known[0] == state
+            self._things[thing.name] = known if known and fresh else (state, _object(thing, name))
+        return tuple(view for _, view in self._things.values())
+
+
+def _state(thing: Thing) -> tuple[object, ...]:
+    pods = tuple([(pod.uid, pod.version) for pod in thing.pods])
+    return thing.uid, thing.version, thing.parked, thing.failed, pods
+
+
+def _member(api: ApiServer, quota: int | None) -> MemberView:
     cluster = api.cluster
-    live = [pod for pod in cluster.pods.values() if pod.ended_at is None]
-    ours = [pod for pod in live if pod.placement is not None]
-    with_ours = {pod.node.name: pod.node for pod in ours if pod.node is not None}
+    with_ours = {pod.node.name: pod.node for pod in cluster.ours.values() if pod.node is not None}
     return MemberView(
         name=cluster.spec.terms.name,
         contact="ok",
-        contact_at=at,
-        seen_at=at,
         version="v1.36.0",
         node_groups=tuple(_group(group, cluster) for group in cluster.spec.groups),
         node_rooms=tuple(NodeRoom(n.name, n.group, n.free) for _, n in sorted(with_ours.items())),
-        quotas=_quota(cluster, len(ours)),
+        quotas=_quota(quota, len(cluster.ours)),
         priority_classes=(("fedsched-low", -10),),
-        site_pods=tuple(_site_pod(p, with_ours) for p in live if p.placement is None and p.node is None),
+        site_pods=tuple(_site_pod(pod, with_ours) for pod in cluster.waiting() if pod.placement is None),
         fence_epoch=api.fence,
         anchor_uid=f"{cluster.spec.terms.name}-anchor",
     )
 
 
-def object_view(thing: Thing, member: str) -> ObjectView:
+def _object(thing: Thing, member: str) -> ObjectView:
     """A Job or DaemonSet of ours with its pods."""
     return ObjectView(
         name=thing.name,
@@ -58,20 +86,21 @@ def object_view(thing: Thing, member: str) -> ObjectView:
         placement=thing.placement,
         pods=tuple(_pod(pod) for pod in thing.pods),
         finished=thing.finished,
+        finished_reason=thing.failed,
         parked=thing.parked,
         desired_pods=len(thing.pods),
     )
 
 
 def _group(spec: SimNodeGroup, cluster: Cluster) -> NodeGroup:
-    rooms = Counter(node.free.floor_zero() for node in cluster.nodes if node.group == spec.name)
+    rooms = cluster.racks.rooms(spec.name)
     return NodeGroup(
         name=spec.name,
         allocatable=spec.size,
         nodes=spec.nodes,
-        ready=spec.nodes,
+        ready=sum(room.nodes for room in rooms),
         cordoned=0,
-        rooms=tuple(Room(free, nodes) for free, nodes in sorted(rooms.items())),
+        rooms=rooms,
         selector=(("pool", spec.name),),
         labels=(("pool", spec.name),),
         taints=spec.taints,
@@ -80,10 +109,10 @@ def _group(spec: SimNodeGroup, cluster: Cluster) -> NodeGroup:
     )
 
 
-def _quota(cluster: Cluster, held: int) -> tuple[Quota, ...]:
-    if cluster.spec.max_pods is None:
+def _quota(pods: int | None, held: int) -> tuple[Quota, ...]:
+    if pods is None:
         return ()
-    return (Quota("fedsched", Resources(pods=cluster.spec.max_pods - held), frozenset({"pods"})),)
+    return (Quota("fedsched", Resources(pods=pods - held), frozenset({"pods"})),)
 
 
 def _site_pod(pod: Pod, with_ours: dict[str, Node]) -> SitePod:
@@ -108,6 +137,7 @@ def _pod(pod: Pod) -> PodView:
         leave_ordered_at=pod.leave_at,
         pulling=pod.node is not None and pod.started_at is None,
         end_reason=pod.end_reason,
+        fact=pod.fact,
     )
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import random
 
-import msgspec
-
 from fedsched.loop import Unreachable
-from fedsched.matchmaker.model import Change, InvalidateAds, MemberView, ObjectView, Observation, Outcome, SetSubmitter
+from fedsched.matchmaker.model import Change, InvalidateAds, Observation, Outcome, SetSubmitter
 from fedsched.sim.apiserver import ApiServer
+from fedsched.sim.member import Member
 from fedsched.sim.nodes import Cluster
 from fedsched.sim.pool import Pool
 from fedsched.sim.scenario import Scenario, SimMember
 from fedsched.sim.schedd import Schedd
-from fedsched.sim.views import member_view, object_view
-
-TICK_S = 1.0
+from fedsched.sim.timetable import NEVER
 
 
 class SimWorld:
@@ -26,8 +23,9 @@ class SimWorld:
         self.at = scenario.begins
         # One stream of chance per part, so that a fault at one member does not shift the luck of another.
         self.schedds = tuple(Schedd(name, scenario, _chance(seed, name)) for name in scenario.schedds)
-        self.members = {m.terms.name: _Member(m, seed, scenario.begins) for m in scenario.members}
+        self.members = {m.terms.name: _member(m, scenario, seed) for m in scenario.members}
         self.pool = Pool(scenario, self.schedds)
+        self._clusters = tuple(member.api.cluster for member in self.members.values())
         self._advance(0.0)
 
     # -- the clock -----------------------------------------------------------------------------------------------
@@ -41,7 +39,7 @@ class SimWorld:
         return self.at - self.scenario.begins
 
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass, in whole ticks."""
+        """Let virtual seconds pass, from one event to the next."""
         self._advance(seconds)
 
     # -- the world -----------------------------------------------------------------------------------------------
@@ -52,7 +50,8 @@ class SimWorld:
             member.look(self.at)
         members = tuple(member.view for _, member in sorted(self.members.items()))
         objects = tuple(thing for _, member in sorted(self.members.items()) for thing in member.objects)
-        return Observation(at, tuple(s.view() for s in self.schedds), members, (self.pool.view(self.at),), objects)
+        schedds = tuple(schedd.view(self.at) for schedd in self.schedds if schedd.listed(self.at))
+        return Observation(at, schedds, members, (self.pool.view(self.at),), objects)
 
     def act(self, change: Change) -> Outcome:
         """One change to one object, with whatever goes wrong there."""
@@ -94,79 +93,40 @@ class SimWorld:
         pods = [p.name for m in self.members.values() for p in m.api.cluster.pods.values() if p.placement]
         return (*objects, *pods, *(s.pod.name for s in self.pool.startds.values() if s.pod.joins))
 
-    def _advance(self, seconds: float) -> None:
-        end = self.at + seconds
-        self._tick()
-        while self.at < end:
-            self.at = min(end, self.at + TICK_S)
-            self._tick()
-
-    def _tick(self) -> None:
-        for member in self.members.values():
-            member.step(self.at, self.pool)
+    def wake(self) -> None:
+        """What was put into schedds and pool by hand counts from now on."""
         for schedd in self.schedds:
-            schedd.step(self.at)
-        self.pool.step((m.api.cluster for m in self.members.values()), self.at)
+            schedd.wake(self.at)
+        self.pool.wake(self.at)
+
+    def _advance(self, seconds: float) -> None:
+        """All that is due by then, in its order: how long time passes in one go makes no difference."""
+        end = self.at + seconds
+        while (due := self._due_at) <= end:
+            self.at = max(self.at, due)
+            self._step()
+        self.at = end
+
+    @property
+    def _due_at(self) -> float:
+        members = min((member.due_at for member in self.members.values()), default=NEVER)
+        return min(self.pool.due_at, members, min((schedd.due_at for schedd in self.schedds), default=NEVER))
+
+    def _step(self) -> None:
+        for member in self.members.values():
+            if member.due_at <= self.at:
+                member.step(self.at, self.pool)
+        for schedd in self.schedds:
+            if schedd.due_at <= self.at:
+                schedd.step(self.at)
+        self.pool.step(self._clusters, self.at)
 
 
-class _Member:
-    """One member with the script of what happens to it, and what was last seen of it."""
-
-    def __init__(self, spec: SimMember, seed: int, begins: float) -> None:
-        self.api = ApiServer(Cluster(spec, _chance(seed, f"{spec.terms.name}/nodes")), _chance(seed, spec.terms.name))
-        self.view = MemberView(spec.terms.name)
-        self.objects: tuple[ObjectView, ...] = ()
-        self.epoch = 0
-        self._spec = spec
-        self._begins = begins
-        self._owners = list(spec.owners)
-        self._losses = list(spec.faults.losses)
-        self._guests: list[tuple[float, str]] = []
-        self._fell_silent = False
-
-    def silent(self, at: float) -> bool:
-        """Whether it answers nothing now."""
-        return any(window.holds(at - self._begins) for window in self._spec.faults.silent)
-
-    def step(self, at: float, pool: Pool) -> None:
-        """Owners' pods come and go, losses happen, then nodes and controllers do their work."""
-        if self.silent(at) and not self._fell_silent:
-            self._see(at)
-        self._fell_silent = self.silent(at)
-        for owner in [o for o in self._owners if at - self._begins >= o.at]:
-            self._owners.remove(owner)
-            for _ in range(owner.count):
-                request = msgspec.structs.replace(owner.request, pods=1)
-                self._guests.append(
-                    (at + owner.lasts_s, self.api.cluster.add("site", owner.node_group, request, at).uid)
-                )
-        for due, uid in [g for g in self._guests if at >= g[0]]:
-            self._guests.remove((due, uid))
-            self.api.cluster.remove(self.api.cluster.pods[uid])
-        for loss in [one for one in self._losses if at - self._begins >= one[0]]:
-            self._losses.remove(loss)
-            self._lose(loss[1], at, pool)
-        self.api.cluster.step(at)
-        self.api.step(at)
-
-    def look(self, at: float) -> None:
-        """Refresh what is seen of it, or note that it did not answer."""
-        if self.silent(at):
-            self.view = msgspec.structs.replace(self.view, contact="timeout", contact_at=at, contact_error="timed out")
-            return
-        self._see(at)
-
-    def _see(self, at: float) -> None:
-        self.view = member_view(self.api, at)
-        self.objects = tuple(
-            object_view(t, self._spec.terms.name) for _, t in sorted(self.api.things.items()) if t.ours
-        )
-
-    def _lose(self, count: int, at: float, pool: Pool) -> None:
-        running = [p for p in self.api.cluster.pods.values() if p.running and p.placement is not None]
-        for pod in running[:count]:
-            pool.lose(pod, at)
-            self.api.cluster.end(pod, at, 137, "Error")
+def _member(spec: SimMember, scenario: Scenario, seed: int) -> Member:
+    """A member with two streams of chance: what befalls its nodes does not shift the luck of its API."""
+    name = spec.terms.name
+    cluster = Cluster(spec, _chance(seed, f"{name}/nodes"), scenario.begins)
+    return Member(ApiServer(cluster, _chance(seed, name)), scenario.silent_hub)
 
 
 def _chance(seed: int, part: str) -> random.Random:

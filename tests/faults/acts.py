@@ -9,7 +9,7 @@ import msgspec
 
 from fedsched.matchmaker.model import Order
 from fedsched.sim.apiserver import Thing
-from fedsched.sim.nodes import Node, Pod
+from fedsched.sim.nodes import Pod
 from fedsched.sim.world import SimWorld
 
 if TYPE_CHECKING:
@@ -86,22 +86,17 @@ def _lose_node(mishap: Mishap, checker: Checker, chance: random.Random) -> int:
     if len(cluster.nodes) < 2:
         return 0
     node = chance.choice(cluster.nodes)
-    cluster.nodes.remove(node)
-    for pod in [pod for pod in cluster.pods.values() if pod.node is node and pod.ended_at is None]:
-        if pod.placement is not None:
-            _end(world, mishap.target, pod)
+    for pod in cluster.lose_node(node):
+        world.pool.lose(pod, world.now())
     return 1
 
 
 def _bring_node(world: SimWorld, mishap: Mishap) -> None:
     cluster = world.members[mishap.target].api.cluster
-    there = {node.name for node in cluster.nodes}
     for group in cluster.spec.groups:
-        for number in range(group.nodes):
-            name = f"{group.name}-{number:03d}"
-            if name not in there:
-                cluster.nodes.append(Node(name, group.name, group.size - group.busy))
-    cluster.nodes.sort(key=lambda node: node.name)
+        for node in cluster.racks.of(group.name):
+            if not node.up:
+                cluster.bring_node(node)
 
 
 def _install_again(mishap: Mishap, checker: Checker, chance: random.Random) -> int:

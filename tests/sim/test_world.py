@@ -14,6 +14,7 @@ from fedsched.matchmaker.model import (
     Form,
     MemberTerms,
     OrderLeave,
+    ParkDaemonSet,
     Placement,
     Policy,
     Principal,
@@ -222,7 +223,7 @@ def test_a_daemonset_covers_every_node_of_its_group_and_leaves_when_parked() -> 
     made.sleep(60)
     seen = made.observe(made.now()).objects[0]
     assert len({pod.node for pod in seen.pods}) == 3
-    made.members["m1"].api.things[seen.name].parked = True
+    made.act(ParkDaemonSet("m1", "p-1", seen.name, seen.uid))
     made.sleep(70)
     assert not made.observe(made.now()).objects[0].pods
 
