@@ -1,4 +1,4 @@
-"""After the storm: plan and world agree, nobody writes without a cause, everything that can run runs, nothing is left."""
+"""After the storm: plan and world agree, nobody writes without a cause, what can run runs, nothing is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small random federations and policies with short timers, from one seed; what goes wrong in them is drawn elsewhere."""
+"""Small random federations and policies with short timers, from one seed; what goes wrong there is drawn elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fedsched.matchmaker.model import (
     ConcurrencyLimit,
     Group,
     MemberTerms,
+    Mode,
     Pending,
     Policy,
     Preemption,
@@ -32,6 +33,7 @@ PEOPLE = (
     Principal("biology", "eve@lab"),
     Principal("", "guest@home"),
 )
+MODES: tuple[Mode, ...] = ("on", "on", "on", "on", "on", "trial", "observe")
 SCHEDDS = ("ce1", "ce2", "ap3")
 
 
@@ -124,7 +126,7 @@ def _tiers(chance: random.Random) -> tuple[Tier, ...]:
 
 def _member(chance: random.Random, name: str, storm_s: float) -> SimMember:
     groups = tuple(_group(chance, f"g{number}") for number in range(1, chance.choice((1, 1, 2, 3)) + 1))
-    mode = chance.choice(("on", "on", "on", "on", "on", "trial", "observe"))
+    mode: Mode = chance.choice(MODES)
     leave_free = (("*", Resources(cpu_milli=chance.choice((1000, 4000)))),) if chance.random() < 0.2 else ()
     ceiling = chance.random() < 0.2
     terms = MemberTerms(

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def run(seed: int, told: Callable[[Recorded], None] | None = None, only: tuple[M
     """One seed from its beginning to its end. only: these mishaps instead of the seed's own."""
     began, shelf = time.process_time(), next(place for place in SHELVES if place.is_dir())
     folder = Path(tempfile.mkdtemp(prefix="fedsched-storm-", dir=shelf))
-    chance = random.Random(f"storm/{seed}")
+    chance = random.Random(f"storm/{seed}")  # noqa: S311 - repeatable luck, no secret
     fed = federation(chance)
     mishaps = script(chance, fed)
     storm = Storm(fed, mishaps if only is None else only, seed, folder, told)
@@ -77,10 +78,10 @@ class Storm:
         self._fed = fed
         self._folder = folder
         self._told = told
-        self._chance = random.Random(f"storm/{seed}/luck")
+        self._chance = random.Random(f"storm/{seed}/luck")  # noqa: S311 - as above
         self.outcome = Outcome(seed, mishaps=mishaps)
         self.world = SimWorld(fed.scenario, seed)
-        self.sky = Sky(mishaps, random.Random(f"storm/{seed}/sky"))
+        self.sky = Sky(mishaps, random.Random(f"storm/{seed}/sky"))  # noqa: S311 - as above
         self.past = World()
         self._calm = Calm(fed, self.world)
         self._coming = list(mishaps)
@@ -148,7 +149,8 @@ class Storm:
     def _happen(self, mishap: Mishap) -> None:
         newest = self.processes[-1]
         if mishap.kind in PEOPLE:
-            newest.journal.add_order(acts.order(mishap, newest.outlook.now()))
+            with self._another_process():
+                newest.journal.add_order(acts.order(mishap, newest.outlook.now()))
             self.sky.hit(mishap.kind)
         elif mishap.kind in {"killed", "journal lost", "journal broken"}:
             self._down = mishap
@@ -162,10 +164,19 @@ class Storm:
 
     def _over(self, mishap: Mishap) -> None:
         if mishap.kind in PEOPLE:
-            for process in self.processes:
-                acts.withdraw(mishap, process.journal)
+            with self._another_process():
+                for process in self.processes:
+                    acts.withdraw(mishap, process.journal)
         else:
             acts.end(mishap, self._last, self.sky)
+
+    @contextmanager
+    def _another_process(self) -> Iterator[None]:
+        """What people do is done by the CLI, which does not die with the daemon."""
+        crashpoints.arm(None)
+        yield
+        if self._down is not None:
+            crashpoints.arm(f"*:{int(self._down.badness)}", die)
 
     # -- processes
 

@@ -106,7 +106,7 @@ class Outlook:
         objects = tuple(thing for view in seen.members for thing in self._things.get(view.name, ()))
         return Observation(
             at,
-            tuple(self._schedd(view, at) for view in seen.schedds),
+            tuple(self._schedd(view) for view in seen.schedds),
             tuple(self._views[view.name] for view in seen.members),
             tuple(self._pool(view, at) for view in seen.pools),
             objects,
@@ -162,7 +162,7 @@ class Outlook:
                 looks = self._looks.setdefault(view.name, deque(maxlen=KEPT))
                 looks.append(Look(at, self._ours(view), things))
 
-    def _schedd(self, view: ScheddView, at: float) -> ScheddView:
+    def _schedd(self, view: ScheddView) -> ScheddView:
         """Good answers are counted by whoever asks."""
         last = self._schedds.get(view.name, ScheddView(view.name, view.pool, identity=view.identity))
         if self.sky.now("schedd gone", view.name):
@@ -188,20 +188,28 @@ class Outlook:
         member = self.checker.world.members.get(name)
         if member is None:
             return self.checker.act(change)
-        if sky.silent(name):
-            sky.hit("write to a silent member")
-            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
-        if sky.now("unauthorized", name):
-            return Outcome(change, "retry", self.now(), what="unauthorized")
-        if self._strikes("timeouts", name):
-            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
-        if isinstance(change, CreateObject) and self._strikes("refused", name):
-            return Outcome(change, "refused", self.now(), what="403: admission webhook denied the request")
+        lost = self._lost(change)
+        if lost is not None:
+            return lost
         member.epoch = self.epochs.get(name, 0)
         outcome = self.checker.act(change)
         if outcome.result in {"done", "gone"} and self._strikes("lost answers", name):
             return Outcome(change, "retry", self.now(), what="the answer was lost", retry_after_s=5.0)
         return msgspec.structs.replace(outcome, at=outcome.at + sky.clock_s)
+
+    def _lost(self, change: Change) -> Outcome | None:
+        """What comes back for a write that never reaches its member; None for one that does."""
+        name = change.member
+        if self.sky.silent(name):
+            self.sky.hit("write to a silent member")
+            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
+        if self.sky.now("unauthorized", name):
+            return Outcome(change, "retry", self.now(), what="unauthorized")
+        if self._strikes("timeouts", name):
+            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
+        if isinstance(change, CreateObject) and self._strikes("refused", name):
+            return Outcome(change, "refused", self.now(), what="403: admission webhook denied the request")
+        return None
 
     def claim(self, member: str, epoch: int) -> int:
         if self.sky.silent(member) or self.sky.now("unauthorized", member):

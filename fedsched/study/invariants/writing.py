@@ -48,7 +48,7 @@ def a_placement_has_one_object(write: Write) -> Iterator[str]:
             m for m, thing in truth.things(write.world) if thing.ours and thing.placement.id == change.placement.id
         ]
         if len(found) > 1:
-            yield f"placement {change.placement.id} has {len(found)} objects, at {', '.join(found)}"
+            yield f"placement {id_} has {len(found)} objects, at {', '.join(found)}"
 
 
 def strangers_are_left_alone(write: Write) -> Iterator[str]:
