@@ -17,13 +17,13 @@ from fedsched.matchmaker.model import Change, Observation, Plan, Policy, PoolTer
 class Time(msgspec.Struct, frozen=True):
     """By which time a daemon lives: its clock, and timers on that clock, made anew for each run.
 
-    inline: acting happens in the loop's thread, change by change, because this time stands still while anything is
-    done; otherwise each member has a lane with a thread.
+    virtual: time stands still while anything is done, and the world is gone with the process. So acting happens in the
+    loop's thread, change by change, instead of in a lane per member, and the journal does not wait for the disk.
     """
 
     clock: Clock
     timers: Callable[[], Timers]
-    inline: bool = False
+    virtual: bool = False
 
 
 REAL = Time(SystemClock(), RealTimers)

@@ -15,7 +15,7 @@ from typing import Any
 from fedsched.config import ConfigError, Files, load
 from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health, HealthServer
-from fedsched.daemon.parts import How, Parts
+from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
 from fedsched.journal import (
     Holder,
@@ -28,7 +28,7 @@ from fedsched.journal import (
     open_journal,
 )
 from fedsched.log import log
-from fedsched.loop import Agenda, Clock, Fenced, Loop, Options, new_epoch, run
+from fedsched.loop import Agenda, Fenced, Loop, Options, new_epoch, run
 
 LEASE_S = 30.0
 SWEEP_S = 3600.0
@@ -52,7 +52,7 @@ def serve(config: Path, parts: Parts, how: How) -> int:
     files = load(config)
     try:
         crashpoints.arm(os.environ.get(crashpoints.VARIABLE))
-        with _journal(files.federation, parts.time.clock) as journal:
+        with _journal(files.federation, parts.time) as journal:
             return _Daemon(config, files, parts, how).run(journal)
     except (JournalError, Fenced) as error:
         _LOG.error("stopped", why=str(error))
@@ -63,9 +63,9 @@ def serve(config: Path, parts: Parts, how: How) -> int:
 
 
 @contextmanager
-def _journal(settings: Federation, clock: Clock) -> Iterator[SqliteJournal]:
+def _journal(settings: Federation, time: Time) -> Iterator[SqliteJournal]:
     """The journal with its lease, given back at the end."""
-    limits = Limits(settings.keep_hours * 3600, settings.keep_mib * 1024 * 1024)
+    limits = Limits(settings.keep_hours * 3600, settings.keep_mib * 1024 * 1024, outlives_power=not time.virtual)
     journal = open_journal(settings.journal, limits, rebuild=True)
     if journal.moved_aside:
         _LOG.error(
@@ -74,7 +74,7 @@ def _journal(settings: Federation, clock: Clock) -> Iterator[SqliteJournal]:
             next="placements are adopted from the members; history is lost; keep the file for a report",
         )
     try:
-        journal.acquire_lease(Holder.mine(), LEASE_S, clock.now())
+        journal.acquire_lease(Holder.mine(), LEASE_S, time.clock.now())
         try:
             yield journal
         finally:
@@ -128,7 +128,7 @@ class _Daemon:
         epoch = new_epoch(journal, seen, self._clock.now())
         options = Options(
             dispatch=self._how.dispatch,
-            inline=self._how.once or self._parts.time.inline,
+            inline=self._how.once or self._parts.time.virtual,
             records=PlacementFiles(self._files.federation.records),
             told=self._parts.told,
         )

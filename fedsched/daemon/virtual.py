@@ -42,7 +42,7 @@ class Paced:
     @property
     def time(self) -> Time:
         """By which a daemon over this world lives: it looks as often as in real time, or only when something is due."""
-        return Time(self, lambda: VirtualTimers(self, SLICE_S * self._speed), inline=True)
+        return Time(self, lambda: VirtualTimers(self, SLICE_S * self._speed), virtual=True)
 
     # -- the clock
 

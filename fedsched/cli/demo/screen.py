@@ -82,7 +82,7 @@ class Screen:
         last = self._story.last
         if last is None:
             return [cut(self._head(), width, self._ink.more)]
-        look = Look(self._story, last, self._lost, self._ink, panels.inks(self._story, self._ink), width)
+        look = Look(self._story, last, dict(self._lost), self._ink, panels.inks(self._story, self._ink), width)
         head = [self._head(), panels.spike_line(look)]
         body = _wide(look, height - 3) if width >= WIDE else _tall(look, height - 3)
         lines = [*head, *body[: height - 3], self._foot()]
