@@ -17,11 +17,19 @@ _STRING = "\x01"
 
 
 def line_of(text: str, path: KeyPath) -> int:
-    """The line (from 1) of the key, else of the nearest table or key around it, else 1."""
-    found = dict(_places(text))
+    """The line (from 1) of the key, else of the nearest table or key around it, else 1.
+
+    A table that no header names alone stands where the first one inside it does.
+    """
+    found: dict[KeyPath, int] = {}
+    around: dict[KeyPath, int] = {}
+    for place, number in _places(text):
+        found[place] = number
+        for length in range(1, len(place)):
+            around.setdefault(place[:length], number)
     for length in range(len(path), 0, -1):
-        if path[:length] in found:
-            return found[path[:length]]
+        if path[:length] in found or path[:length] in around:
+            return found.get(path[:length]) or around[path[:length]]
     return 1
 
 

@@ -10,6 +10,7 @@ from fedsched.config.derive import Build, keys_of, table_of
 from fedsched.config.gate import EXPRESSION
 from fedsched.config.kinds import Duration, Kind, ListOf, Number, Pairs, Schema, Text
 from fedsched.config.problems import WrongError, shown
+from fedsched.config.schema import schema_of
 from fedsched.config.simulated import ATTRIBUTES
 from fedsched.config.tables import Table
 from fedsched.sim.expect import Expected, Range
@@ -167,3 +168,8 @@ SCENARIO = Table(
 )
 _RANGES = Pairs(Ends(), mapping=True)
 EXPECT = table_of(Expected, kinds={"contended": _RANGES, "results": _RANGES})
+
+
+def scenario_schemas() -> dict[str, Schema]:
+    """JSON schemas for editors: "scenario" (scenario.toml) and "expect" (expect.toml)."""
+    return {"scenario": schema_of("scenario", SCENARIO), "expect": schema_of("expect", EXPECT)}
