@@ -72,10 +72,11 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
 
 
 def _bounded(snapshot: Snapshot, policy: Policy) -> Snapshot:
-    """No schedd is thought about longer than others, whatever it asks (MA7)."""
+    """No schedd is thought about longer than others, whatever it asks (MA7); orders come in their own order."""
     seen = snapshot.observation
     heard = crowd.heard(seen.schedds, policy.max_classes)
-    return msgspec.structs.replace(snapshot, observation=msgspec.structs.replace(seen, schedds=heard))
+    orders = tuple(sorted(snapshot.orders, key=lambda order: (order.kind, order.target)))
+    return msgspec.structs.replace(snapshot, observation=msgspec.structs.replace(seen, schedds=heard), orders=orders)
 
 
 def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled) -> Memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -160,8 +161,8 @@ def whole(ceiling: float) -> float:
 def _by_weight(groups: Iterable[Group], group: Group) -> float:
     parent = group.path.rpartition(".")[0]
     siblings = [g for g in groups if g.path.rpartition(".")[0] == parent]
-    left = max(0.0, 1.0 - sum(g.quota_fraction for g in siblings))
-    weights = sum(_weight(g) for g in siblings if not g.has_quota)
+    left = max(0.0, 1.0 - math.fsum(g.quota_fraction for g in siblings))
+    weights = math.fsum(_weight(g) for g in siblings if not g.has_quota)
     return round(left * _weight(group) / weights, 6) if weights > 0 else 0.0
 
 

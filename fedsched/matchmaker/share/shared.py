@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -223,7 +224,7 @@ def _lines(tree: Tree, rights: Rights, facts: _Facts) -> dict[str, ShareLine]:
             charged=sum(line.charged for line in inside),
             wasted=sum(line.wasted for line in inside),
             demand=rights.demand[path],
-            usage=sum(line.usage for line in inside),
+            usage=math.fsum(line.usage for line in inside),
             weight=rights.weights[path],
         )
     return _ranked(lines)
