@@ -13,6 +13,8 @@ from fedsched.cli.options import ConfigOption, OutputOption, config_file, exampl
 from fedsched.cli.output import Exit, Format
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fedsched.config import Problem
 
 
@@ -22,6 +24,8 @@ class SchemaOf(StrEnum):
     FEDERATION = "federation"
     MEMBER = "member"
     POLICY = "policy"
+    SCENARIO = "scenario"
+    EXPECT = "expect"
 
 
 SchemaOption = Annotated[
@@ -36,6 +40,7 @@ def register(app: typer.Typer) -> None:
         examples(
             "fedsched check                                     (0 nothing wrong, 1 something, 2 no such file)",
             "fedsched check --config ./fedsched.toml -o json",
+            "fedsched check --config scenarios/mine/fedsched.toml     a scenario for fedsched simulate",
             "fedsched check --schema policy > policy.schema.json",
         )(check)
     )
@@ -49,14 +54,13 @@ def check(
     """Say all that is wrong in fedsched.toml, the policies and the members' files, without any network.
 
     One line each: file, line, key, what was expected. Credentials are opened to see that they are some; not shown.
+    Beside a scenario.toml the scenario is checked instead: its members' [simulated], its workload, expect.toml.
     """
-    from fedsched import config as files
-
     if schema:
-        typer.echo(json.dumps(files.schemas()[schema.value], indent=2))
+        typer.echo(json.dumps(_schemas()[schema.value], indent=2))
         return
     path = config_file(config)
-    problems = files.check(path)
+    problems = _problems(path)
     if output_format is Format.JSON:
         output.emit_json("check", file=str(path), ok=not problems, problems=[_plain(one) for one in problems])
     else:
@@ -65,6 +69,28 @@ def check(
         if not problems:
             output.line(f"{path}: nothing wrong")
     raise typer.Exit(Exit.REFUSED if problems else Exit.DONE)
+
+
+def _schemas() -> dict[str, Any]:
+    from fedsched.config import schemas
+    from fedsched.sim.tables import scenario_schemas
+
+    return schemas() | scenario_schemas()
+
+
+def _problems(path: Path) -> tuple[Problem, ...]:
+    """Of the federation's files, and of the scenario that they may be part of; each once."""
+    from fedsched.config import ConfigError
+    from fedsched.config import check as check_files
+    from fedsched.sim.folder import load_scenario
+
+    problems = check_files(path)
+    if (path.parent / "scenario.toml").is_file():
+        try:
+            load_scenario(path.parent)
+        except ConfigError as error:
+            problems = tuple(sorted({*problems, *error.problems}))
+    return problems
 
 
 def _plain(problem: Problem) -> dict[str, Any]:
