@@ -65,6 +65,7 @@ class Waiting(Schedd):
         return key
 
     def _class(self, queue: Queue, count: Count) -> DemandClass:
+        """The recorded class with what of it waits and runs now."""
         return msgspec.structs.replace(
             self.seen[queue.key],
             idle=count.idle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable
@@ -10,14 +11,14 @@ import msgspec
 
 from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Snapshot
 from fedsched.matchmaker.resources import Resources
-from fedsched.sim.nodes import Node
+from fedsched.sim.racks import Node
 from fedsched.sim.scenario import Faults, Scenario, SimMember, SimNodeGroup, Window
 
 START_UP_S = 60.0
 """From written to running where no start-up was seen yet, in seconds."""
 JOIN_S = 15.0
 """From running to the slot's first ad where none was seen yet, in seconds."""
-FOR_EVER_S = 1e12
+ALWAYS = Window(-math.inf, math.inf)
 CORDONED = "cordoned "
 """Nodes that take no pod are kept in a group of this name before theirs, for the pods that are on them."""
 
@@ -27,12 +28,11 @@ def scenario(snapshot: Snapshot) -> Scenario:
     views = {view.name: view for view in snapshot.observation.members}
     members = tuple(_member(terms, views[terms.name], snapshot) for terms in snapshot.terms if terms.name in views)
     pools = snapshot.observation.pools
-    always = Window(-FOR_EVER_S, FOR_EVER_S)
     return Scenario(
         members=members,
         pool=pools[0].name if pools else "",
         begins=snapshot.at,
-        silent_schedds=tuple((view.name, always) for view in snapshot.observation.schedds if view.error),
+        silent_schedds=tuple((view.name, ALWAYS) for view in snapshot.observation.schedds if view.error),
     )
 
 
@@ -54,12 +54,14 @@ def _others(group: NodeGroup, named: Iterable[Node]) -> Iterable[Node]:
 
 def _member(terms: MemberTerms, view: MemberView, snapshot: Snapshot) -> SimMember:
     silent = view.contact != "ok" or view.seen_at is None
+    boot_s, pull_s = _start_up_s(snapshot.memory.members.get(terms.name))
     return SimMember(
         terms=terms,
         groups=tuple(_group(group, terms, snapshot) for group in view.node_groups),
-        pull_s=_pull_s(snapshot.memory.members.get(terms.name)),
+        pull_s=pull_s,
         start_s=_join_s(terms.name, snapshot),
-        faults=Faults(silent=(Window(-FOR_EVER_S, FOR_EVER_S),)) if silent else Faults(),
+        faults=Faults(silent=(ALWAYS,)) if silent else Faults(),
+        boot_s=boot_s,
     )
 
 
@@ -78,8 +80,12 @@ def _group(group: NodeGroup, terms: MemberTerms, snapshot: Snapshot) -> SimNodeG
     )
 
 
-def _pull_s(memory: MemberMemory | None) -> float:
-    return statistics.median(memory.starts) if memory is not None and memory.starts else START_UP_S
+def _start_up_s(memory: MemberMemory | None) -> tuple[float, float]:
+    """(seconds from scheduled to running, what a node takes more that has no image yet), from start-ups seen there."""
+    if memory is None or not memory.starts:
+        return 1.0, START_UP_S
+    quick = min(memory.starts)
+    return quick, statistics.median(memory.starts) - quick
 
 
 def _join_s(member: str, snapshot: Snapshot) -> float:

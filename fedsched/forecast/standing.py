@@ -12,7 +12,8 @@ from fedsched.forecast.moment import CORDONED, nodes, request_of
 from fedsched.matchmaker.model import MemberTerms, MemberView, ObjectView, Placement, PodView, SlotView, Snapshot
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.apiserver import ApiServer, Thing
-from fedsched.sim.nodes import Cluster, Node, Pod
+from fedsched.sim.nodes import Cluster, Pod
+from fedsched.sim.racks import Node
 from fedsched.sim.pool import Pool, Run, Startd
 
 DELETED_S = 5.0
@@ -61,6 +62,8 @@ def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tupl
     thing = Thing(seen.name, seen.kind, seen.uid, seen.placement, seen.created_at, parked=seen.parked)
     api.things[seen.name] = thing
     by_name = {node.name: node for node in api.cluster.nodes}
+    if seen.finished == "failed":
+        thing.failed = seen.finished_reason or "BackoffLimitExceeded"
     for view in seen.pods:
         pod = _pod(view, seen.placement, terms)
         pod.node = pod.pinned = by_name.get(view.node)
@@ -72,10 +75,14 @@ def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tupl
         if view.deleting:
             pod.delete_at = at + DELETED_S
         if pod.node is not None and pod.started_at is None and pod.ended_at is None:
-            left_s = api.cluster.spec.pull_s * chance.uniform(0.8, 1.2)
-            pod.starts_at = max(at, (view.scheduled_at or view.created_at) + left_s)
-        api.cluster.put(pod)
+            takes_s = api.cluster.spec.boot_s + api.cluster.spec.pull_s * chance.uniform(0.8, 1.2)
+            pod.starts_at = max(at, (view.scheduled_at or view.created_at) + takes_s)
+        if pod.node is not None:
+            pod.node.images.add(seen.placement.image)
         thing.pods.append(pod)
+        api.cluster.put(pod)
+        if pod.ended_at is not None:
+            api.cluster.gone[pod.uid] = pod
 
 
 def _pod(view: PodView, placement: Placement, terms: MemberTerms) -> Pod:

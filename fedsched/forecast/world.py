@@ -29,6 +29,7 @@ class AheadWorld(SimWorld):
         settle_members(apis, snapshot, seed)
         settle_slots(self.pool, apis, self.waiting, snapshot)
         self.wake()
+        self.sleep(0.0)
         self.first = {
             key: tuple(queue.idle) for schedd in self.waiting.values() for key, queue in schedd.queues.items()
         }
@@ -72,9 +73,8 @@ class AheadWorld(SimWorld):
 
 def _held(api: ApiServer) -> Resources:
     total = Resources()
-    for pod in api.cluster.pods.values():
-        if pod.placement is not None and pod.ended_at is None:
-            total += pod.request
+    for pod in api.cluster.ours.values():
+        total += pod.request
     return total
 
 
