@@ -115,7 +115,7 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
         world.start()
         try:
             first_look(world, SystemClock(), Agenda(), wait_s)
-            snapshot = taken(world, files, kept)
+            snapshot = taken(world.observe(time.time()), files, kept)
         finally:
             _stopped(world)
     return Moment(
@@ -129,9 +129,8 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
     )
 
 
-def taken(world: LiveWorld, files: Files, kept: Kept) -> Snapshot:
+def taken(seen: Observation, files: Files, kept: Kept) -> Snapshot:
     """What a cycle that began now would decide on. Without a daemon that serves, with the epoch that one would take."""
-    seen = world.observe(time.time())
     epoch = kept.epoch
     if not kept.served:
         epoch = max([epoch, int(seen.at), *(member.fence_epoch for member in seen.members)]) + 1
