@@ -13,8 +13,8 @@ from fedsched.matchmaker.model import MemberTerms, MemberView, ObjectView, Place
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.apiserver import ApiServer, Thing
 from fedsched.sim.nodes import Cluster, Pod
-from fedsched.sim.racks import Node
 from fedsched.sim.pool import Pool, Run, Startd
+from fedsched.sim.racks import Node
 
 DELETED_S = 5.0
 """How long a pod that is being deleted is still there, in seconds."""
@@ -56,7 +56,6 @@ def _add_site_pods(cluster: Cluster, view: MemberView) -> None:
 
 
 def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tuple[float, random.Random]) -> None:
-    at, chance = when
     if seen.placement is None:
         return
     thing = Thing(seen.name, seen.kind, seen.uid, seen.placement, seen.created_at, parked=seen.parked)
@@ -66,23 +65,28 @@ def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tupl
         thing.failed = seen.finished_reason or "BackoffLimitExceeded"
     for view in seen.pods:
         pod = _pod(view, seen.placement, terms)
-        pod.node = pod.pinned = by_name.get(view.node)
-        if view.node and pod.node is None:
-            # A node that is not told of (no rights, or gone): the pod's room is nobody else's.
-            pod.node = pod.pinned = Node(view.node, CORDONED + seen.placement.node_group, Resources())
-        if seen.kind == "Job":
-            pod.pinned = None
-        if view.deleting:
-            pod.delete_at = at + DELETED_S
-        if pod.node is not None and pod.started_at is None and pod.ended_at is None:
-            takes_s = api.cluster.spec.boot_s + api.cluster.spec.pull_s * chance.uniform(0.8, 1.2)
-            pod.starts_at = max(at, (view.scheduled_at or view.created_at) + takes_s)
-        if pod.node is not None:
-            pod.node.images.add(seen.placement.image)
+        _set_on_node(pod, view, by_name.get(view.node), when, api.cluster)
+        pod.pinned = pod.node if seen.kind == "DaemonSet" else None
         thing.pods.append(pod)
         api.cluster.put(pod)
         if pod.ended_at is not None:
             api.cluster.gone[pod.uid] = pod
+
+
+def _set_on_node(
+    pod: Pod, view: PodView, node: Node | None, when: tuple[float, random.Random], cluster: Cluster
+) -> None:
+    """Where it is and what comes next there: its start, or its end when it is being deleted."""
+    at, chance = when
+    if view.node:
+        # A node that is not told of (no rights, or gone): the pod's room is nobody else's.
+        pod.node = node or Node(view.node, CORDONED + pod.group, Resources())
+        pod.node.images.add(pod.placement.image if pod.placement is not None else "")
+        if pod.started_at is None and pod.ended_at is None:
+            takes_s = cluster.spec.boot_s + cluster.spec.pull_s * chance.uniform(0.8, 1.2)
+            pod.starts_at = max(at, (view.scheduled_at or view.created_at) + takes_s)
+    if view.deleting:
+        pod.delete_at = at + DELETED_S
 
 
 def _pod(view: PodView, placement: Placement, terms: MemberTerms) -> Pod:
