@@ -58,6 +58,9 @@ def test_what_is_late_is_done_once_and_then_goes_on_in_its_own_rhythm(sleeps: li
         before = done.copy()
         timers.look()
         assert all(done[name] - before[name] <= 1 for name in EVERY)
+        before = done.copy()
+        timers.look()
+        assert done == before, "nobody catches up"
     passed = clock.now() - began
     assert all(done[name] <= passed / each + 1 for name, each in EVERY.items())
     left = timers.look()
