@@ -5,82 +5,17 @@ from __future__ import annotations
 import bisect
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
 from fedsched.matchmaker.model import Placement
 from fedsched.matchmaker.resources import Resources, fits, lacking, show
+from fedsched.sim.pods import Pod, Waiting
 from fedsched.sim.racks import Node, Racks
 from fedsched.sim.scenario import NodeLoss, SimMember
 from fedsched.sim.timetable import NEVER, Timetable
 
 __all__ = ["Cluster", "Node", "Pod"]
-
-
-@dataclass(eq=False)
-class Pod:
-    """A pod, ours (with its placement) or the site's own. Times are epoch seconds, None before they happened.
-
-    starts_at: when its container will run; None while that is not known, infinite when it never will. keeps: part of
-    its placement's cores and memory that admission left it. fact: what admission says of that.
-    """
-
-    name: str
-    uid: str
-    group: str
-    request: Resources
-    created_at: float
-    placement: Placement | None = None
-    version: int = 1
-    node: Node | None = None
-    pinned: Node | None = None
-    scheduled_at: float | None = None
-    starts_at: float | None = None
-    started_at: float | None = None
-    ended_at: float | None = None
-    exit_code: int | None = None
-    end_reason: str = ""
-    problem: str = ""
-    leave_at: float | None = None
-    delete_at: float | None = None
-    joins: bool = True
-    keeps: float = 1.0
-    fact: str = ""
-
-    @property
-    def running(self) -> bool:
-        """Started and not ended."""
-        return self.started_at is not None and self.ended_at is None
-
-    @property
-    def pending(self) -> bool:
-        """Waits for a node."""
-        return self.node is None and self.ended_at is None
-
-    @property
-    def deadline_at(self) -> float:
-        """When its Job's deadline passes; infinite for what has none."""
-        if self.placement is None or self.placement.form != "startd-job":
-            return NEVER
-        return self.created_at + self.placement.lifetime_s
-
-    @property
-    def due_at(self) -> float:
-        """When something happens to it by itself."""
-        if self.ended_at is not None:
-            return NEVER if self.delete_at is None else self.delete_at
-        due = self.deadline_at if self.delete_at is None else min(self.deadline_at, self.delete_at)
-        return due if self.started_at is not None or self.starts_at is None else min(due, self.starts_at)
-
-
-class Waiting(NamedTuple):
-    """A pod in line for a node: the site's own first, then by age."""
-
-    ours: bool
-    created_at: float
-    uid: str
 
 
 class Cluster:
@@ -143,7 +78,7 @@ class Cluster:
         if pod.placement is not None and pod.ended_at is None:
             self.ours[pod.uid] = pod
         if pod.pending:
-            bisect.insort(self._lines.setdefault(pod.group, []), _place(pod))
+            bisect.insort(self._lines.setdefault(pod.group, []), Waiting.of(pod))
             self._unsettled.add(pod.group)
         self._note(pod)
 
@@ -223,7 +158,7 @@ class Cluster:
         self.ours.pop(pod.uid, None)
         if pod.node is None:
             line = self._lines[pod.group]
-            del line[bisect.bisect_left(line, _place(pod))]
+            del line[bisect.bisect_left(line, Waiting.of(pod))]
             return
         if pod.node.up:
             self.racks.release(pod.node, pod.request)
@@ -306,7 +241,3 @@ def _nodes(spec: SimMember) -> Iterable[Node]:
         for group in spec.groups
         for number in range(group.nodes)
     )
-
-
-def _place(pod: Pod) -> Waiting:
-    return Waiting(pod.placement is not None, pod.created_at, pod.uid)
