@@ -17,6 +17,8 @@ Commands = Callable[..., str]
 """The value of the first of these commands that the file has, macros expanded; "" where it has none."""
 
 KIB = 1024
+NO_RANK = "0.0"
+"""What condor_submit writes where nothing is said."""
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)B?", re.IGNORECASE)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30})://")
@@ -47,7 +49,7 @@ class RefusedFileError(ValueError):
 def attributes(given: Commands, names: Iterable[str], origin: Origin, user: str) -> dict[str, str]:
     """The ad of one job as (name, ClassAd text). names: of all commands. user: "name@domain" of who submits."""
     keys = tuple(names)
-    ad = {name: text for name, commands in _PLAIN.items() if (text := given(*commands))}
+    ad = {"Rank": NO_RANK} | {name: text for name, commands in _PLAIN.items() if (text := given(*commands))}
     ad |= _requests(given, keys)
     ad |= _image(given)
     ad |= _account(given, user)
@@ -70,7 +72,7 @@ def amount(text: str, unit: str) -> str:
     return str(math.ceil(float(match[1]) * KIB**power))
 
 
-def _requests(given: Commands, keys: tuple[str, ...]) -> Iterator[tuple[str, str]] | dict[str, str]:
+def _requests(given: Commands, keys: tuple[str, ...]) -> dict[str, str]:
     found = {
         "RequestCpus": given("request_cpus", "RequestCpus") or "1",
         "RequestMemory": amount(given("request_memory", "RequestMemory"), "M"),
@@ -80,12 +82,18 @@ def _requests(given: Commands, keys: tuple[str, ...]) -> Iterator[tuple[str, str
     for name in keys:
         if name.lower().startswith("request_") and name.lower() not in _STATED:
             found[f"Request{name[8:]}"] = given(name)
-    bounds = [(name, amount(given(command), "M"), clause) for command, name, clause in _GPU_BOUNDS if given(command)]
+    bounds = [
+        (name, _bound(command, given(command)), clause) for command, name, clause in _GPU_BOUNDS if given(command)
+    ]
     found |= {name: text for name, text, _ in bounds}
     wanted = [text for text in (given("require_gpus"), *(clause for *_, clause in bounds)) if text]
     if wanted:
         found["RequireGPUs"] = " && ".join(wanted)
     return {name: text for name, text in found.items() if text.lower() not in _NOTHING}
+
+
+def _bound(command: str, text: str) -> str:
+    return amount(text, "M") if command.endswith("memory") else text
 
 
 def universe(given: Commands) -> str:
