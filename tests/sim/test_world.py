@@ -4,69 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from fedsched.matchmaker.model import (
     CreateObject,
     DeleteObject,
     DeletePod,
-    Form,
-    MemberTerms,
     OrderLeave,
     ParkDaemonSet,
-    Placement,
     Policy,
-    Principal,
 )
-from fedsched.matchmaker.resources import Resources
-from fedsched.sim.scenario import Batch, Faults, Scenario, SimMember, SimNodeGroup, Window
+from fedsched.sim.scenario import Faults, Scenario, Window
 from fedsched.sim.spike import conference_spike, policy
-from fedsched.sim.world import SimWorld
 from fedsched.study.run import SimRun
-
-ANN = Principal("hep", "ann@site")
-NODE = Resources(8000, 32_768, 102_400, 0, 110)
-JOB = Resources(2000, 4096, 1024, 0, 1)
-
-
-def member(name: str = "m1", faults: Faults | None = None, nodes: int = 2) -> SimMember:
-    terms = MemberTerms(name, mode="on", image="worker")
-    return SimMember(terms, (SimNodeGroup("std", nodes, NODE),), pull_s=20.0, faults=faults or Faults())
-
-
-def batch(count: int = 4, at: float = 0.0, runs_s: float = 120.0) -> Batch:
-    return Batch(at, "ce1", ANN, count, JOB, runs_s)
-
-
-def world(*members: SimMember, batches: tuple[Batch, ...] = (), **more: object) -> SimWorld:
-    scenario = Scenario(members or (member(),), batches or (batch(),), **more)  # type: ignore[arg-type]  # a builder
-    made = SimWorld(scenario, seed=3)
-    for name in made.members:
-        made.claim(name, 1)
-    return made
-
-
-def placement(at: float, number: int = 1, form: Form = "startd-job") -> Placement:
-    return Placement(
-        id=f"p-{number}",
-        member="m1",
-        node_group="std",
-        form=form,
-        pool="target",
-        schedd="ce1",
-        principal=ANN,
-        class_key="k",
-        size=msgspec.structs.replace(JOB, pods=0),
-        created_at=at,
-        expires_at=at + 7200,
-        lifetime_s=3600,
-        retire_s=600,
-        idle_s=60,
-        first_refusal_s=60,
-        epoch=1,
-        image="worker",
-    )
+from tests.sim.builders import batch, member, placement, world
 
 
 def test_equal_seeds_give_equal_histories_and_others_do_not(tmp_path: Path) -> None:
