@@ -47,6 +47,7 @@ CADENCE = Table(
             "relist_s": Duration(least=10),
             "silent_watch_s": Duration(least=5),
             "credential_check_s": Duration(least=1),
+            "forecast_s": Duration(),
         },
     ),
     Cadence,

@@ -51,7 +51,10 @@ class PrincipalRule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How often, in seconds. cycle_s: at the latest; a change that is seen wakes it after debounce_s."""
+    """How often, in seconds. cycle_s: at the latest; a change that is seen wakes it after debounce_s.
+
+    forecast_s: between forecasts of when waiting jobs start, 0 for none.
+    """
 
     cycle_s: float = 10.0
     debounce_s: float = 1.0
@@ -64,6 +67,7 @@ class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
     silent_watch_s: float = 90.0
     contact_s: float = 5.0
     credential_check_s: float = 3600.0
+    forecast_s: float = 300.0
 
 
 class Federation(msgspec.Struct, frozen=True, omit_defaults=True):

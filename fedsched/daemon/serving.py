@@ -17,6 +17,7 @@ from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health, HealthServer
 from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
+from fedsched.forecast import Foresight
 from fedsched.journal import (
     Holder,
     Journal,
@@ -96,6 +97,7 @@ class _Daemon:
         self._agenda = Agenda(self._timers.look)
         self._code = DONE
         self._loop: Loop
+        self._foresight: Foresight | None = None
 
     def run(self, journal: Journal) -> int:
         """Start, cycle, stop; the exit code. Raises Fenced and JournalError after everything was stopped."""
@@ -113,6 +115,8 @@ class _Daemon:
             ending.callback(_within, WORLD_END_S, self._world.stop)
             self._begin(journal)
             ending.callback(self._end)
+            if self._foresight is not None:
+                ending.callback(self._foresight.stop)
             if self._how.once:
                 self._cycle()
                 return self._code
@@ -126,11 +130,13 @@ class _Daemon:
         seen = first_look(self._world, self._clock, self._agenda, ONCE_LOOK_S if self._how.once else FIRST_LOOK_S)
         journal.renew_lease(LEASE_S, self._clock.now())
         epoch = new_epoch(journal, seen, self._clock.now())
+        if self._foretells:
+            self._foresight = Foresight(journal, self._config)
         options = Options(
             dispatch=self._how.dispatch,
             inline=self._how.once or self._parts.time.virtual,
             records=PlacementFiles(self._files.federation.records),
-            told=self._parts.told,
+            told=(*self._parts.told, *((self._foresight.see,) if self._foresight else ())),
         )
         self._loop = Loop(self._world, journal, self._parts.mind(self._files), self._clock, options)
         members = [member.name for member in self._files.members]
@@ -153,6 +159,7 @@ class _Daemon:
             "sweep": lambda: self._journal.sweep(self._clock.now()),
             "checkpoint": self._journal.checkpoint,
             "reload": self._reload,
+            "forecast": self._foretell,
         }[chore]()
 
     def _cycle(self) -> None:
@@ -189,11 +196,23 @@ class _Daemon:
         """The cadence: timers put chores on the agenda; only `upkeep` is done by the timers themselves."""
         cadence = self._files.federation.cadence
         every = {"cycle": cadence.cycle_s, "lease": LEASE_S / 3, "sweep": SWEEP_S, "checkpoint": CHECKPOINT_S}
+        if self._foresight is not None:
+            every["forecast"] = cadence.forecast_s
         for chore, seconds in every.items():
             self._timers.every(seconds, partial(self._agenda.add, chore))
         self._timers.every(cadence.credential_check_s, self._upkeep)
         self._agenda.add("cycle")
         self._timers.start()
+
+    @property
+    def _foretells(self) -> bool:
+        """Only a daemon that goes on in real time: the child that makes forecasts lives by the machine's clock."""
+        once, virtual = self._how.once, self._parts.time.virtual
+        return not once and not virtual and self._files.federation.cadence.forecast_s > 0
+
+    def _foretell(self) -> None:
+        if self._foresight is not None:
+            self._foresight.begin()
 
     def _upkeep(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from fedsched.forecast.ahead import Course, forward
 from fedsched.forecast.calibration import Calibration, Record
+from fedsched.forecast.chore import Foresight
 from fedsched.forecast.estimate import BUDGET_S, Asked, Effort, Estimate, estimates, hopeless, samples
 from fedsched.forecast.evidence import known_lengths
 from fedsched.forecast.keeping import Watching, foretell
@@ -17,6 +18,7 @@ __all__ = [
     "Course",
     "Effort",
     "Estimate",
+    "Foresight",
     "Lengths",
     "Outlook",
     "PrincipalOutlook",

@@ -13,9 +13,11 @@ from fedsched.forecast.tally import Tally
 from fedsched.forecast.world import AheadWorld
 from fedsched.loop import Loop, Mind, Options
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.model import Policy, Snapshot
+from fedsched.matchmaker.model import Policy, Ramp, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 
+RESTS = 9
+"""Intervals without a start that do not yet count as a rest (`surge.ramp.FORGET_INTERVALS` do)."""
 Enough = Callable[[AheadWorld], bool]
 
 
@@ -23,19 +25,20 @@ class Course(msgspec.Struct, frozen=True):
     """How far and how finely a moment is run forward. Times in seconds.
 
     hours: how far. seed: of the jobs' lengths and of all other luck. first_s: the first pause between cycles; later
-    ones are `growth` of the time gone by, since what is far away is known roughly anyway, but at most `longest_s`, so
-    that growth (SU3) is not taken for resting.
+    ones are `growth` of the time gone by, since what is far away is known roughly anyway, but at most `longest_s`
+    and never so long that growth (SU3) is taken for resting.
     """
 
     hours: float = 12.0
     seed: int = 1
     first_s: float = 60.0
-    growth: float = 0.1
-    longest_s: float = 240.0
+    growth: float = 0.15
+    longest_s: float = 480.0
 
-    def after(self, gone_s: float) -> float:
+    def after(self, gone_s: float, ramp: Ramp) -> float:
         """The pause after so many seconds."""
-        return min(self.longest_s, max(self.first_s, self.growth * gone_s), max(1.0, self.hours * 3600 - gone_s))
+        longest_s = min(self.longest_s, RESTS * ramp.ramp_interval_s)
+        return min(longest_s, max(self.first_s, self.growth * gone_s), max(1.0, self.hours * 3600 - gone_s))
 
 
 def forward(
@@ -59,7 +62,7 @@ def forward(
     while world.monotonic() < course.hours * 3600:
         loop.cycle()
         cycles += 1
-        world.sleep(course.after(world.monotonic()))
+        world.sleep(course.after(world.monotonic(), policy.ramp))
         if enough is not None and enough(world):
             break
     loop.stop(0.0)
