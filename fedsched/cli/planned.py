@@ -10,7 +10,7 @@ import msgspec
 
 from fedsched.config.settings import MemberFile, Overrides
 from fedsched.loop import Decision
-from fedsched.matchmaker.explain import headline, sentence
+from fedsched.matchmaker.explain import headline, sentence, why_there
 from fedsched.matchmaker.model import (
     AdoptOwner,
     Change,
@@ -37,7 +37,11 @@ SIGNS: dict[Verb, str] = {"delete": "-", "forget-ads": "-"}
 
 
 class Created(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Startds alike that would be started. overrides: names of what the member's file adds to their pods (L7)."""
+    """Startds alike that would be started.
+
+    overrides: names of what the member's file adds to their pods (L7). idle: jobs of their class that wait. why: why
+    the first of them goes there, one sentence.
+    """
 
     count: int
     member: str
@@ -52,6 +56,8 @@ class Created(msgspec.Struct, frozen=True, omit_defaults=True):
     tier: str = ""
     price_per_hour: float = 0.0
     overrides: tuple[str, ...] = ()
+    idle: int = 0
+    why: str = ""
 
     def text(self) -> str:
         """For a person."""
@@ -64,7 +70,7 @@ class Created(msgspec.Struct, frozen=True, omit_defaults=True):
         told = f" ({'; '.join(marks)})" if marks else ""
         return (
             f"{self.member}/{self.node_group}: {self.count} x {describe(self.size)} "
-            f"for {self.principal}, class {self.class_key}{told}"
+            f"for {self.idle} idle jobs of {self.principal}, class {self.class_key}{told}. {self.why}"
         )
 
 
@@ -129,15 +135,26 @@ def planned(decision: Decision, seen: Observation, files: Iterable[MemberFile] =
     held = {one.placement.id: one for one in decision.plan.held}
     whose = {demand.key: demand for view in seen.schedds for demand in view.classes}
     created: Counter[Created] = Counter()
+    first: dict[Created, str] = {}
     altered: list[Altered] = []
     added = {file.name: overrides(file.overrides) for file in files}
     for change in decision.changes:
         if isinstance(change, CreateObject):
-            created[_created(change, added)] += 1
+            one = _created(change, added)
+            created[one] += 1
+            first.setdefault(one, change.placement.id)
         else:
             altered.append(_altered(change, held.get(_placement(change)), whose, (seen.at, fresh_s)))
     return Planned(
-        tuple(sorted((_times(one, count) for one, count in created.items()), key=_order)),
+        tuple(
+            msgspec.structs.replace(
+                one,
+                count=count,
+                idle=whose[one.class_key].idle if one.class_key in whose else 0,
+                why=why_there(held[first[one]]) if first[one] in held else "",
+            )
+            for one, count in sorted(created.items(), key=lambda item: _order(item[0]))
+        ),
         tuple(sorted(altered, key=lambda one: (one.member, one.node_group, one.verb, one.name))),
         tuple(_unmet(whose, decision.plan.classes)),
     )
@@ -166,10 +183,6 @@ def _created(change: CreateObject, added: dict[str, tuple[str, ...]]) -> Created
         one.price_per_hour,
         added.get(one.member, ()),
     )
-
-
-def _times(one: Created, count: int) -> Created:
-    return msgspec.structs.replace(one, count=count)
 
 
 def _order(one: Created) -> tuple[str, str, str, str, Resources]:
