@@ -42,6 +42,11 @@ class Foresight:
         except JournalError as error:
             _LOG.warning("forecasts-not-kept", why=str(error))
 
+    @property
+    def busy(self) -> bool:
+        """Whether forecasts are being made."""
+        return self._child is not None and self._child.poll() is None
+
     def stop(self) -> None:
         """What is being made is given up."""
         if self._child is not None:

@@ -16,19 +16,21 @@ AGAIN = 0.25
 """A job that was foretold is foretold again when so much of what was foretold for it has gone by."""
 MISSING_S = 180.0
 """A job that neither waits nor runs for so long is gone: done between two looks, removed or held."""
+PLACES = (1, 3, 5)
+"""Which jobs of a class are foretold, 1 for the oldest: those that are known by name, so that they can be followed."""
 
 
 def foretell(
     recorded: Recorded, policy: Policy, past: tuple[Forecast, ...], effort: Effort, lengths: Lengths | None = None
 ) -> tuple[Forecast, ...]:
-    """New forecasts of the oldest and the youngest waiting job that is known by name of each class."""
+    """New forecasts of a few waiting jobs that are known by name, of each class."""
     at, reports = recorded.plan.at, {report.key: report for report in recorded.plan.classes}
     fresh = {(one.schedd, one.job) for one in past if one.started_s is None and at - one.at < AGAIN * one.middle_s}
     wanted = {}
     for demand in _classes(recorded):
         if hopeless(demand, reports.get(demand.key)):
             continue
-        for position in sorted({1, min(len(demand.examples), demand.idle)} - {0}):
+        for position in sorted({min(place, len(demand.examples), demand.idle) for place in PLACES} - {0}):
             if (demand.schedd, demand.examples[position - 1]) not in fresh:
                 wanted[Asked(demand.key, position)] = demand
     if not wanted:

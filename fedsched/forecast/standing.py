@@ -81,10 +81,11 @@ def _set_on_node(
     if view.node:
         # A node that is not told of (no rights, or gone): the pod's room is nobody else's.
         pod.node = node or Node(view.node, CORDONED + pod.group, Resources())
-        pod.node.images.add(pod.placement.image if pod.placement is not None else "")
+        image = pod.placement.image if pod.placement is not None else ""
         if pod.started_at is None and pod.ended_at is None:
             takes_s = cluster.spec.boot_s + cluster.spec.pull_s * chance.uniform(0.8, 1.2)
             pod.starts_at = max(at, (view.scheduled_at or view.created_at) + takes_s)
+        pod.node.images.setdefault(image, pod.starts_at or at)
     if view.deleting:
         pod.delete_at = at + DELETED_S
 
