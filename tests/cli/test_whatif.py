@@ -142,7 +142,7 @@ def test_a_workload_of_a_scenario_comes_all_at_once(fedsched: Fedsched, tmp_path
     file.write_text(
         'title = "t"\nbegins_at = 2026-06-01T00:00:00Z\nends_s = "1h"\n\n[[workload.once]]\nat_s = "10m"\n'
         'schedd = "ce9"\ngroup = "physics"\nusers = ["kim@k.example"]\njobs = 25\n'
-        'size = { cpu = 1, memory = "2 GiB", disk = "1 GiB" }\nruns_s = "10m"\n'
+        'request = { cpu = 1, memory = "2 GiB", disk = "1 GiB" }\nruns_s = "10m"\n'
     )
     said = fedsched("whatif", "--jobs", str(file), "-o", "json")
     assert said.code == 0, said.err
