@@ -17,6 +17,7 @@ from fedsched.matchmaker.model import Policy
 FORMAT = 1
 LARGEST = 512 * 1024 * 1024
 """Bytes of a document that are read; more is no snapshot of ours."""
+_WIDTH = 118
 _NO_NUMBER = "$float"
 """JSON has no infinity: `{"$float": "inf"}` stands for it, and "-inf" and "nan" alike."""
 
@@ -39,9 +40,9 @@ class Saved(msgspec.Struct, frozen=True):
 
 
 def encode(saved: Saved) -> bytes:
-    """The document, indented, so that two of them can be compared line by line. Equal values have equal bytes."""
+    """The document in lines, so that two of them can be compared. Equal values have equal bytes."""
     plain = _without_infinities(msgspec.to_builtins(saved, str_keys=True, order="deterministic"))
-    return msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n"
+    return _lines(plain, 0) + b"\n"
 
 
 def write(saved: Saved, path: Path) -> None:
@@ -77,6 +78,20 @@ def decode(body: bytes, name: str) -> Saved:
         return msgspec.convert(_with_infinities(plain), Saved)
     except (msgspec.ValidationError, RecursionError) as error:
         raise SnapshotError(f"{name}: {_place(str(error))}") from None
+
+
+def _lines(value: Any, depth: int) -> bytes:
+    """JSON with what is short on one line, and what is long a line for each part."""
+    whole = msgspec.json.encode(value)
+    if len(whole) + depth <= _WIDTH or not isinstance(value, (dict, list)):
+        return whole
+    if isinstance(value, dict):
+        parts = [msgspec.json.encode(name) + b": " + _lines(one, depth + 1) for name, one in value.items()]
+    else:
+        parts = [_lines(one, depth + 1) for one in value]
+    start, end = (b"{", b"}") if isinstance(value, dict) else (b"[", b"]")
+    line = b"\n" + b" " * (depth + 1)
+    return start + line + (b"," + line).join(parts) + b"\n" + b" " * depth + end
 
 
 def _content(path: Path) -> bytes:

@@ -75,7 +75,7 @@ def busy(*, full: bool, tiers: bool) -> Saved:
         groups=GROUPS,
         principals=(PrincipalTerms("*user3@*", factor=3.0, floor=2.0), PrincipalTerms("*", factor=1.1)),
         preemption=Preemption(way="vacate", protect_s=0.0),
-        sharing=Sharing(waste_weight=0.3, low_use_factor=2.0),
+        sharing=Sharing(half_life_s=77.0, waste_weight=0.3, low_use_factor=2.0),
         ramp=Ramp(first=7, max_starts=60),
         surge=SurgeTerms(on=1.0, on_s=1.0),
         tiers=(Tier("own", 0, ("m000", "m001")), Tier("paid", 1, budget=1000.0)) if tiers else (),
@@ -85,7 +85,23 @@ def busy(*, full: bool, tiers: bool) -> Saved:
     memory = msgspec.structs.replace(snapshot.memory, held=held)
     snapshot = msgspec.structs.replace(snapshot, observation=seen, memory=memory, terms=terms, orders=orders)
     snapshot = remembered(snapshot, negotiate(snapshot, rules).memory, 30.0)
-    return as_saved(snapshot, rules)
+    return as_saved(with_new_claims(snapshot, chance), rules)
+
+
+def with_new_claims(snapshot: Snapshot, chance: random.Random) -> Snapshot:
+    """Every second claim began since the last look, each at a moment of its own: amounts with many digits."""
+    seen, at = snapshot.observation, snapshot.at
+    pools = []
+    for pool in seen.pools:
+        slots = []
+        for slot in pool.slots:
+            claims = tuple(
+                msgspec.structs.replace(claim, since=at - chance.uniform(0.1, 29.9)) if chance.random() < 0.5 else claim
+                for claim in slot.claims
+            )
+            slots.append(msgspec.structs.replace(slot, claims=claims, seen_at=at - chance.uniform(0.0, 3.0)))
+        pools.append(msgspec.structs.replace(pool, slots=tuple(slots)))
+    return msgspec.structs.replace(snapshot, observation=msgspec.structs.replace(seen, pools=tuple(pools)))
 
 
 def as_saved(snapshot: Snapshot, rules: Policy) -> Saved:

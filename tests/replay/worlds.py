@@ -33,7 +33,7 @@ SCHEDD = "ap1.physics.example"
 ANN = Principal("physics", "annemarie@physics.example")
 EVE = Principal("biology", "evelyn@biology.example")
 NODE = Resources(4000, 16 * 1024, 100 * 1024, 0, 50)
-JOB = Resources(1000, 2048, 1024, 0, 1)
+JOB = Resources(2000, 2048, 1024, 0, 1)
 
 Wanted = Callable[[Recorded], bool]
 
@@ -47,18 +47,18 @@ def policy(**more: object) -> Policy:
         ramp=Ramp(first=4, ramp_interval_s=10.0, max_starts=50),
         silence=Silence(lost_s=120.0),
         startds=Startds(idle_s=60, pending_s=120.0),
-        surge=SurgeTerms(on=3.0, on_s=20.0, off_s=60.0),
+        surge=SurgeTerms(on=2.0, on_s=20.0, off_s=60.0),
         preemption=Preemption(way="vacate", protect_s=0.0),
     )
     return msgspec.structs.replace(base, **more)
 
 
 def members(*faults: Faults) -> tuple[SimMember, ...]:
-    """Members of two nodes each, one for each of the faults."""
+    """Members of one node each, one for each of the faults."""
     return tuple(
         SimMember(
             MemberTerms(f"m{number}", mode="on", image=IMAGE),
-            (SimNodeGroup("small", 2, NODE),),
+            (SimNodeGroup("small", 1, NODE),),
             pull_s=10.0,
             faults=fault,
         )
@@ -74,9 +74,14 @@ def greedy_then_other() -> tuple[Batch, ...]:
     )
 
 
-def scenario(*faults: Faults) -> Scenario:
-    """That demand on members with these faults."""
-    return Scenario(members=members(*faults), batches=greedy_then_other(), begins=BEGINS)
+def few() -> tuple[Batch, ...]:
+    """So little that one member holds it, and one job more that comes when members are silent."""
+    return (Batch(0.0, SCHEDD, ANN, 3, JOB, 3000.0, length_s=3600), Batch(460.0, SCHEDD, EVE, 1, JOB, 3000.0))
+
+
+def scenario(*faults: Faults, batches: tuple[Batch, ...] = ()) -> Scenario:
+    """Demand on members with these faults."""
+    return Scenario(members=members(*faults), batches=batches or greedy_then_other(), begins=BEGINS)
 
 
 @contextmanager
@@ -128,8 +133,8 @@ WELL = Faults()
 STORIES: dict[str, tuple[Scenario, Wanted]] = {
     "a-spike-begins": (scenario(WELL, WELL), spikes),
     "a-borrower-is-evicted": (scenario(WELL, WELL), evicts),
-    "a-member-is-lost": (scenario(WELL, SILENT, WELL), loses),
-    "the-federation-freezes": (scenario(SILENT, SILENT, SILENT), freezes),
+    "a-member-is-lost": (scenario(SILENT, WELL, WELL, batches=few()), loses),
+    "the-federation-freezes": (scenario(SILENT, SILENT, SILENT, batches=few()), freezes),
 }
 """By name: a federation, and which of its cycles."""
 
