@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from fedsched.config import ConfigError
 from fedsched.config.settings import PrincipalRule
 from fedsched.matchmaker.model import Principal
 from fedsched.matchmaker.resources import Resources
@@ -135,6 +136,17 @@ def test_memory_is_kib_of_each_processor_unless_the_scenario_says_bytes(tmp_path
     file = log(tmp_path / "a.swf", {"asked": 4, "memory": 1024 * 1024})
     assert told(file).jobs[0].request.memory_mib == 4096
     assert told(file, memory="bytes-per-job").jobs[0].request.memory_mib == 256
+
+
+def test_memory_that_would_be_tebibytes_is_taken_for_bytes_and_that_is_said(tmp_path: Path) -> None:
+    file = log(
+        tmp_path / "a.swf", *({"asked": 4, "memory": gib << 30} for gib in (1, 4, 64, 4)), {"memory": 419_430_400}
+    )
+    replayed = told(file)
+    assert [one.request.memory_mib for one in replayed.jobs] == [1024, 4096, 65_536, 4096, 512]
+    assert replayed.tally.assumed == {"memory is in bytes for each job": 5}
+    with pytest.raises(ConfigError, match="no member has a node for any of its 5 jobs"):
+        told(file, memory="kib-per-processor")
 
 
 def test_a_job_that_no_node_holds_becomes_the_fewest_that_do(tmp_path: Path) -> None:

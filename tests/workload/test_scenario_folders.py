@@ -15,10 +15,8 @@ from fedsched.config import ConfigError, check, load_member
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.expect import Expected, Range, judge
 from fedsched.sim.folder import SHIPPED, load_scenario, shipped
-from fedsched.sim.replaying import On, load_trace
 from fedsched.sim.scenario import Window
 from fedsched.sim.tables import scenario_schemas
-from fedsched.sim.workload.terms import Trace
 from tests.config.test_schema import seen_by_an_editor
 from tests.workload import writers
 
@@ -299,19 +297,6 @@ def test_a_log_in_a_folder_is_replayed_beside_what_is_generated(tmp_path: Path) 
     assert sum(one.principal.group == "hep" for one in loaded.scenario.jobs) > 10
     assert loaded.tallies == (("a.swf.gz", {"read": len(jobs), "used": len(jobs), "split": 0, "pieces": 0}),)
     assert [one.at for one in loaded.scenario.jobs] == sorted(one.at for one in loaded.scenario.jobs)
-
-
-def test_a_log_on_members_needs_no_folder(tmp_path: Path) -> None:
-    log = writers.swf(tmp_path / "a.swf", writers.drawn(60))
-    members = folder(tmp_path) / "clusters"
-    loaded = load_trace(Trace(file=log, format="swf"), On(members, "frugal"))
-    assert (loaded.name, loaded.policy.name, loaded.ends_s) == ("a", "frugal", loaded.scenario.jobs[-1].at + 86_400)
-    assert [member.terms.name for member in loaded.scenario.members] == ["m1"]
-    (tmp_path / "n.csv").write_text("sn,cpu_milli,memory_mib,gpu,model\n" + "n,32000,131072,0,\n" * 5)
-    loaded = load_trace(Trace(file=log, format="swf"), On(tmp_path / "n.csv", split=2))
-    assert [member.groups[0].nodes for member in loaded.scenario.members] == [3, 2]
-    with pytest.raises(ConfigError, match="expected 1 to 1000 members, not 0"):
-        load_trace(Trace(file=log, format="swf"), On(tmp_path / "n.csv", split=0))
 
 
 def test_a_run_that_was_not_contended_says_so_first() -> None:

@@ -7,6 +7,7 @@ Columns beyond the 18th, as some converted logs have them, are not read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import NamedTuple
 
 from fedsched.matchmaker.resources import Resources
@@ -21,22 +22,41 @@ COLUMNS = (
 MOST_PROCESSORS = 10_000_000
 KIB_PER_MIB = 1024
 BYTES_PER_MIB = 1 << 20
+TIB_IN_KIB = 1 << 30
+SNIFFED = 1000
+"""Lines that are looked at to tell in which unit memory is."""
 
 
 def swf(lines: Iterable[Line], trace: Trace, tally: Tally) -> Iterator[Logged]:
     """The jobs of a log in its own order. Raises ConfigError with file and line."""
-    for line in lines:
-        text = line.text.strip()
-        if text and not text.startswith(";"):
+    stream = iter(lines)
+    head = list(islice(stream, SNIFFED))
+    in_bytes = _in_bytes(head) if trace.memory == "guess" else trace.memory == "bytes-per-job"
+    for line in chain(head, stream):
+        if found := _columns(line):
             tally.read += 1
             job = None
             with damage(trace, tally):
-                job = _job(line, text.split(None, len(COLUMNS)), trace, tally)
+                job = _job(line, found, tally, in_bytes=in_bytes)
             if job is not None:
                 yield job
 
 
-def _job(line: Line, found: list[str], trace: Trace, tally: Tally) -> Logged | None:
+def _columns(line: Line) -> list[str]:
+    """Nothing for a comment or an empty line."""
+    text = line.text.strip()
+    return [] if text.startswith(";") else text.split(None, len(COLUMNS))
+
+
+def _in_bytes(head: Iterable[Line]) -> bool:
+    """Whether memory is in bytes: as KiB, half of the first jobs would ask for more than a TiB on each processor."""
+    place = COLUMNS.index("requested_memory")
+    told = [found[place] for line in head if len(found := _columns(line)) > place]
+    amounts = sorted(int(text) for text in told if text.isdecimal() and text != "0")
+    return bool(amounts) and amounts[len(amounts) // 2] > TIB_IN_KIB
+
+
+def _job(line: Line, found: list[str], tally: Tally, *, in_bytes: bool) -> Logged | None:
     if len(found) < len(COLUMNS):
         raise line.wrong(f"expected {len(COLUMNS)} columns, not {len(found)}")
     row = dict(zip(COLUMNS, found, strict=False))
@@ -50,26 +70,28 @@ def _job(line: Line, found: list[str], trace: Trace, tally: Tally) -> Logged | N
     elif not processors:
         tally.left_out["no processors"] += 1
     else:
-        return _logged(line, row, trace, _Known(at, runs_s, processors))
+        if in_bytes:
+            tally.assumed["memory is in bytes for each job"] += 1
+        memory = _memory_mib(line, row, 0 if in_bytes else processors)
+        return _logged(line, row, _Known(at, runs_s, Resources(processors * 1000, memory)))
     return None
 
 
 class _Known(NamedTuple):
     at: float
     runs_s: float
-    processors: int
+    request: Resources
 
 
-def _logged(line: Line, row: dict[str, str], trace: Trace, known: _Known) -> Logged:
+def _logged(line: Line, row: dict[str, str], known: _Known) -> Logged:
     asked_s = _seconds(line, row, "requested_time")
-    group = _name("g", row["group"])
     return Logged(
         id=_name("", row["job"]) or str(line.number),
         user=_name("u", row["user"]) or "unknown",
         at=known.at,
         runs_s=known.runs_s,
-        request=Resources(known.processors * 1000, _memory_mib(line, row, trace, known.processors)),
-        group=group,
+        request=known.request,
+        group=_name("g", row["group"]),
         length_s=int(asked_s or 0),
     )
 
@@ -82,14 +104,12 @@ def _processors(line: Line, row: dict[str, str]) -> int:
     return max(counts)
 
 
-def _memory_mib(line: Line, row: dict[str, str], trace: Trace, processors: int) -> int:
-    """Of the whole job, rounded up; 0 where it is not told. Asked for before used."""
+def _memory_mib(line: Line, row: dict[str, str], processors: int) -> int:
+    """Of the whole job, rounded up; 0 where it is not told. Asked for before used. processors: 0 for bytes of all."""
     for name in ("requested_memory", "used_memory"):
         amount = _amount(line, row, name)
         if amount:
-            if trace.memory == "bytes-per-job":
-                return -(-amount // BYTES_PER_MIB)
-            return -(-amount * processors // KIB_PER_MIB)
+            return -(-amount * processors // KIB_PER_MIB) if processors else -(-amount // BYTES_PER_MIB)
     return 0
 
 

@@ -114,11 +114,11 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     come so many times as fast. from_s, until_s: only jobs submitted in this window, counted from the log's first one.
     groups: group -> share of the work; users are dealt to them, the one with most work first; none: the log's own
     groups, through fedsched.toml's [[principal]] rules where the format knows accounting groups. users: user -> group,
-    where that is known. schedd: "{group}" stands for the group. memory: what SWF's column 10 means: KB for each
-    processor (the standard) or bytes for the whole job. missing: what a job asks for per core where the log has no word
-    of it. ignore_requirements: jobs ask for any slot, as those of a log may name machines that are not there.
-    damaged: what becomes of entries that cannot be (a length below zero): the log is refused, or they are left out and
-    counted. patience_s: as in Source.
+    where that is known. schedd: "{group}" stands for the group. domain: of users without one. memory: what column 10 of
+    SWF means: KB for each processor (the standard), bytes for the whole job, or whichever the first amounts allow.
+    missing: what a job asks for per core where the log has no word of it. ignore_requirements: jobs ask for any slot,
+    as those of a log may name machines that are not there. damaged: what becomes of entries that cannot be (a length
+    below zero): the log is refused, or they are left out and counted. patience_s: as in Source.
     """
 
     file: Path
@@ -131,7 +131,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     users: tuple[tuple[str, str], ...] = ()
     schedd: str = "ap1.{group}.example"
     domain: str = "trace.example"
-    memory: Literal["kib-per-processor", "bytes-per-job"] = "kib-per-processor"
+    memory: Literal["guess", "kib-per-processor", "bytes-per-job"] = "guess"
     missing: Resources = Resources(memory_mib=2048, disk_mib=4096)
     ignore_requirements: bool = False
     damaged: Literal["refuse", "leave-out"] = "refuse"
