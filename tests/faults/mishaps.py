@@ -34,7 +34,7 @@ KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE}))
 
 
 class Mishap(msgspec.Struct, frozen=True):
-    """One mishap: from `begin` to `end` seconds after the beginning, to whom, and how bad: in its kind's own measure."""
+    """One mishap: from `begin` to `end` seconds after the beginning, to whom, and how bad, as its kind measures."""
 
     kind: str
     begin: float

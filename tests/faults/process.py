@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fedsched.journal import Holder, Recorded, open_journal
+from fedsched.journal import Holder, Limits, Recorded, open_journal
 from fedsched.loop import Loop, Mind, Options, new_epoch
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.negotiate import negotiate
@@ -31,7 +31,7 @@ class Process:
     def __init__(self, fed: Federation, world: SimWorld, sky: Sky, path: Path) -> None:
         self.path = path
         self.sky = sky
-        self.journal = open_journal(f"sqlite:{path}", rebuild=True)
+        self.journal = open_journal(f"sqlite:{path}", Limits(outlives_power=False), rebuild=True)
         self.checker = Checker(world, self.journal, fed.policy, fed.terms)
         self.outlook = Outlook(self.checker, sky)
         self.recorded: Recorded | None = None

@@ -71,6 +71,7 @@ class Checker(LoopWorld):
         target = truth.target(self.world, change)
         intended = self._is_intended(change)
         outcome = self.world.act(change)
+        self.before.answers += 1
         self._remember(change, outcome, target)
         write = Write(
             change, outcome, self.epoch, self.world.now(), target, intended, self._stopped, self.world, self.past
@@ -91,6 +92,7 @@ class Checker(LoopWorld):
         step = Step(recorded, self.world, self.policy, self.terms, self.past, self.before)
         self._count(step)
         self._judge((rule.__name__, rule.__doc__, rule(step)) for rule in STEPS)
+        self.before.answers = 0
         self.past.at = self.world.now()
         self.past.strangers = truth.strangers(self.world)
         self.verify()
@@ -104,6 +106,7 @@ class Checker(LoopWorld):
     def restarted(self) -> None:
         """A new process goes on with the same journal: what it saw itself begins anew."""
         self._stopped = False
+        self.before.answers = 0
         self.before.intended = None
         self.before.looking_since = 0.0
 

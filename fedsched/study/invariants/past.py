@@ -31,7 +31,8 @@ class Journaled:
 
     heard_at: by member, time of the last cycle that saw a new good contact; looking_since: since when we look without a
     pause, or the clock stepped. evictions: by member, times at which somebody was told to go for somebody else.
-    started: (class key or "*", end of the interval) -> startds. intended: changes written down and open.
+    started: (class key or "*", end of the interval) -> startds. intended: changes written down and open. answers: that
+    came back since the last cycle.
     """
 
     heard_at: dict[str, float] = field(default_factory=dict)
@@ -41,3 +42,4 @@ class Journaled:
     evictions: dict[str, list[float]] = field(default_factory=dict)
     started: dict[tuple[str, float], int] = field(default_factory=dict)
     intended: frozenset[Change] | None = None
+    answers: int = 0

@@ -80,6 +80,13 @@ def nobody_adopts_what_he_made_himself(step: Step) -> Iterator[str]:
             yield f"{held.placement.id} was created under this epoch, forgotten and adopted"
 
 
+def every_answer_is_heard_by_the_next_decision(step: Step) -> Iterator[str]:
+    """FA3: what became of a write is durable before the next cycle, which reads it."""
+    heard = len(step.recorded.snapshot.outcomes)
+    if heard < step.before.answers:
+        yield f"{step.before.answers} writes were answered since the last cycle, {heard} answers were read"
+
+
 def every_object_that_is_seen_is_held_or_swept(step: Step) -> Iterator[str]:
     """FA7: what answers with our labels is known, adopted or swept; nothing stands there that nobody counts."""
     if step.plan.memory.frozen_since is not None:
@@ -113,6 +120,7 @@ STANDING = (
     what_goes_is_no_supply,
     a_ghost_is_no_supply,
     nobody_adopts_what_he_made_himself,
+    every_answer_is_heard_by_the_next_decision,
     every_object_that_is_seen_is_held_or_swept,
     a_record_of_ours_is_never_swept,
     every_object_came_from_a_write_of_ours,

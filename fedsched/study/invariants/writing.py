@@ -42,13 +42,12 @@ def a_create_that_succeeded_left_our_object(write: Write) -> Iterator[str]:
 
 def a_placement_has_one_object(write: Write) -> Iterator[str]:
     """FA3: whatever is retried, lost or started again, at most one object per placement over all members."""
-    change = write.change
-    if isinstance(change, CreateObject):
-        found = [
-            m for m, thing in truth.things(write.world) if thing.ours and thing.placement.id == change.placement.id
-        ]
-        if len(found) > 1:
-            yield f"placement {id_} has {len(found)} objects, at {', '.join(found)}"
+    if not isinstance(write.change, CreateObject):
+        return
+    made, one = write.past.made, write.change.placement.id
+    found = [m for m, thing in truth.things(write.world) if thing.ours and made.get(thing.uid) == one]
+    if len(found) > 1:
+        yield f"placement {one} has {len(found)} objects, at {', '.join(found)}"
 
 
 def strangers_are_left_alone(write: Write) -> Iterator[str]:
