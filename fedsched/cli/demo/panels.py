@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from fedsched.cli.demo.drawing import COLOURS, Ink, Part, bar, buckets, chart, columns, cut, marked
-from fedsched.cli.demo.story import Happened, Site, Story, Waiting, sites, waiting
+from fedsched.cli.demo.story import Happened, Site, Story, Waiting, busy, sites, waiting
 from fedsched.journal import Recorded
 from fedsched.matchmaker.explain import action, age, clause, word
 from fedsched.matchmaker.model import Spike
@@ -95,11 +95,11 @@ def curves(look: Look, wide: int) -> tuple[Curve, Curve, float]:
     claimed = buckets([(s.at, s.claimed) for s in samples], span, wide)
     jobs, cores = (sums.idle_jobs, sums.idle) if sums else (0, 0.0)
     supply = sums.supply if sums else {}
-    busy, whole = supply.get("claimed", 0.0), sum(supply.values())
+    used, whole = busy(sums) if sums else 0.0, sum(supply.values())
     demand = Curve(wanted, Text("DEMAND", "bold red" if jobs else "bold"), f"{jobs} jobs wait, {cores:.0f} cores")
     return (
         demand,
-        Curve(claimed, Text("SUPPLY", "bold green"), f"{busy:.0f} of {whole:.0f} cores busy"),
+        Curve(claimed, Text("SUPPLY", "bold green"), f"{used:.0f} of {whole:.0f} cores busy"),
         max(*wanted, *claimed, 1.0),
     )
 
@@ -153,13 +153,13 @@ def members(look: Look) -> list[Text]:
 
 def _site(look: Look, site: Site, wide: int) -> tuple[Text | str, ...]:
     ink = look.ink
-    busy = [look.drawn(group)._replace(amount=cores) for group, cores in site.claimed]
+    jobs = [look.drawn(group)._replace(amount=cores) for group, cores in site.claimed]
     rest = [Part(site.starting, ink.coming), Part(site.idle + site.leaving, ink.going)]
     used = sum(cores for _, cores in site.claimed)
     whole = max(site.offered, used + site.starting + site.idle + site.leaving)
     state = Text(site.state, "green" if site.state == "ready" else "bold red")
     gpus = f"{site.gpus[0]}/{site.gpus[1]}" if site.gpus[1] else ""
-    drawn = bar([*busy, *rest], whole, wide, ink.empty)
+    drawn = bar([*jobs, *rest], whole, wide, ink.empty)
     return site.name, state, drawn, f"{used:.0f}/{whole:.0f}", gpus, str(site.startds)
 
 
@@ -251,7 +251,7 @@ def evictions(look: Look) -> Text:
     causes = sorted(look.lost.items(), key=lambda one: (-one[1].jobs, one[0]))
     hours = sum(loss.core_hours for _, loss in causes)
     told = ", ".join(f"{loss.jobs} {cause}" for cause, loss in causes)
-    text = f"jobs back in the queue: {told}; {hours:.1f} core-hours to do again" if causes else "none so far"
+    text = f"jobs back in the queue: {told}; {hours:.1f} core-hours lost" if causes else "none so far"
     return cut(Text.assemble(("EVICTIONS  ", "bold"), text), look.width, look.ink.more)
 
 

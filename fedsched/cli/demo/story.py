@@ -67,7 +67,7 @@ class Story:
         if self.last is None:
             self.began_at = plan.at
         sums = moment(recorded)
-        self.samples.append(Sample(plan.at, sums.idle, sums.supply["claimed"], sum(sums.supply.values())))
+        self.samples.append(Sample(plan.at, sums.idle, busy(sums), sum(sums.supply.values())))
         self.notices.extend(Happened(plan.at - self.began_at, notice) for notice in plan.notices)
         self.spikes.update((spike.id, spike) for spike in plan.memory.surge.spikes)
         # Last, and whole: whoever draws does so in another thread.
@@ -84,6 +84,11 @@ class Story:
     def spike(self) -> Spike | None:
         """The present spike, else the last one; None before the first."""
         return list(self.spikes.values())[-1] if self.spikes else None
+
+
+def busy(sums: Moment) -> float:
+    """Cores that jobs hold; a startd that one job claims may have room for more."""
+    return sum(room.claimed for room in sums.rooms.values())
 
 
 def sites(recorded: Recorded) -> list[Site]:
