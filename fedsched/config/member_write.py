@@ -37,6 +37,7 @@ Names are those of settings.MemberFile, MemberTerms, DeclaredGroup, Overrides an
   [[node_group]]                  # fields of DeclaredGroup: name, selector = {…}, attributes = {…},
                                   # allocatable = { AMOUNTS }, nodes, gpu_resource, autoscaled, can_grow_to,
                                   # grow = duration -> grow_s
+  [simulated]                     # what a simulation puts in its place (docs/workloads.md); never read by `serve`
 
 AMOUNTS: a table with the keys cpu ("8", "500m", 8, 0.5: cores), memory and disk ("96 GiB", "512 MiB", "96Gi", never a
 bare number), gpus (whole), pods (whole), and any extended resource by its Kubernetes name ("xilinx.com/fpga" = 1).
