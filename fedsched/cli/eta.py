@@ -157,7 +157,7 @@ def foreseen(config: Path | None, recorded: Recorded, asked: Sequence[Asked], li
         cycle = journal.cycle(recorded.plan.cycle) or journal.last_cycle()
         policy = journal.policy(cycle.policy) if cycle is not None else None
         past = journal.forecasts()
-        lengths = known_lengths(journal, settings.records, recorded.observation)
+        lengths = known_lengths(journal, settings.records, cycle) if cycle is not None else None
     finally:
         journal.close()
     calibration = Calibration(past, recorded.plan.at)

@@ -29,7 +29,7 @@ def made(config: Path) -> int:
         policy = journal.policy(recorded.policy) if recorded is not None else None
         if recorded is None or policy is None:
             return 0
-        lengths = known_lengths(journal, settings.records, recorded.observation)
+        lengths = known_lengths(journal, settings.records, recorded)
         forecasts = foretell(recorded, policy, journal.forecasts(), Effort(budget_s=BUDGET_S), lengths)
         journal.keep_forecasts(forecasts)
         return len(forecasts)

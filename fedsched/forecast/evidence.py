@@ -8,18 +8,20 @@ from pathlib import Path
 import msgspec
 
 from fedsched.forecast.lengths import Lengths, learn
-from fedsched.journal import Account, Journal
-from fedsched.matchmaker.model import Observation
+from fedsched.journal import Account, Journal, Recorded
 
 FILES = 2
+LONGEST_LOOK_S = 120.0
+"""A longer time between two cycles is a pause of the daemon, not its cadence."""
 MOST_BYTES = 4 * 1024 * 1024
 """So much of each of the newest files of records is read, from its end."""
 
 
-def known_lengths(journal: Journal, records: Path | None, observation: Observation) -> Lengths:
-    """What claims of the past and of this moment tell. records: the folder of ended placements, None for none."""
+def known_lengths(journal: Journal, records: Path | None, recorded: Recorded) -> Lengths:
+    """What claims of the past and of a recorded moment tell. records: the folder of ended placements, None for none."""
     past = (*journal.accounts(), *journal.ended_accounts(), *(_ended(records) if records is not None else ()))
-    return learn(observation, past)
+    looked_s = recorded.plan.at - recorded.snapshot.memory.at
+    return learn(recorded.observation, past, min(LONGEST_LOOK_S, max(0.0, looked_s)))
 
 
 def _ended(folder: Path) -> Iterator[Account]:

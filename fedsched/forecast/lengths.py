@@ -92,8 +92,11 @@ class Curve:
         return _within(oldest * chance.uniform(1.0, 1.5), ran_s, limit_s, chance)
 
 
-def learn(observation: Observation, accounts: Iterable[Account]) -> Lengths:
-    """What claims of the past and of the present tell. accounts: of placements, standing or gone."""
+def learn(observation: Observation, accounts: Iterable[Account], looked_s: float = 0.0) -> Lengths:
+    """What claims of the past and of the present tell. accounts: of placements, standing or gone.
+
+    looked_s: between two looks; an end is seen half of that too early on average.
+    """
     lengths = Lengths()
     present = set()
     for pool in observation.pools:
@@ -103,11 +106,11 @@ def learn(observation: Observation, accounts: Iterable[Account]) -> Lengths:
                 ran = Ran(max(0.0, observation.at - claim.since), ended=False)
                 lengths.add(str(claim.principal), claim.cpu_milli, claim.schedd, claim.job, ran)
     for account in accounts:
-        _add(lengths, account, present)
+        _add(lengths, account, present, looked_s / 2)
     return lengths
 
 
-def _add(lengths: Lengths, account: Account, present: set[tuple[str, str]]) -> None:
+def _add(lengths: Lengths, account: Account, present: set[tuple[str, str]], unseen_s: float) -> None:
     before: dict[tuple[str, float], float] = {}
     for stay in sorted(account.stays, key=lambda s: s.until):
         if (stay.pod, stay.job) in present:
@@ -116,7 +119,7 @@ def _add(lengths: Lengths, account: Account, present: set[tuple[str, str]]) -> N
         began = before.get((stay.pod, stay.since), stay.since)
         before[stay.pod, stay.since] = stay.until
         cut_off = account.ended_at is not None and account.ended_at - stay.until < CLOSE_S
-        ran = Ran(max(0.0, stay.until - began), ended=not cut_off)
+        ran = Ran(max(0.0, stay.until - began) + unseen_s, ended=not cut_off)
         lengths.add(str(stay.principal), stay.cpu_milli, stay.schedd, stay.job, ran)
 
 

@@ -93,7 +93,7 @@ def _see(run: SimRun, watching: Watching, recorded: Recorded) -> None:
 def _foretell(run: SimRun, watching: Watching, plan: Plan) -> None:
     recorded = run.recorded
     assert recorded is not None
-    lengths = known_lengths(run.journal, None, recorded.observation)
+    lengths = known_lengths(run.journal, None, recorded)
     effort = Effort(Course(hours=plan.hours), plan.samples, budget_s=1e9)
     made = foretell(recorded, run.policy, run.journal.forecasts(), effort, lengths)
     run.journal.keep_forecasts(made)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fedsched.forecast import Foresight
-from fedsched.sim.spike import conference_spike, policy
 from fedsched.study.run import SimRun
+from tests.sim.spike import conference_spike, policy
 
 FEDERATION = """id = "demo"
 journal = "sqlite:fedsched.db"
