@@ -95,7 +95,8 @@ class Calm:
         self._same = now
         why = {h.placement.id: h.why.cause for h in recorded.plan.held if h.why}
         late = frozenset({Cause.IDLE, Cause.EXPIRED, Cause.RETIRED, Cause.PREEMPTED, Cause.FINISHED, Cause.DEMAND_GONE})
-        for change in recorded.issued if self._still > CYCLES else ():
+        budgets = any(tier.budget for tier in self._fed.policy.tiers)  # their windows begin anew
+        for change in recorded.issued if self._still > CYCLES and not budgets else ():
             placement = getattr(change, "placement", None)
             cause = why.get(placement.id if placement else getattr(change, "placement_id", ""))
             if cause not in late and cause not in {Cause.PENDING_TOO_LONG, Cause.NEVER_JOINED}:

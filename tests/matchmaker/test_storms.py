@@ -16,10 +16,25 @@ from fedsched.matchmaker.model import (
     PoolView,
     Principal,
     SitePod,
+    Startds,
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, held, member, placement, pod, schedd, slot, snapshot, terms, thing
+from tests.matchmaker.builders import (
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    pod,
+    res,
+    schedd,
+    slot,
+    snapshot,
+    terms,
+    thing,
+)
 
 POLICY = Policy()
 ALICE = Principal("physics", "alice@b")
@@ -41,6 +56,25 @@ def test_a_copy_of_our_record_under_another_name_is_not_the_object_that_vanished
     plan = negotiate(snap, POLICY)
     assert plan.held == ()
     assert changes(snap.observation, plan) == (DeleteObject("m1", "1-1", "somebody-copied-it", "Job", "copy"),)
+
+
+def test_a_view_that_was_stamped_before_our_clock_was_set_back_proves_no_absence() -> None:
+    mine, view = held(written_at=T0 - 10), member("m1", at=T0 + 30)
+    snap = snapshot(members=(view,), memory=_with(mine), slots=(slot(mine.placement),), schedds=(schedd(reads=9),))
+    plan = negotiate(snap, POLICY)
+    assert [h.phase for h in plan.held] == ["unclaimed"]
+    assert changes(snap.observation, plan) == ()
+    mended = msgspec.structs.replace(snap.observation, members=(member("m1"),))
+    assert negotiate(msgspec.structs.replace(snap, observation=mended), POLICY).held == ()
+
+
+def test_a_site_group_with_some_room_on_each_node_holds_smaller_startds_instead_of_none() -> None:
+    room = res(3, 32, 100, pods=100)
+    view = member("m1", group(nodes=2, allocatable=res(4, 32, 100, pods=100), free=room))
+    asked = demand(idle=2, request=res(2, 2, 1))
+    packing = msgspec.structs.replace(POLICY, startds=Startds(pack_cpu_milli=4000))
+    plan = negotiate(snapshot(members=(view,), schedds=(schedd(asked),)), packing)
+    assert [(h.placement.size.cpu_milli, h.placement.units) for h in plan.held] == [(2000, 1)]
 
 
 def test_what_is_done_to_a_placement_is_done_to_its_own_object_and_never_to_a_copy() -> None:

@@ -14,7 +14,8 @@ def size_for(demand: DemandClass, place: Place, form: Form, policy: Policy) -> t
     if form == "startd-daemonset":
         units = per_node(demand.request, place)
     else:
-        units = min(packed(demand, policy), _at_most(demand.request, place))
+        units = packed(demand, policy)
+        units = units if units == 1 else min(units, _at_most(demand.request, place))
     return times(demand.request, max(1, units)), max(1, units)
 
 
@@ -30,9 +31,13 @@ def times(request: Resources, units: int) -> Resources:
 
 
 def _at_most(request: Resources, place: Place) -> int:
-    """How many jobs an empty node holds in one startd: packing never makes a startd too large for its node."""
-    room = place.group.allocatable - place.terms.pod_overhead
-    return how_many(msgspec.structs.replace(request, pods=0), room)
+    """How many jobs the roomiest node holds in one startd: packing never makes a startd too large for its node.
+
+    Where no node has room for a single job now, what an empty one holds: that is what has to be waited for.
+    """
+    overhead, one = place.terms.pod_overhead, msgspec.structs.replace(request, pods=0)
+    now = max((how_many(one, room.free - overhead) for room in place.group.rooms if room.free.pods >= 1), default=0)
+    return now or how_many(one, place.group.allocatable - overhead)
 
 
 def per_node(request: Resources, place: Place) -> int:

@@ -41,7 +41,7 @@ class Fitting:
 
     def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
         self._policy = policy
-        self._shapes = _numbered(_shape(site.place) for site in sites)
+        self._shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
         self._kinds = _numbered((site.place.terms.name, form_for(site.place)) for site in sites)
         self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
@@ -93,10 +93,10 @@ def known_length(demand: DemandClass) -> int | None:
     return None if demand.length.source == "assumed" else demand.length.seconds
 
 
-def _shape(place: Place) -> tuple[object, ...]:
+def _shape(place: Place, *, packs: bool) -> tuple[object, ...]:
     """What the size of startds and the limits of an empty node depend on, the class apart."""
     form = form_for(place)
-    rooms = place.group.rooms if form == "startd-daemonset" else ()
+    rooms = place.group.rooms if packs or form == "startd-daemonset" else ()
     return form, place.terms.pod_overhead, place.group.allocatable, place.view.limits, rooms
 
 

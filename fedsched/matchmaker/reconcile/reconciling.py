@@ -29,6 +29,7 @@ from fedsched.matchmaker.reconcile.seen import (
     Views,
     index,
     is_itself,
+    telling,
     vanished,
 )
 
@@ -194,9 +195,9 @@ def _ghosts(views: Views) -> Iterable[InvalidateAds]:
     for placement_id, slots in sorted(views.slots.items()):
         for slot in slots:
             member = views.members.get(slot.member)
-            if member is None or member.seen_at is None or member.contact != "ok":
+            if member is None or member.contact != "ok":
                 continue
-            if member.seen_at < max(slot.started_at + SETTLE_S, views.at - DOUBT_S):
+            if not telling(member, max(slot.started_at + SETTLE_S, views.at - DOUBT_S), views.at):
                 continue
             thing = views.objects.get((slot.member, placement_id))
             alive = {p.name for p in thing.pods if p.phase in {"pending", "running", "unknown"}} if thing else set()

@@ -97,12 +97,20 @@ def has_its_name(thing: ObjectView) -> bool:
 def doubtful(held: Held, views: Views) -> bool:
     """What we know of its member is old: time may not be counted against what runs there (R2)."""
     member = views.members.get(held.placement.member)
-    return member is None or member.seen_at is None or views.at - member.seen_at > DOUBT_S
+    return member is None or member.seen_at is None or not telling(member, views.at - DOUBT_S, views.at)
+
+
+def telling(member: MemberView, since: float, at: float) -> bool:
+    """Whether absence from a view means anything: it is not older than `since`, nor from after now.
+
+    One from after now was stamped before our clock was set back; how old it is nobody knows. Epoch seconds.
+    """
+    return member.seen_at is not None and since <= member.seen_at <= at + SETTLE_S
 
 
 def vanished(held: Held, views: Views) -> bool:
     """Written, and absent from a view that is newer than the writing: over, never "run again"."""
     member = views.members.get(held.placement.member)
-    if held.written_at is None or member is None or member.seen_at is None:
+    if held.written_at is None or member is None or member.contact != "ok" or member.seen_at is None:
         return False
-    return member.contact == "ok" and member.seen_at > held.written_at + SETTLE_S
+    return member.seen_at > held.written_at + SETTLE_S and telling(member, held.written_at, views.at)
