@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import bisect
 import random
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
 from fedsched.matchmaker.model import Placement
 from fedsched.matchmaker.resources import Resources, fits, lacking, show
-from fedsched.sim.pods import Pod, Waiting
+from fedsched.sim.lines import Lines
+from fedsched.sim.pods import Pod
 from fedsched.sim.racks import Node, Racks
 from fedsched.sim.scenario import NodeLoss, SimMember
 from fedsched.sim.timetable import NEVER, Timetable
@@ -38,7 +39,7 @@ class Cluster:
         self._chance = chance
         self._serial = 0
         self._timetable: Timetable[str] = Timetable()
-        self._lines: dict[str, list[Waiting]] = {}
+        self._lines = Lines()
         self._unsettled: set[str] = set()
 
     @property
@@ -59,8 +60,7 @@ class Cluster:
 
     def waiting(self) -> list[Pod]:
         """Pods that wait for a node and are not being deleted, those of the site's own first."""
-        line = sorted(one for line in self._lines.values() for one in line)
-        return [pod for one in line if (pod := self.pods[one.uid]).delete_at is None]
+        return list(self._lines)
 
     def add(self, stem: str, group: str, request: Resources, at: float, placement: Placement | None = None) -> Pod:
         """A new pending pod; its name is the stem and five characters, as a Job's pods have it."""
@@ -78,18 +78,22 @@ class Cluster:
         if pod.placement is not None and pod.ended_at is None:
             self.ours[pod.uid] = pod
         if pod.pending:
-            bisect.insort(self._lines.setdefault(pod.group, []), Waiting.of(pod))
+            self._lines.join(pod)
             self._unsettled.add(pod.group)
         self._note(pod)
 
     def pin(self, pod: Pod, node: Node | None) -> None:
         """The pod goes to this node and no other."""
+        self._lines.leave(pod)
         pod.pinned = node
+        self._lines.join(pod)
         self._unsettled.add(pod.group)
 
     def touch(self, pod: Pod) -> None:
         """The pod was changed: what is due for it may be another time, and others must look at it."""
         pod.version += 1
+        if pod.delete_at is not None:
+            self._lines.leave(pod)
         self._note(pod)
 
     def remove(self, pod: Pod) -> None:
@@ -156,47 +160,31 @@ class Cluster:
         if pod.ended_at is not None:
             return
         self.ours.pop(pod.uid, None)
-        if pod.node is None:
-            line = self._lines[pod.group]
-            del line[bisect.bisect_left(line, Waiting.of(pod))]
-            return
-        if pod.node.up:
+        self._lines.leave(pod)
+        if pod.node is not None and pod.node.up:
             self.racks.release(pod.node, pod.request)
-        self._unsettled.add(pod.group)
+            self._unsettled.add(pod.group)
 
     def _settle(self, group: str, at: float) -> None:
-        """First fit for all that wait for this group; of pods alike the first that finds no room speaks for all."""
-        left: list[Waiting] = []
-        full: dict[Resources, str] = {}
-        for one in self._lines.get(group, []):
-            pod = self.pods[one.uid]
-            node = None if pod.delete_at is not None else self._fitting(pod, full)
-            if node is None:
-                left.append(one)
-            else:
-                self._schedule(pod, node, at)
-        self._lines[group] = left
+        """First fit for all that wait for this group."""
+        for pod in self._lines.serve(group, partial(self._serve, at)):
+            pod.problem = self._problem(pod)
+            self.touch(pod)
 
-    def _fitting(self, pod: Pod, full: dict[Resources, str]) -> Node | None:
-        if pod.pinned is not None:
-            found = pod.pinned if pod.pinned.up and fits(pod.request, pod.pinned.free) else None
-        elif pod.request in full:
-            found = None
-        else:
-            found = self.racks.first_fit(pod.group, pod.request)
-        if found is None:
-            problem = full.get(pod.request) or self._problem(pod)
-            if pod.pinned is None:
-                full[pod.request] = problem
-            if pod.problem != problem:
-                pod.problem = problem
-                self.touch(pod)
-        return found
+    def _serve(self, at: float, pod: Pod) -> bool:
+        node = pod.pinned
+        if node is None:
+            node = self.racks.first_fit(pod.group, pod.request)
+        elif not node.up or not fits(pod.request, node.free):
+            node = None
+        if node is not None:
+            self._schedule(pod, node, at)
+        return node is not None
 
     def _problem(self, pod: Pod) -> str:
         nodes = self.racks.of(pod.group)
         scarce = lacking(pod.request, (pod.pinned or nodes[0]).free) if nodes else None
-        return f"Unschedulable: 0/{len(self.nodes)} nodes: insufficient {scarce[0] if scarce else 'nodes'}"
+        return f"Unschedulable: 0/{len(self.racks)} nodes: insufficient {scarce[0] if scarce else 'nodes'}"
 
     def _schedule(self, pod: Pod, node: Node, at: float) -> None:
         self.racks.hold(node, pod.request)
@@ -214,10 +202,9 @@ class Cluster:
             return NEVER
         if faults.no_start and draw() < faults.no_start:
             return NEVER
-        pull_s = 0.0 if image in node.images else self.spec.pull_s
-        node.images.add(image)
         pod.joins = draw() >= faults.no_join
-        return at + self.spec.boot_s + pull_s * self._chance.uniform(0.8, 1.2)
+        pulled_at = at + self.spec.pull_s * self._chance.uniform(0.8, 1.2)
+        return max(at, node.images.setdefault(image, pulled_at)) + self.spec.boot_s
 
     def _admit(self, pod: Pod, at: float) -> None:
         """Admission takes some of what was asked, in the times in which it does."""
@@ -232,7 +219,7 @@ class Cluster:
     def _moved_nodes(self) -> None:
         self.version += 1
         self.turnover += 1
-        self._unsettled |= set(self._lines)
+        self._unsettled |= self._lines.groups
 
 
 def _nodes(spec: SimMember) -> Iterable[Node]:

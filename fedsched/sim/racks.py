@@ -15,42 +15,28 @@ ROW = 32
 
 @dataclass(eq=False)
 class Node:
-    """One node: `free` is what no pod holds; `images` are pulled already; `up`: it is there and takes pods."""
+    """One node. free: what no pod holds. images: when each is, or will be, pulled. up: it is there and takes pods."""
 
     name: str
     group: str
     free: Resources
-    images: set[str] = field(default_factory=set)
+    images: dict[str, float] = field(default_factory=dict)
     up: bool = True
 
 
 class _Row:
-    """Some nodes in a row, and no less than the most that one of them has free of cores, memory and GPUs."""
+    """Some nodes in a row, and what is known to fit on none of them until something becomes free there."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
-        self.most = (0, 0, 0)
-        self.look()
-
-    def look(self) -> None:
-        frees = [node.free for node in self.nodes if node.up]
-        self.most = (
-            max((max(0, free.cpu_milli) for free in frees), default=-1),
-            max((max(0, free.memory_mib) for free in frees), default=-1),
-            max((max(0, free.gpus) for free in frees), default=-1),
-        )
-
-    def has_more(self, free: Resources) -> None:
-        cores, memory, gpus = self.most
-        self.most = max(cores, free.cpu_milli), max(memory, free.memory_mib), max(gpus, free.gpus)
+        self.too_much: set[Resources] = set()
 
     def first_fit(self, request: Resources) -> Node | None:
-        cores, memory, gpus = self.most
-        if request.cpu_milli > cores or request.memory_mib > memory or request.gpus > gpus:
+        if request in self.too_much:
             return None
         found = next((node for node in self.nodes if node.up and fits(request, node.free)), None)
         if found is None:
-            self.look()
+            self.too_much.add(request)
         return found
 
 
@@ -72,6 +58,10 @@ class Racks:
         """Nodes that are up, group by group."""
         return (node for nodes in self._groups.values() for node in nodes if node.up)
 
+    def __len__(self) -> int:
+        """How many are up."""
+        return sum(bars.total() for bars in self._free.values())
+
     def of(self, group: str) -> list[Node]:
         """The group's nodes, those that are lost included."""
         return self._groups.get(group, [])
@@ -87,6 +77,9 @@ class Racks:
     def release(self, node: Node, amount: Resources) -> None:
         """So much of the node is free again."""
         self._change(node, node.free + amount)
+        row = self._row_of.get(node.name)
+        if row is not None:
+            row.too_much.clear()
 
     def lose(self, node: Node) -> None:
         """The node is not there any more."""
@@ -118,10 +111,8 @@ class Racks:
 
     def _change(self, node: Node, free: Resources) -> None:
         before, node.free = node.free, free
-        row = self._row_of.get(node.name)
-        if row is None or not node.up:
+        if node.name not in self._row_of or not node.up:
             return
-        row.has_more(free)
         bars = self._free[node.group]
         bars[before.floor_zero()] -= 1
         bars[free.floor_zero()] += 1

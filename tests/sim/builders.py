@@ -24,8 +24,8 @@ def batch(count: int = 4, at: float = 0.0, runs_s: float = 120.0) -> Batch:
     return Batch(at, "ce1", ANN, count, JOB, runs_s)
 
 
-def world(*members: SimMember, batches: tuple[Batch, ...] = (), **more: object) -> SimWorld:
-    scenario = Scenario(members or (member(),), batches or (batch(),), **more)  # type: ignore[arg-type]  # a builder
+def world(*members: SimMember, batches: tuple[Batch, ...] | None = None, **more: object) -> SimWorld:
+    scenario = Scenario(members or (member(),), (batch(),) if batches is None else batches, **more)  # type: ignore[arg-type]  # a builder
     made = SimWorld(scenario, seed=3)
     for name in made.members:
         made.claim(name, 1)

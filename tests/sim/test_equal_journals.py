@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from fedsched.log import configure
-from fedsched.sim.spike import conference_spike, policy
 from fedsched.study.run import SimRun
+from tests.sim.spike import conference_spike, policy
 
 CYCLES = 50
 ROOT = Path(__file__).parents[2]

@@ -15,9 +15,9 @@ from fedsched.matchmaker.model import (
     Policy,
 )
 from fedsched.sim.scenario import Faults, Scenario, Window
-from fedsched.sim.spike import conference_spike, policy
 from fedsched.study.run import SimRun
 from tests.sim.builders import batch, member, placement, world
+from tests.sim.spike import conference_spike, policy
 
 
 def test_equal_seeds_give_equal_histories_and_others_do_not(tmp_path: Path) -> None:
