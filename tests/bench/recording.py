@@ -17,10 +17,10 @@ from fedsched.journal.deltas import pack, unpack
 from fedsched.log import configure
 from fedsched.matchmaker.model import DemandClass, Policy, SlotView, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.sim.spike import conference_spike, policy
 from fedsched.study.run import SimRun
 from tests.bench.match import GROUPS, round_of
 from tests.bench.standing import at_work, remembered
+from tests.sim.spike import conference_spike, policy
 
 TITLE = "Recorded cycles"
 CYCLE_S = 5.0

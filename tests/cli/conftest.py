@@ -13,8 +13,8 @@ import pytest
 
 from fedsched.cli import main
 from fedsched.journal import open_journal
-from fedsched.sim.spike import conference_spike, policy
 from fedsched.study.run import SimRun
+from tests.sim.spike import conference_spike, policy
 
 STOPS_S = 19 * 60.0
 FEDERATION = """id = "demo"

@@ -33,11 +33,11 @@ from fedsched.matchmaker.resources import Resources
 from fedsched.replay import FORMAT, Saved, differences, tell, write
 from fedsched.replay.deciding import plan_bytes
 from fedsched.replay.differences import first_value
-from fedsched.sim.spike import conference_spike
-from fedsched.sim.spike import policy as conference_policy
 from tests.bench.match import round_of
 from tests.bench.standing import at_work, remembered
 from tests.replay.worlds import first, ran, story
+from tests.sim.spike import conference_spike
+from tests.sim.spike import policy as conference_policy
 
 ROOT = Path(__file__).parents[2]
 GROUPS = (
