@@ -19,7 +19,7 @@ KEY := $(shell { cat $(LOCK); $(PYTHON) --version; } 2>/dev/null | sha256sum | c
 MADE := $(VENV)/made-from-$(KEY)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv laboratory test mutants check demo bench
+.PHONY: help venv laboratory test mutants faults check demo bench
 
 help: ## this list
 	@echo "fedsched: a federated matchmaker between HTCondor pools and Kubernetes clusters"
@@ -51,6 +51,9 @@ test: $(MADE) ## all tests that this machine can run, in stages; the last lines:
 
 mutants: $(MADE) ## seeded faults in the matchmaker, every one of which its tests must find
 	@$(BIN)/python -m tests.mutants
+
+faults: $(MADE) ## 2,000 random storms over small simulated federations: all that must hold, holds; about 5 min on two cores
+	@$(BIN)/python -m tests.faults --jobs 2 $(FAULTS)
 
 check: $(MADE) ## layers (import-linter), lint and format (ruff), types (mypy)
 	@$(BIN)/lint-imports

@@ -62,9 +62,13 @@ class Checker(LoopWorld):
         return self.world.wait(timeout_s)
 
     def claim(self, member: str, epoch: int) -> int:
-        """See World; remembers under which epoch this process writes."""
+        """See World; remembers under which epoch this process writes, and whether it met a higher one (FA5)."""
         self.epoch = epoch
-        return self.world.claim(member, epoch)
+        if self._stopped:
+            self.found.append(f"FA5 who met a higher epoch tries nothing more: {member} was claimed for {epoch}")
+        standing = self.world.claim(member, epoch)
+        self._stopped = self._stopped or standing > epoch
+        return standing
 
     def act(self, change: Change) -> Outcome:
         """See World; judges the write. What is broken is told after the cycle: a loop takes no exception from here."""
