@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fedsched.matchmaker.model import DeleteObject, DeletePod, Held, ParkDaemonSet
+from fedsched.matchmaker.model import CreateObject, DeleteObject, DeletePod, Held, ParkDaemonSet
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile.seen import SETTLE_S
 from fedsched.study.invariants import truth
@@ -87,6 +87,21 @@ def every_answer_is_heard_by_the_next_decision(step: Step) -> Iterator[str]:
         yield f"{step.before.answers} writes were answered since the last cycle, {heard} answers were read"
 
 
+def a_lost_answer_refuses_nothing(step: Step) -> Iterator[str]:
+    """FA3: only a member's own no ends a placement as refused; without an answer the same write is tried again."""
+    told = {Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT}
+    said_no = {
+        outcome.change.placement.id
+        for outcome in step.recorded.snapshot.outcomes
+        if isinstance(outcome.change, CreateObject) and outcome.result in {"refused", "conflict"}
+    }
+    for held in step.plan.held:
+        then = step.known.get(held.placement.id)
+        fresh = held.failure is not None and held.failure.cause in told and (then is None or then.failure is None)
+        if fresh and held.placement.id not in said_no:
+            yield f"{held.placement.id} counts as refused, and nobody refused it"
+
+
 def every_object_that_is_seen_is_held_or_swept(step: Step) -> Iterator[str]:
     """FA7: what answers with our labels is known, adopted or swept; nothing stands there that nobody counts."""
     if step.plan.memory.frozen_since is not None:
@@ -121,6 +136,7 @@ STANDING = (
     a_ghost_is_no_supply,
     nobody_adopts_what_he_made_himself,
     every_answer_is_heard_by_the_next_decision,
+    a_lost_answer_refuses_nothing,
     every_object_that_is_seen_is_held_or_swept,
     a_record_of_ours_is_never_swept,
     every_object_came_from_a_write_of_ours,
