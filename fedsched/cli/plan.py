@@ -80,7 +80,10 @@ def plan(
             changes=decision.changes,
         )
     else:
-        output.line(f"{moment.source}, policy {moment.policy.name}: what the next cycle would change")
+        which = "what the next cycle would change" if moment.source == "live" else "what this cycle changes"
+        output.line(f"{moment.source}, policy {moment.policy.name}: {which}")
+        if decision.plan.memory.frozen_since is not None:
+            output.wrapped("Frozen: most members fell silent together; nothing is changed until they answer.")
         show(moment, rows)
     raise typer.Exit(int(code))
 
