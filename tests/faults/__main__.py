@@ -13,18 +13,12 @@ from multiprocessing import get_context
 from fedsched.log import configure
 from tests.faults.mishaps import KINDS
 from tests.faults.shrink import fewest
-from tests.faults.storm import Outcome, run
+from tests.faults.storm import Outcome, run, some
 from tests.faults.telling import Trace, command, mishaps
 
 BEGINS = 1_800_000_000.0
 AT_ONCE = 10
 """Seeds that one task of a process takes: few enough for a progress line every now and then."""
-
-
-def some(seeds: Sequence[int]) -> list[Outcome]:
-    """Several seeds in this process."""
-    configure(level="critical")
-    return [run(seed) for seed in seeds]
 
 
 def one(seed: int, *, trace: bool) -> int:

@@ -44,5 +44,3 @@ def test_a_mishap_that_is_left_out_does_not_happen() -> None:
 
 def _figures(outcome: Outcome) -> tuple[object, ...]:
     return outcome.cycles, outcome.simulated_s, outcome.hits, outcome.writes
-
-
