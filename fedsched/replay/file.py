@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _content(path: Path) -> bytes:
                 body = zstandard.ZstdDecompressor().stream_reader(file).read(LARGEST + 1)
             else:
                 body = file.read(LARGEST + 1)
-    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError, zstandard.ZstdError) as error:
         raise SnapshotError(f"{path}: it cannot be unpacked: {error}") from None
     if len(body) > LARGEST:
         raise SnapshotError(f"{path}: it is larger than {LARGEST >> 20} MiB; no snapshot is")

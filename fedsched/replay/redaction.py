@@ -97,6 +97,8 @@ def redact(saved: Saved) -> Redacted:
     The order of names is kept, so that ties fall the same way. An expression that looks into a name (a regular
     expression, say) may then match otherwise: that is what `changed` tells.
     """
+    if saved.redacted:
+        return Redacted(saved, ())
     texts = list(_texts(saved))
     names = Pseudonyms(_found(texts))
     names.addresses(text for _, text in texts)
@@ -108,9 +110,11 @@ def redact(saved: Saved) -> Redacted:
         members=tuple((terms.name, digest(terms)) for terms in recorded.snapshot.terms),
     )
     expected: Plan = recorded.plan
-    plan, _ = again(recorded, policy)
+    plan, wanted = again(recorded, policy)
+    asked = frozenset(map(plan_bytes, wanted))
+    issued = tuple(change for change in recorded.issued if plan_bytes(change) in asked)
     changed = () if plan_bytes(plan) == plan_bytes(expected) else differences(expected, plan)
-    recorded = msgspec.structs.replace(recorded, plan=plan)
+    recorded = msgspec.structs.replace(recorded, plan=plan, issued=issued)
     return Redacted(msgspec.structs.replace(saved, policy=policy, recorded=recorded, redacted=True), changed)
 
 

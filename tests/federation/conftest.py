@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.federation.harness import Federation
+from tests.federation.replayed import replayed
 from tests.laboratory.pool import Pool
 
 
 @pytest.fixture
 def federation(tmp_path: Path, target_pool: Pool) -> Iterator[Callable[..., Federation]]:
-    """Makes a federation on the shared target pool; its daemon ends with the test."""
+    """Makes a federation on the shared target pool; its daemon ends with the test, and its cycles replay exactly."""
     made: list[Federation] = []
 
     def make(name: str = "hub", pool: Pool | None = None, **settings: str) -> Federation:
@@ -25,3 +26,5 @@ def federation(tmp_path: Path, target_pool: Pool) -> Iterator[Callable[..., Fede
     for one in made:
         one.stop()
         print(f"--- daemon of {one.folder.name}, last lines\n" + one.log()[-4000:])
+    for one in made:
+        print(f"--- {one.folder.name}: {replayed(one)} cycles decided again, all byte for byte")

@@ -23,6 +23,7 @@ import pytest
 
 from tests.federation.harness import Federation, eventually, sleep_job
 from tests.federation.kept import events
+from tests.federation.replayed import replayed
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
@@ -145,6 +146,7 @@ def siege(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         finally:
             print(f"--- daemon, last lines\n{hub.log()[-3000:]}")
             hub.stop()
+        assert replayed(hub)
 
 
 def secrets_of(hub: Federation) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from fedsched.journal import open_journal
 from tests.federation.harness import POLICY, STARTD_RIGHTS, Federation, claimed, eventually, sleep_job
 from tests.federation.kept import events
+from tests.federation.replayed import replayed
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.podrunner import PodRunner
@@ -106,6 +107,7 @@ def lost(
             hub.stop()
             guest_pool.run("condor_rm", *[str(cluster) for cluster in jobs.values()], user="alice")
     assert real_node.name
+    assert replayed(hub)
 
 
 def rows(hub: Federation) -> dict[str, dict[str, Any]]:
