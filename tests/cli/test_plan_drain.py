@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ ANN = Principal("physics", "alice@b")
 HOUR = 3600.0
 
 
-def drained(claim: Claim, length: JobLength, deadline_s: float | None, retire_s: int = 7200, **slots: object) -> Comes:
+def drained(claim: Claim, length: JobLength, deadline_s: float | None, retire_s: int = 7200, **slots: Any) -> Comes:
     """What becomes of one startd with one job; the order is given at T0."""
     one = placement(retire_s=retire_s)
     seen = Observation(
