@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 )
 def demo(
     headless: Annotated[
-        bool, typer.Option("--headless", help="As fast as it computes, without the live view.")
+        bool, typer.Option("--headless", help="Lines instead of the view, as fast as it computes.")
     ] = False,
     speed: Annotated[
         float | None,
