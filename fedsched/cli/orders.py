@@ -94,15 +94,14 @@ def drain(
 
 
 def _plan_drain(config: Path | None, name: str, left_s: float | None, form: Format) -> None:
-    """What a drain from now on would mean, by the last recorded cycle."""
-    import time
-
+    """What a drain would have meant for the last recorded cycle, had it been ordered then."""
     from fedsched.cli import drained
     from fedsched.cli import moment as moments
     from fedsched.matchmaker.model import Order
 
-    moment, now = moments.recorded(config), time.time()
-    order = Order("drain", name, "planned", _who(), now, None if left_s is None else now + left_s)
+    moment = moments.recorded(config)
+    at = moment.snapshot.at
+    order = Order("drain", name, "planned", _who(), at, None if left_s is None else at + left_s)
     plan = moment.decided().plan
     rows = drained.listing(plan.held, order, moment.snapshot.observation, moment.accounts)
     places = drained.elsewhere(moment, order)
@@ -313,12 +312,17 @@ def _show_drained(startds: tuple[Comes, ...]) -> None:
 
 def _drained(journal: Any, order: Order) -> tuple[Comes, ...]:
     """What becomes of each startd, for a drain; as of the last cycle."""
+    import msgspec
+
     from fedsched.cli import drained
 
     cycle = journal.last_cycle()
     if order.kind != "drain" or cycle is None:
         return ()
-    return drained.listing(cycle.plan.held, order, cycle.observation, journal.accounts())
+    left_s = None if order.deadline_at is None else order.deadline_at - order.at
+    then = cycle.plan.at  # what is known of startds is as old as the cycle, whatever the time is now
+    as_seen = msgspec.structs.replace(order, at=then, deadline_at=None if left_s is None else then + left_s)
+    return drained.listing(cycle.plan.held, as_seen, cycle.observation, journal.accounts())
 
 
 def _undo(order: Order) -> str:
