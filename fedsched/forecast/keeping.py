@@ -12,7 +12,7 @@ from fedsched.forecast.lengths import Lengths
 from fedsched.journal import Forecast, Recorded
 from fedsched.matchmaker.model import Claim, DemandClass, Policy
 
-AGAIN = 0.25
+AGAIN = 0.5
 """A job that was foretold is foretold again when so much of what was foretold for it has gone by."""
 MISSING_S = 180.0
 """A job that neither waits nor runs for so long is gone: done between two looks, removed or held."""

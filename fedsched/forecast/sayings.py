@@ -34,9 +34,13 @@ def in_range(low_s: float, high_s: float) -> str:
 def record_said(record: Record) -> str:
     """How often past ranges were right, as a number that can be compared with what they promise."""
     if record.part is None:
-        return f"meant to be right in {record.wanted:.0%} of cases; no estimate has come out yet"
-    return f"last {record.count} estimates within range {record.part:.0%}"
+        return f"meant to be right in {_percent(record.wanted)} of cases; no estimate has come out yet"
+    return f"last {record.count} estimates within range {_percent(record.part)}"
 
 
 def _between(low: float, high: float, unit: str) -> str:
     return f"in {low:g}{DASH}{high:g} {unit}" if low > 0 else f"within {high:g} {unit}"
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.0f} %"
