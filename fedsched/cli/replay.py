@@ -224,7 +224,7 @@ def _kind(found: object) -> str:
 
 
 def _show(tally: Tally, other: Policy | None, *, diff: bool) -> None:
-    shown = tally.differing if diff else tally.differing[:MOST_CYCLES]
+    shown = tally.differing if diff else _telling(tally.differing)
     for made, told in shown:
         output.line(f"cycle {made.cycle}:")
         lines = [*told, *(f"It issued {change}, which is not asked for now." for change in made.unasked)]
@@ -236,6 +236,12 @@ def _show(tally: Tally, other: Policy | None, *, diff: bool) -> None:
         output.line(f"… and {len(tally.differing) - len(shown)} more cycles (--diff shows all)")
     for text in _summary(tally, other):
         output.line(text)
+
+
+def _telling(differing: list[tuple[Replayed, tuple[str, ...]]]) -> list[tuple[Replayed, tuple[str, ...]]]:
+    """The few cycles that are shown without --diff: first those in which somebody gets or loses a startd."""
+    decided = [one for one in differing if {"placements", "going"} & {_kind(found) for found in one[0].found}]
+    return (decided or differing)[:MOST_CYCLES]
 
 
 def _summary(tally: Tally, other: Policy | None) -> Iterator[str]:
