@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ from fedsched.replay.deciding import plan_bytes
 from fedsched.replay.differences import first_value
 from tests.bench.match import round_of
 from tests.bench.standing import at_work, remembered
+from tests.matchmaker import builders
 from tests.replay.worlds import first, ran, story
 from tests.sim.spike import conference_spike
 from tests.sim.spike import policy as conference_policy
@@ -166,3 +168,22 @@ def test_another_process_with_other_hashes_zone_clock_and_order_decides_the_same
             named = tell(differences(plan, other))
             wrong[name] = [str(first_value(msgspec.to_builtins(plan), msgspec.msgpack.decode(theirs))), *named]
     assert not wrong
+
+
+def test_the_order_in_which_orders_are_told_changes_no_reason() -> None:
+    asked = builders.snapshot()
+    orders = (
+        Order("cordon", "m1", "new kernel"),
+        Order("deny", "*alice@b", "asked us to"),
+        Order("pause", "*", "fire"),
+    )
+    plans = {
+        plan_bytes(negotiate(msgspec.structs.replace(asked, orders=order), Policy())) for order in permutations(orders)
+    }
+    assert len(plans) == 1
+
+
+def test_a_sum_over_nobody_is_written_as_every_other_one() -> None:
+    plan = negotiate(builders.snapshot(), Policy(groups=(Group("nobody"),)))
+    assert [type(line.usage) for line in plan.shares] == [float] * len(plan.shares)
+    assert plan_bytes(msgspec.msgpack.decode(plan_bytes(plan), type=Plan)) == plan_bytes(plan)
