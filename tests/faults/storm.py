@@ -26,6 +26,8 @@ from tests.faults.weather import LATE_S, Sky
 
 LONGEST_S = 7200.0
 """So long after the beginning a federation of these sizes has long come to rest, in simulated seconds."""
+BLIND = 0.5
+"""An older fedsched whose mishap is no worse does not see the newer one's fence before it writes."""
 SHELVES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
 """Where journals lie: in memory, where there is such a place."""
 
@@ -48,9 +50,7 @@ def run(seed: int, told: Callable[[Recorded], None] | None = None, only: tuple[M
     """One seed from its beginning to its end. only: these mishaps instead of the seed's own."""
     began, shelf = time.process_time(), next(place for place in SHELVES if place.is_dir())
     folder = Path(tempfile.mkdtemp(prefix="fedsched-storm-", dir=shelf))
-    chance = random.Random(f"storm/{seed}")  # noqa: S311 - repeatable luck, no secret
-    fed = federation(chance)
-    mishaps = script(chance, fed)
+    fed, mishaps = drawn(seed)
     storm = Storm(fed, mishaps if only is None else only, seed, folder, told)
     outcome = storm.outcome
     try:
@@ -63,6 +63,13 @@ def run(seed: int, told: Callable[[Recorded], None] | None = None, only: tuple[M
         shutil.rmtree(folder, ignore_errors=True)
     outcome.cpu_s = time.process_time() - began
     return outcome
+
+
+def drawn(seed: int) -> tuple[Federation, tuple[Mishap, ...]]:
+    """What a seed is about, and what goes wrong in it."""
+    chance = random.Random(f"storm/{seed}")  # noqa: S311 - repeatable luck, no secret
+    fed = federation(chance)
+    return fed, script(chance, fed)
 
 
 def some(seeds: Sequence[int]) -> list[Outcome]:
@@ -163,6 +170,7 @@ class Storm:
             self._down = mishap
             crashpoints.arm(f"*:{int(mishap.badness)}", die)
         elif mishap.kind == "second fedsched" and len(self.processes) == 1:
+            newest.outlook.sees_fences = mishap.badness > BLIND
             self._path = self._fresh()
             self._begin()
             self.sky.hit(mishap.kind)

