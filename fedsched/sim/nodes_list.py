@@ -24,6 +24,7 @@ from fedsched.sim.workload.pods import table
 
 DISK_MIB = 1024 * 1024
 KIB_PER_MIB = 1024
+LONGEST_S = 31 * 86_400
 _COLUMNS = ("sn", "cpu_milli", "memory_mib", "gpu", "model")
 _MACHINE = 6
 
@@ -45,9 +46,13 @@ def listed_members(file: Path, count: int) -> tuple[SimMember, ...]:
         raise ConfigError((Problem(file, 0, "", f"holds {kinds.total()} nodes, too few for {count} members"),))
     names = _names(kinds)
     return tuple(
-        SimMember(MemberTerms(f"m{place + 1}", mode="on", share="group"), tuple(_groups(kinds, names, place, count)))
-        for place in range(count)
+        SimMember(_terms(f"m{place + 1}"), tuple(_groups(kinds, names, place, count))) for place in range(count)
     )
+
+
+def _terms(name: str) -> MemberTerms:
+    """A site's own nodes: whoever runs there may stay as long as the policy lets them."""
+    return MemberTerms(name, mode="on", share="group", max_lifetime_s=LONGEST_S)
 
 
 def _csv(found: Iterable[Line]) -> Iterator[tuple[_Kind, int]]:

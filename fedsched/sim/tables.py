@@ -116,6 +116,7 @@ TRACE = table_of(
     Trace,
     kinds={
         "load": Number(least=0.001, most=1000),
+        "longest_s": Duration(least=60),
         "groups": Pairs(Number(least=0.001)),
         "domain": Text(pattern=_WORD, wanted="a domain"),
         "schedd": Text(pattern=r"[A-Za-z0-9_.@{}-]{1,200}", wanted='the name of a schedd; "{group}" for the group'),

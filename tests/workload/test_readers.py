@@ -183,6 +183,15 @@ def test_a_window_and_a_load_factor_change_when_jobs_come_and_nothing_else(tmp_p
     assert replayed.tally.left_out == {"outside the window": 6}
 
 
+def test_jobs_that_take_too_long_are_cut_and_counted(tmp_path: Path) -> None:
+    rows = [{"runs": 90_000, "said": -1}, {"runs": 600, "said": 86_400}, {"runs": 700, "said": 3600}]
+    replayed = told(log(tmp_path / "a.swf", *rows), longest_s=7200)
+    assert [(one.runs_s, one.length_s) for one in replayed.jobs] == [(7200, 0), (600, 7200), (700, 3600)]
+    assert replayed.tally.assumed["cut to longest_s"] == 2
+    assert max(one.length_s for one in told(tmp_path / "a.swf", longest_s=36_000).jobs) == 36_000
+    assert [one.runs_s for one in told(tmp_path / "a.swf").jobs] == [90_000, 600, 700]
+
+
 def test_users_are_dealt_to_communities_by_their_work(tmp_path: Path) -> None:
     rows = [{"user": n, "runs": 100 * n, "at": n} for n in range(1, 41)]
     replayed = told(log(tmp_path / "a.swf", *rows), groups=(("big", 3.0), ("small", 1.0)), users=(("u40", "small"),))

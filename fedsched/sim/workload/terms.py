@@ -112,6 +112,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     file: relative to the scenario's folder; gzipped when it ends in .gz. at_s: when its first job comes. load: arrivals
     come so many times as fast. from_s, until_s: only jobs submitted in this window, counted from the log's first one.
+    longest_s: no job runs, or says it runs, for longer; it is cut, and counted. Who lends for half a day never runs the
+    jobs of a log that take a week; None cuts nothing.
     groups: group -> share of the work; users are dealt to them, the one with most work first; none: the log's own
     groups, through fedsched.toml's [[principal]] rules where the format knows accounting groups. users: user -> group,
     where that is known. schedd: "{group}" stands for the group. domain: of users without one. memory: what column 10 of
@@ -127,6 +129,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     load: float = 1.0
     from_s: float = 0.0
     until_s: float | None = None
+    longest_s: float | None = None
     groups: tuple[tuple[str, float], ...] = ()
     users: tuple[tuple[str, str], ...] = ()
     schedd: str = "ap1.{group}.example"

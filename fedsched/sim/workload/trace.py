@@ -82,7 +82,16 @@ def _windowed(found: list[Logged], trace: Trace, tally: Tally) -> Iterator[Logge
         if since < trace.from_s or (trace.until_s is not None and since >= trace.until_s):
             tally.left_out["outside the window"] += 1
         else:
-            yield job._replace(at=trace.at_s + (since - trace.from_s) / trace.load)
+            yield _cut(job, trace, tally)._replace(at=trace.at_s + (since - trace.from_s) / trace.load)
+
+
+def _cut(job: Logged, trace: Trace, tally: Tally) -> Logged:
+    """The job, not longer than the scenario takes."""
+    most_s = trace.longest_s
+    if most_s is None or max(job.runs_s, job.length_s) <= most_s:
+        return job
+    tally.assumed["cut to longest_s"] += 1
+    return job._replace(runs_s=min(job.runs_s, most_s), length_s=min(job.length_s, int(most_s)))
 
 
 def _jobs(window: list[Logged], trace: Trace, fitter: Fitter, tally: Tally) -> Iterator[TraceJob]:
@@ -135,8 +144,13 @@ def _job(job: Logged, who: Principal, request: Resources, place: _Place, trace: 
         runs_s=job.runs_s,
         requirements=job.requirements if own and job.requirements else USUAL,
         attributes=job.attributes if own else (),
-        # In the steps of the poller (MA7), so that alike jobs are one class.
-        length_s=job_length({"said": job.length_s}, ("said",), 0).seconds,
+        length_s=_said(job.length_s, trace),
         priority=job.priority,
         patience_s=trace.patience_s,
     )
+
+
+def _said(length_s: int, trace: Trace) -> int:
+    """In the steps of the poller (MA7), so that alike jobs are one class; not above what the scenario takes."""
+    said = job_length({"said": length_s}, ("said",), 0).seconds
+    return said if trace.longest_s is None else min(said, int(trace.longest_s))
