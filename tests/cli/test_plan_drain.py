@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from fedsched.cli.drained import Comes, listing, whose
 from fedsched.journal import open_journal
 from fedsched.matchmaker.model import Claim, JobLength, Observation, Order, PoolView, Principal
+from fedsched.study.run import SimRun
 from tests.cli.conftest import Fedsched
 from tests.matchmaker.builders import T0, demand, held, placement, schedd, slot
+from tests.sim.spike import conference_spike, policy
 
 ANN = Principal("physics", "alice@b")
 HOUR = 3600.0
@@ -95,3 +99,28 @@ def test_where_startds_would_begin_instead_is_told(fedsched: Fedsched) -> None:
     found = fedsched("drain", "coast", "--plan", "-o", "json").json()
     assert all(one["member"] != "coast" and one["startds"] > 0 for one in found["elsewhere"])
     assert msgspec.convert(found["order"], Order).target == "coast"
+
+
+@pytest.mark.parametrize("minutes", [8])
+def test_jobs_that_are_said_to_finish_or_die_mostly_do_when_the_drain_is_really_ordered(
+    tmp_path: Path, minutes: int
+) -> None:
+    run = SimRun(conference_spike(), policy(), tmp_path)
+    try:
+        run.until(19 * 60.0)
+        cycle = run.journal.last_cycle()
+        assert cycle is not None
+        at = run.world.now()
+        order = Order("drain", "alps", "maintenance", at=at, deadline_at=at + minutes * 60)
+        accounts = (*run.journal.accounts(), *run.journal.ended_accounts())
+        rows = listing(cycle.plan.held, order, cycle.observation, accounts)
+        told = {(job.schedd, job.job): job.fate for row in rows for job in row.running}
+        run.journal.add_order(order)
+        run.until(run.world.monotonic() + minutes * 60 + 120)
+        jobs = {(schedd.name, job.id): job for schedd in run.world.schedds for job in schedd.jobs}
+        real = {key: "dies" if jobs[key].lost_s else "finishes" for key in told}
+    finally:
+        run.close()
+    right = sum(told[key] == real[key] for key in told)
+    assert len(told) >= 50
+    assert right >= 0.8 * len(told), (Counter(told.values()), Counter(real.values()), right)

@@ -177,3 +177,18 @@ def test_a_member_without_a_simulated_table_cannot_be_added_in_thought(fedsched:
     said = fedsched("whatif", "--lose", "alps", "--add-member", str(federation / "clusters" / "alps.toml"))
     assert said.code == 2
     assert "[[simulated.nodes]]" in said.err
+
+
+def test_a_policy_is_named_or_a_file_such_as_the_one_for_the_conference_week(
+    fedsched: Fedsched, tmp_path: Path
+) -> None:
+    week = tmp_path / "week.toml"
+    week.write_text(
+        '[group."biology"]\naccept_surplus = true\n[group."physics"]\naccept_surplus = true\n'
+        '[preemption]\nmode = "reclaim"\n[[reservation]]\ngroup = "biology"\nquota = { cpu = 300 }\n'
+        "begins_at = 2020-01-01T00:00:00Z\nends_at = 2040-01-01T00:00:00Z\n"
+    )
+    found = fedsched("whatif", "--policy", str(week), "-o", "json").json()
+    eve = next(one for one in found["principals"] if "eve@" in one["principal"])
+    assert eve["after"]["entitled"] > eve["before"]["entitled"]
+    assert eve["after"]["entitled"] >= 250_000
