@@ -31,10 +31,18 @@ if TYPE_CHECKING:
 LOOK_S = 30.0
 """So long the members, pools and schedds have for their first answer."""
 SAY_AFTER_S = 2.0
+JUDGES_S = 5.0
+"""So long is waited for negotiators after that."""
+TRIES = 5
+"""So often is looked again when a daemon has ended a cycle meanwhile."""
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a journal adds to a look. trying: keys of changes that a running daemon has begun and not ended."""
+    """What a journal adds to a look.
+
+    trying: keys of changes that a running daemon has begun and not ended. served: there is one. reads: how often it
+    had been answered by each schedd, by name.
+    """
 
     memory: Memory = Memory()
     epoch: int = 0
@@ -43,6 +51,7 @@ class Kept(msgspec.Struct, frozen=True):
     trying: frozenset[str] = frozenset()
     served: bool = False
     accounts: tuple[Account, ...] = ()
+    reads: tuple[tuple[str, int], ...] = ()
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -109,17 +118,17 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
 
     configure(level="critical")
     files = load(config_file(config))
-    kept = read_journal(files.federation)
     world = live_world(files.federation, files.members)
     with said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
         world.start()
         try:
             first_look(world, SystemClock(), Agenda(), wait_s)
-            snapshot = taken(world.observe(time.time()), files, kept)
+            _other_judges(world)
+            seen, kept = _together(world, files.federation)
         finally:
             _stopped(world)
     return Moment(
-        snapshot,
+        taken(seen, files, kept),
         files.policy,
         "live",
         files=files.members,
@@ -129,9 +138,34 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
     )
 
 
+def _other_judges(world: LiveWorld) -> None:
+    """A little time for the negotiators' answers: groups and factors that they have decide, too (FS8)."""
+    until = time.monotonic() + JUDGES_S
+    while time.monotonic() < until:
+        judges = [pool.negotiator for pool in world.observe(time.time()).pools if not pool.error]
+        if all(one is None or one.seen_at is not None or one.error for one in judges):
+            return
+        world.wait(0.1)
+
+
+def _together(world: LiveWorld, settings: Federation) -> tuple[Observation, Kept]:
+    """An observation and what the journal had then: no cycle of a running daemon lies between the two."""
+    kept = read_journal(settings)
+    for _ in range(TRIES):
+        seen, before = world.observe(time.time()), kept
+        kept = read_journal(settings)
+        if kept.memory.cycle == before.memory.cycle:
+            break
+    return seen, before
+
+
 def taken(seen: Observation, files: Files, kept: Kept) -> Snapshot:
     """What a cycle that began now would decide on. Without a daemon that serves, with the epoch that one would take."""
     epoch = kept.epoch
+    # A daemon has asked each schedd more often than we have, and counts on it (SU7).
+    more = {name: reads for name, reads in kept.reads if kept.served}
+    schedds = tuple(msgspec.structs.replace(v, reads=v.reads + more.get(v.name, 0)) for v in seen.schedds)
+    seen = msgspec.structs.replace(seen, schedds=schedds)
     if not kept.served:
         epoch = max([epoch, int(seen.at), *(member.fence_epoch for member in seen.members)]) + 1
     terms = tuple(member.terms for member in files.members)
@@ -189,6 +223,8 @@ def read_journal(settings: Federation) -> Kept:
     try:
         lease, at = journal.lease(), time.time()
         served = lease is not None and lease.refuses(Holder.mine(), at)
+        cycle = journal.last_cycle()
+        schedds = cycle.observation.schedds if cycle is not None else ()
         return Kept(
             journal.memory(),
             journal.epoch(),
@@ -197,6 +233,7 @@ def read_journal(settings: Federation) -> Kept:
             frozenset(key_of(intent.change) for intent in journal.open_intents()) if served else frozenset(),
             served,
             _accounts(journal),
+            tuple((view.name, view.reads) for view in schedds),
         )
     finally:
         journal.close()

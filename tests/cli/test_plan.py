@@ -10,11 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fedsched.cli.moment import Moment
+from fedsched.cli.moment import Kept, Moment, taken
 from fedsched.cli.plan import show
 from fedsched.cli.planned import planned
+from fedsched.config import Files
+from fedsched.config.settings import Federation, PoolSettings
 from fedsched.journal import Recorded, open_journal
 from fedsched.loop import Decision
+from fedsched.loop.lanes import key_of
 from fedsched.matchmaker.model import (
     CreateObject,
     DeleteObject,
@@ -178,3 +181,20 @@ def test_every_kind_of_change_is_told_with_its_reason_and_whom_it_serves(capsys:
     assert "~ m1/g: vacate pod-5" in told
     assert "- m1: forget-ads ghost. Its pod is gone" in told
     assert "~ tell-negotiator biology.eve@b at pool a. The policy says factor 2." in told
+
+
+def test_beside_a_daemon_its_epoch_and_its_reads_count_and_without_one_those_of_the_next() -> None:
+    seen = snapshot(schedds=(schedd(demand(), reads=1),)).observation
+    files = Files(Federation("lab", (PoolSettings("a", "127.0.0.1:9618"),)), (), Policy())
+    kept = Kept(epoch=7, served=True, reads=(("schedd-b", 41),))
+    beside = taken(seen, files, kept)
+    assert (beside.epoch, beside.observation.schedds[0].reads) == (7, 42)
+    alone = taken(seen, files, msgspec.structs.replace(kept, served=False))
+    assert alone.epoch == int(T0) + 1
+    assert alone.observation.schedds[0].reads == 1
+
+
+def test_what_a_daemon_is_trying_already_is_no_change_any_more() -> None:
+    moment = Moment(snapshot(), Policy(), "test")
+    (change,) = moment.decided().changes
+    assert msgspec.structs.replace(moment, trying=frozenset({key_of(change)})).decided().changes == ()
