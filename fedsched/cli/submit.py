@@ -24,7 +24,7 @@ LARGEST = 256 * 1024
 """Bytes of a submit file that are read."""
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="An HTCondor submit file.")]
-SheddOption = Annotated[
+ScheddOption = Annotated[
     str, typer.Option("--schedd", metavar="NAME", help="To which schedd; needed where there are several.")
 ]
 AsOption = Annotated[
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def submit(
     file: FileArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; needed so far.")] = False,
-    schedd: SheddOption = "",
+    schedd: ScheddOption = "",
     user: AsOption = "",
     group: GroupOption = "",
     count: CountOption = 0,

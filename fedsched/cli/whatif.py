@@ -13,7 +13,7 @@ from fedsched.cli import output
 from fedsched.cli.options import ConfigOption, OutputOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 from fedsched.cli.plan import SnapshotOption, chosen
-from fedsched.cli.submit import AsOption, GroupOption, LiveOption, SheddOption
+from fedsched.cli.submit import AsOption, GroupOption, LiveOption, ScheddOption
 
 if TYPE_CHECKING:
     from fedsched.cli.compared import Ahead, Changed, ChangedAhead, Side
@@ -99,7 +99,7 @@ def whatif(
     ] = None,
     policy: Annotated[str, typer.Option("--policy", metavar="NAME|FILE", help="Another policy.")] = "",
     hours: Annotated[float, typer.Option("--hours", min=0.0, max=LONGEST_HOURS, help="Run both so far ahead.")] = 0.0,
-    schedd: SheddOption = "",
+    schedd: ScheddOption = "",
     user: AsOption = "",
     group: GroupOption = "",
     live: LiveOption = False,
