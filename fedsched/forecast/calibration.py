@@ -18,12 +18,12 @@ NOW_S = 60.0
 """Differences below it hardly matter: logarithms are taken of seconds plus this."""
 ENOUGH = 20
 """So many outcomes speak for themselves; below it a prior stands in for the missing ones."""
-RECENT = 200
+RECENT = 100
 """So many outcomes are looked at, the newest: weeks ago it was another federation."""
 SHOWN = 50
 """So many estimates are behind the number that people see."""
-HORIZONS_S = (600.0, 3600.0, 4 * 3600.0)
-"""What is minutes, an hour or half a day away is judged by its like, as far as there is enough of it."""
+HORIZONS_S = (120.0, 600.0, 3600.0)
+"""What is about to start, minutes, an hour or more away is judged by its like, as far as there is enough of it."""
 PRIOR = tuple(0.4 * step / 10.0 - 0.2 for step in range(ENOUGH))
 """Without experience: as if each end had been off by something between -20 % and +75 %."""
 

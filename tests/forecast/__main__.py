@@ -20,7 +20,7 @@ def main(words: list[str]) -> None:
     configure(level="critical")
     name = words[0] if words else "demo"
     seeds = int(words[1]) if len(words) > 1 else 3
-    every_s = 60.0 * float(words[2]) if len(words) > 2 else 1800.0
+    every_s = 60.0 * float(words[2]) if len(words) > 2 else 600.0
     together = []
     for seed in range(1, seeds + 1):
         began = time.perf_counter()

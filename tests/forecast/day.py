@@ -19,9 +19,9 @@ HOUR_S = 3600.0
 class Plan(NamedTuple):
     """every_s: how often is foretold. samples, hours: runs forward each time, and how far. until_s: the day's end."""
 
-    every_s: float = 1800.0
-    samples: int = 2
-    hours: float = 6.0
+    every_s: float = 600.0
+    samples: int = 1
+    hours: float = 4.0
     until_s: float = 24 * HOUR_S
 
 
