@@ -53,6 +53,6 @@ def _missed(table: str, ranges: Mapping[str, Range], results: Mapping[str, float
         value = results.get(name)
         if value is None:
             yield Missed(key, None, f"there is no such result{did_you_mean(name, sorted(results))}")
-        elif not (wanted.holds(value) and value == value):  # noqa: PLR0124 - NaN is not itself
+        elif not wanted.holds(value):
             fate = "; nobody had to wait for room, so the run shows nothing" if table == "contended" else ""
             yield Missed(key, value, f"expected {wanted}, came to {value:g}{fate}")
