@@ -62,6 +62,8 @@ def _mishap(chance: random.Random, fed: Federation) -> Mishap:
         lasts_s = silence.lost_s + chance.choice((20.0, 90.0))
     if kind in {"slow", "stale view"}:
         badness = chance.choice((0.3, 0.8, 1.4)) * silence.silent_s
+    if kind in {"lost answers", "timeouts", "refused"}:
+        lasts_s = 240.0  # writes are rare: a short one would meet none
     if kind == "schedd gone":
         target = chance.choice(fed.scenario.schedds)
     if kind == "clock step":

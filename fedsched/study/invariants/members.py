@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from fedsched.matchmaker.model import Held
+from fedsched.matchmaker.model import Held, InvalidateAds, SetSubmitter
 from fedsched.matchmaker.reasons import Cause
 from fedsched.study.invariants import truth
 from fedsched.study.invariants.step import OPEN, Step
@@ -25,6 +25,17 @@ def nothing_new_goes_to_a_silent_member(step: Step) -> Iterator[str]:
             yield f"{new[0].placement.id} goes to {name}, whose view is older than {limit:.0f} s"
         elif heard is None or step.at - heard >= limit:
             yield f"{new[0].placement.id} goes to {name}, which has not answered for {limit:.0f} s"
+
+
+def nothing_is_written_to_a_silent_member(step: Step) -> Iterator[str]:
+    """FA1: from `silent_s` on nothing is tried there at all; what it has not answered yet may still arrive."""
+    limit = step.policy.silence.silent_s
+    for change in step.recorded.issued:
+        if isinstance(change, InvalidateAds | SetSubmitter):
+            continue
+        heard = max(step.before.heard_at.get(change.member, 0.0), step.before.looking_since)
+        if step.at - heard >= limit:
+            yield f"{type(change).__name__} is tried at {change.member}, silent for {step.at - heard:.0f} s"
 
 
 def nothing_is_decided_under_a_higher_fence(step: Step) -> Iterator[str]:
@@ -164,6 +175,7 @@ def open_supply_never_exceeds_what_is_asked(step: Step) -> Iterator[str]:
 
 MEMBERS = (
     nothing_new_goes_to_a_silent_member,
+    nothing_is_written_to_a_silent_member,
     nothing_is_decided_under_a_higher_fence,
     a_lost_or_silent_member_is_not_called_well,
     when_most_fall_silent_nothing_moves,

@@ -100,6 +100,13 @@ def a_lost_answer_refuses_nothing(step: Step) -> Iterator[str]:
         fresh = held.failure is not None and held.failure.cause in told and (then is None or then.failure is None)
         if fresh and held.placement.id not in said_no:
             yield f"{held.placement.id} counts as refused, and nobody refused it"
+    kept = {held.placement.id for held in step.plan.held}
+    for id_, then in step.known.items():
+        young = step.at - then.placement.created_at <= step.policy.startds.intent_s
+        if id_ in kept or then.written_at is not None or then.failure is not None or not young:
+            continue
+        if then.wanted == "run" and id_ not in said_no and then.placement.member in step.views:
+            yield f"{id_} is forgotten before its write was answered"
 
 
 def every_object_that_is_seen_is_held_or_swept(step: Step) -> Iterator[str]:
