@@ -68,8 +68,9 @@ LISTS = {
 
 
 def only(*ads: Ad) -> SlotView:
-    (view,) = slot_views(ads, QUESTION, SENDERS)
-    return view
+    views = slot_views(ads, QUESTION, SENDERS)
+    assert len(views) == 1, "a startd is one view"
+    return views[0]
 
 
 def test_a_claim_tells_all_resources_of_its_slot_where_the_slot_does() -> None:

@@ -28,7 +28,8 @@ AT_MEMBERS = (
     "forged objects",
 )
 EVERYWHERE = ("all silent", "schedd gone", "collector silent", "clock step", "suspended")
-OURS = ("killed", "killed", "killed", "journal lost", "journal broken", "second fedsched")
+KILLS = ("killed", "journal lost", "journal broken")
+OURS = ("killed", "killed", *KILLS, "second fedsched")
 PEOPLE = ("cordon", "drain", "pause", "deny")
 KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE}))
 
@@ -54,25 +55,35 @@ def script(chance: random.Random, fed: Federation) -> tuple[Mishap, ...]:
 
 def _mishap(chance: random.Random, fed: Federation) -> Mishap:
     kind = chance.choice((*AT_MEMBERS, *AT_MEMBERS, *EVERYWHERE, *EVERYWHERE, *OURS, *OURS, *OURS, *PEOPLE))
-    silence, target = fed.policy.silence, chance.choice(fed.scenario.members).terms.name
+    silent_s = fed.policy.silence.silent_s
     begin = round(chance.uniform(10, fed.storm_s - 40), 1)
-    lasts_s = chance.choice((15.0, silence.silent_s, silence.silent_s * 1.7, 90.0))
-    badness = round(chance.uniform(0.2, 0.9), 2)
-    if kind == "given up":
-        lasts_s = silence.lost_s + chance.choice((20.0, 90.0))
+    lasts_s, badness = _lasts_s(kind, chance, fed), round(chance.uniform(0.2, 0.9), 2)
     if kind in {"slow", "stale view"}:
-        badness = chance.choice((0.3, 0.8, 1.4)) * silence.silent_s
-    if kind in {"lost answers", "timeouts", "refused"}:
-        lasts_s = 240.0  # writes are rare: a short one would meet none
-    if kind == "schedd gone":
-        target = chance.choice(fed.scenario.schedds)
+        badness = chance.choice((0.3, 0.8, 1.4)) * silent_s
     if kind == "clock step":
         badness = chance.choice((-40.0, -10.0, 10.0, 40.0))
-    if kind in {"killed", "journal lost", "journal broken"}:
-        badness, lasts_s = float(chance.randint(1, 25)), chance.choice((1.0, 20.0, 120.0))
-    if kind == "pause":
-        target = "*"
-    if kind == "deny":
-        target = chance.choice(("physics.*", "*guest@home", *fed.scenario.schedds))
+    if kind in KILLS:
+        badness = float(chance.randint(1, 25))  # so many crash points are passed before
     end = min(begin + lasts_s, fed.storm_s)
-    return Mishap("silent" if kind == "given up" else kind, begin, end, target, badness)
+    return Mishap("silent" if kind == "given up" else kind, begin, end, _target(kind, chance, fed), badness)
+
+
+def _lasts_s(kind: str, chance: random.Random, fed: Federation) -> float:
+    silence = fed.policy.silence
+    if kind == "given up":
+        return silence.lost_s + chance.choice((20.0, 90.0))
+    if kind in {"lost answers", "timeouts", "refused"}:
+        return 240.0  # writes are rare: a short one would meet none
+    if kind in KILLS:
+        return chance.choice((1.0, 20.0, 120.0))
+    return chance.choice((15.0, silence.silent_s, silence.silent_s * 1.7, 90.0))
+
+
+def _target(kind: str, chance: random.Random, fed: Federation) -> str:
+    if kind == "schedd gone":
+        return chance.choice(fed.scenario.schedds)
+    if kind == "pause":
+        return "*"
+    if kind == "deny":
+        return chance.choice(("physics.*", "*guest@home", *fed.scenario.schedds))
+    return chance.choice(fed.scenario.members).terms.name

@@ -131,5 +131,9 @@ def _inside(held: Held, path: str) -> bool:
 
 
 def _counts(step: Step, held: Held) -> bool:
-    """Surely counted: it serves or will, on a member that is not given up."""
-    return held.wanted == "run" and held.phase in SERVING and held.placement.member not in step.lost
+    """Surely counted for whom it was placed: it serves or will, on a member that is not given up.
+
+    What may be shared and is claimed may count for whoever claims it (FS5).
+    """
+    shared = held.placement.share != "user" and held.claims
+    return held.wanted == "run" and held.phase in SERVING and held.placement.member not in step.lost and not shared
