@@ -13,6 +13,7 @@ from fedsched.study.ramps import Ramp
 from fedsched.study.result import Result
 
 SECONDS = "s"
+HOURS = "core-hours"
 HIGHLIGHTS = (
     "jobs_done",
     "wait_p50_s",
@@ -113,7 +114,7 @@ def compared(results: Sequence[Result], names: Sequence[str]) -> Sheet:
     for key in keys:
         values = [result.numbers.get(key) for result in results]
         changes = [change(first.get(key), value) for value in values[1:]]
-        rows.append((_label(key), *(shown(key, value) for value in values), *changes))
+        rows.append((_label(key), *(_bare(key, value) for value in values), *changes))
     others = [f"{name} / {names[0]}" for name in names[1:]] if len(names) > 2 else ["CHANGE"]
     headings = (Heading("NUMBER", right=False), *map(Heading, names), *(Heading(title, rank=1) for title in others))
     return Sheet("compared", "Side by side", headings, tuple(rows))
@@ -135,9 +136,15 @@ def _compared_keys(results: Sequence[Result]) -> Iterator[str]:
         yield from sorted(key for key in known if key.startswith(f"{kind}."))
 
 
+def _bare(key: str, value: float | None) -> str:
+    """The number without its unit where the label has it."""
+    return shown(key, value).removesuffix(f" {meaning(key).unit}") if meaning(key).unit == HOURS else shown(key, value)
+
+
 def _label(key: str) -> str:
     """`wait_p50_s.physics.cms` reads as "wait p50, physics.cms"."""
     kind, _, of = key.partition(".")
+    kind = kind if meaning(key).unit != HOURS or kind.endswith("core_hours") else f"{kind}_core_hours"
     words = kind.removesuffix("_s").replace("core_hours", "core-hours").replace("_", " ")
     return f"{words}, {of}" if of else words
 
