@@ -65,7 +65,10 @@ def samples(
         if number and spent * (number + 1) / number > effort.budget_s:
             break
         course = msgspec.structs.replace(effort.course, seed=effort.course.seed + number)
-        outlooks.append(forward(snapshot, policy, course, lengths, _enough(asked, began + effort.budget_s)))
+        outlook = forward(snapshot, policy, course, lengths, _enough(asked, began + effort.budget_s))
+        if number and time.monotonic() > began + effort.budget_s:
+            break  # it was cut off: a job that did not start in it might have
+        outlooks.append(outlook)
         if effort.told is not None:
             effort.told((number + 1) / effort.samples)
     return tuple(outlooks)
@@ -95,7 +98,7 @@ def _estimate(one: Asked, outlooks: Sequence[Outlook], calibration: Calibration)
         why = f"as things stand it does not start within the next {_hours(horizon_s)}"
         return Estimate(one.key, one.position, why=why)
     # A run in which it did not start says that it may take longer than any run looked.
-    late = seen[-1] if len(seen) == len(found) else horizon_s
+    late = seen[-1] if len(seen) == len(found) else max(seen[-1], horizon_s)
     early, middle = seen[0], seen[len(found) // 2] if len(found) // 2 < len(seen) else seen[-1]
     low, high = calibration.corrected(early, middle, late)
     return Estimate(one.key, one.position, early, middle, late, low, high)

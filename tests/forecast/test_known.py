@@ -131,3 +131,15 @@ def _slots(seen: object) -> dict[str, tuple[object, ...]]:
         for pool in pools
         for slot in pool.slots
     }
+
+
+def test_with_no_time_to_think_there_is_no_estimate_rather_than_a_wrong_one(tmp_path: Path) -> None:
+    with living(tmp_path, jobs(ANN, 40), policy()) as run:
+        run.until(900)
+        recorded, lengths = moment(run)
+        demand = recorded.observation.schedds[0].classes[0]
+        asked = [Asked(demand.key, demand.idle)]
+        outlooks = samples(recorded.snapshot, run.policy, asked, Effort(budget_s=0.0), lengths)
+        assert [outlook.cycles for outlook in outlooks] == [1]
+        (found,) = estimates(asked, outlooks, sharp(recorded.plan.at))
+        assert found.why == "as things stand it does not start within the next 1 min"
