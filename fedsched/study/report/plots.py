@@ -12,7 +12,7 @@ PLOTS = (
     Plot(
         "supply",
         "Demand and supply",
-        "Cores that jobs want, and cores of our startds by what they do. What is empty under the line is demand that waits.",
+        "Cores that jobs want, and cores of our startds by what they do. Empty under the line: demand that waits.",
         "cores",
         timed.supply_legend,
         timed.supply,
