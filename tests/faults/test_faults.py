@@ -9,7 +9,7 @@ from tests.faults.mishaps import KINDS, Mishap
 from tests.faults.storm import Outcome, drawn, run
 from tests.faults.telling import command
 
-CHOSEN = (4, 5, 8, 17, 18, 25, 36, 42, 45)
+CHOSEN = (1, 8, 10, 18, 27, 36, 47, 91, 118)
 """Seeds of `python -m tests.faults`: together they are hit by most kinds of mishaps."""
 
 
