@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 )
 def eta(
     job: Annotated[
-        str, typer.Argument(metavar="[JOB]", help="As for explain: CLUSTER.PROC[@SCHEDD] or a class of `q`.")
+        str, typer.Argument(metavar="JOB", help="As for explain: CLUSTER.PROC[@SCHEDD] or a class of `q`.")
     ] = "",
     user: Annotated[str, typer.Option("-u", "--user", metavar="GLOB", help="Only this user, or user@domain.")] = "*",
     everything: Annotated[bool, typer.Option("--all", help="Every class; so it is when nothing is named.")] = False,
