@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import fedsched
 from fedsched.cli import main
+from fedsched.study.invariants.step import Step
 
 DEMO = Path(fedsched.__file__).parent / "sim" / "scenarios" / "demo"
 SWF = "; Version: 2.2\n" + "\n".join(
@@ -135,6 +137,20 @@ def _target(file: Path) -> str:
         return str(file.readlink())
     except OSError:
         return ""
+
+
+def test_a_broken_rule_ends_the_run_with_the_command_that_shows_it_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nothing_may_start(step: Step) -> Iterator[str]:
+        """MA1: a rule that nobody can keep."""
+        yield from (f"{held.placement.id} stands" for held in step.plan.held[:1])
+
+    monkeypatch.setattr("fedsched.study.invariants.checker.STEPS", (nothing_may_start,))
+    assert run("demo", "--until", "90m", "--policy", "fair-share") == 1
+    text = " ".join(capsys.readouterr().err.split())
+    assert "a rule was broken under policy fair-share: MA1 nothing may start" in text
+    assert "fedsched simulate demo --policy fair-share --seed 1 --until 90m" in text
 
 
 @pytest.mark.parametrize(
