@@ -31,7 +31,8 @@ EVERYWHERE = ("all silent", "schedd gone", "collector silent", "clock step", "su
 KILLS = ("killed", "journal lost", "journal broken")
 OURS = ("killed", "killed", *KILLS, "second fedsched")
 PEOPLE = ("cordon", "drain", "pause", "deny")
-KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE}))
+KINDS = tuple(sorted({*AT_MEMBERS, *EVERYWHERE, *OURS, *PEOPLE} - {"given up"}))
+"""All that can hit; who is given up was silent for long."""
 
 
 class Mishap(msgspec.Struct, frozen=True):

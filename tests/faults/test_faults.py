@@ -43,4 +43,4 @@ def _figures(outcome: Outcome) -> tuple[object, ...]:
 
 def test_the_chosen_storms_have_mishaps_of_most_kinds() -> None:
     kinds = {mishap.kind for seed in CHOSEN for mishap in drawn(seed)[1]}
-    assert len(kinds) > 0.7 * len(KINDS)
+    assert len(kinds) > 0.6 * len(KINDS)

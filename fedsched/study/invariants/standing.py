@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fedsched.matchmaker.model import CreateObject, DeleteObject, DeletePod, Held, ParkDaemonSet
+from fedsched.matchmaker.model import CreateObject, DeleteObject, DeletePod, Held, Outcome, ParkDaemonSet
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile.seen import SETTLE_S
 from fedsched.study.invariants import truth
@@ -26,6 +26,7 @@ MAY_END_CLAIMED = frozenset(
 
 IDLE: it was told to leave while nobody claimed it, and a job came in that moment.
 """
+REFUSED = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT})
 TICK_S = 2.0
 
 
@@ -89,23 +90,18 @@ def every_answer_is_heard_by_the_next_decision(step: Step) -> Iterator[str]:
 
 def a_lost_answer_refuses_nothing(step: Step) -> Iterator[str]:
     """FA3: only a member's own no ends a placement as refused; without an answer the same write is tried again."""
-    told = {Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT}
-    said_no = {
-        outcome.change.placement.id
-        for outcome in step.recorded.snapshot.outcomes
-        if isinstance(outcome.change, CreateObject) and outcome.result in {"refused", "conflict"}
-    }
+    made = [o for o in step.recorded.snapshot.outcomes if isinstance(o.change, CreateObject)]
+    said_no = {_id(o) for o in made if o.result in {"refused", "conflict"}}
+    answered = {_id(o) for o in made if o.result != "retry"}
     for held in step.plan.held:
         then = step.known.get(held.placement.id)
-        fresh = held.failure is not None and held.failure.cause in told and (then is None or then.failure is None)
+        fresh = held.failure is not None and held.failure.cause in REFUSED and (then is None or then.failure is None)
         if fresh and held.placement.id not in said_no:
             yield f"{held.placement.id} counts as refused, and nobody refused it"
-    kept = {held.placement.id for held in step.plan.held}
+    kept = {held.placement.id for held in step.plan.held} | answered
     for id_, then in step.known.items():
         young = step.at - then.placement.created_at <= step.policy.startds.intent_s
-        if id_ in kept or then.written_at is not None or then.failure is not None or not young:
-            continue
-        if then.wanted == "run" and id_ not in said_no and then.placement.member in step.views:
+        if id_ not in kept and _awaits(then) and young and then.placement.member in step.views:
             yield f"{id_} is forgotten before its write was answered"
 
 
@@ -153,6 +149,15 @@ STANDING = (
 def _serving(step: Step) -> Iterator[Held]:
     if step.plan.memory.frozen_since is None:
         yield from (h for h in step.plan.held if h.phase in SERVING and h.phase != "intended")
+
+
+def _id(outcome: Outcome) -> str:
+    return outcome.change.placement.id if isinstance(outcome.change, CreateObject) else ""
+
+
+def _awaits(held: Held) -> bool:
+    """Whether its object is wanted and no answer about it has come yet."""
+    return held.written_at is None and held.failure is None and held.wanted == "run"
 
 
 def _forged(step: Step, change: DeleteObject) -> bool:
