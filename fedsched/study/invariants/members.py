@@ -20,10 +20,11 @@ def nothing_new_goes_to_a_silent_member(step: Step) -> Iterator[str]:
     """FA1: after `silent_s` without an answer nothing is placed there, nor on a view that is older than that."""
     limit = step.policy.silence.silent_s
     for name, new in step.new_at.items():
-        view, heard = step.views.get(name), step.before.heard_at.get(name)
+        view = step.views.get(name)
+        heard = max(step.before.heard_at.get(name, 0.0), step.before.looking_since)  # counted only while we look
         if view is None or view.seen_at is None or step.at - view.seen_at > limit:
             yield f"{new[0].placement.id} goes to {name}, whose view is older than {limit:.0f} s"
-        elif heard is None or step.at - heard >= limit:
+        elif step.at - heard >= limit:
             yield f"{new[0].placement.id} goes to {name}, which has not answered for {limit:.0f} s"
 
 
