@@ -38,7 +38,10 @@ def every_pod_ends_by_its_deadline(step: Step) -> Iterator[str]:
 
 
 def nothing_healthy_is_deleted(step: Step) -> Iterator[str]:
-    """FA7, PR5: a startd that runs jobs is ended only for a typed cause; never by recovery, a sweep or an upgrade."""
+    """FA7, PR5: a startd that runs jobs is ended only for a typed cause; never by recovery, a sweep or an upgrade.
+
+    A withdrawal that names an older version of its pod ends nothing: one that has started since survives (X5).
+    """
     held = {h.placement.id: h for h in step.plan.held}
     for change in step.recorded.issued:
         if not isinstance(change, DeletePod | DeleteObject | ParkDaemonSet):
@@ -46,6 +49,8 @@ def nothing_healthy_is_deleted(step: Step) -> Iterator[str]:
         target = truth.target(step.world, change)
         one = held.get(change.placement_id)
         if target is None or not target.claimed or not target.ours:
+            continue
+        if isinstance(change, DeletePod) and change.resource_version not in {"", target.version}:
             continue
         cause = one.why.cause if one and one.why else None
         if one is None or (one.wanted == "run" and not one.nodes_wanted) or cause not in MAY_END_CLAIMED:

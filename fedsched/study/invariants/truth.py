@@ -21,13 +21,14 @@ from fedsched.sim.world import SimWorld
 
 
 class Target(NamedTuple):
-    """What a change is about, as it was before. claimed: jobs that ran on it."""
+    """What a change is about, as it was before. claimed: jobs that ran on it. version: its resourceVersion."""
 
     name: str
     uid: str
     ours: bool
     claimed: int = 0
     alive: bool = False
+    version: str = ""
 
 
 def target(world: SimWorld, change: Change) -> Target | None:
@@ -39,7 +40,8 @@ def target(world: SimWorld, change: Change) -> Target | None:
         pod = member.api.cluster.pods.get(change.uid)
         if pod is None:
             return None
-        return Target(pod.name, pod.uid, pod.placement is not None, claims(world, pod), pod.ended_at is None)
+        alive, ours = pod.ended_at is None, pod.placement is not None
+        return Target(pod.name, pod.uid, ours, claims(world, pod), alive, str(pod.version))
     name = _object_name(change)
     thing = member.api.things.get(name) if name else None
     if thing is None:
