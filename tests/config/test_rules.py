@@ -26,7 +26,8 @@ def _cited(folder: str, kind: str) -> dict[str, str]:
 def test_every_rule_that_code_and_documents_cite_can_be_looked_up() -> None:
     known = set(NUMBER.findall((TREE / "docs/rules.md").read_text(encoding="utf-8")))
     cited = _cited("fedsched", "py") | _cited("docs", "md")
-    assert {number: file for number, file in cited.items() if number not in known} == {}
+    percentiles = {"P50", "P95"}
+    assert {number: file for number, file in cited.items() if number not in known | percentiles} == {}
     assert len(known) > 45
 
 

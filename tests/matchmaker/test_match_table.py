@@ -276,6 +276,19 @@ def test_a_known_length_is_held_against_the_members_longest_startd_and_an_assume
     assert where(table(short).options(demand(length=msgspec.structs.replace(length, seconds=7200)))) == ["m1/g"]
 
 
+def test_a_job_that_outlives_what_the_policy_lets_startds_live_gets_none() -> None:
+    """A startd for it would go unclaimed, and its successors too."""
+    length = msgspec.structs.replace(demand().length, seconds=7200, source="AllowedJobDuration")
+    brief, shorter = (
+        msgspec.structs.replace(one, startd_s=3600) for one in (place(), place(terms={"max_lifetime_s": 60}))
+    )
+    assert [r.source for r in table(brief).nevers(demand(length=length), brief)] == ["lifetime_s of the policy"]
+    both = ["the member's file", "lifetime_s of the policy"]
+    assert [r.source for r in table(shorter).nevers(demand(length=length), shorter)] == both
+    enough = msgspec.structs.replace(place(), startd_s=7200)
+    assert where(table(enough).options(demand(length=length))) == ["m1/g"]
+
+
 def test_a_limit_range_of_the_namespace_rules_out_what_it_would_refuse() -> None:
     """S4."""
     limit = ContainerLimits("caps", Resources(cpu_milli=500), frozenset({"cpu_milli"}), Resources(), frozenset())

@@ -43,7 +43,8 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     Cause.TOO_LONG: Saying(
         "the job outlives every startd of {where} | it needs {need} | a startd lives {have}",
-        "set a shorter AllowedJobDuration in the job, or raise `max_lifetime` in clusters/{member}.toml",
+        "set a shorter AllowedJobDuration in the job, or let startds live longer: `max_lifetime` in "
+        "clusters/{member}.toml, `lifetime_s` in the policy",
     ),
     Cause.NO_NODE_GROUPS: Saying(
         "{who} has no node that fedsched may use | {what}",

@@ -9,13 +9,23 @@ from fedsched.matchmaker.reasons import Reason
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A node group of a member with all that a decision about it may read."""
+    """A node group of a member with all that a decision about it may read.
+
+    startd_s: how long the policy lets a startd live, in seconds; None where no policy bounds it.
+    """
 
     terms: MemberTerms
     view: MemberView
     group: NodeGroup
     memory: MemberMemory
     pair: PairMemory
+    startd_s: int | None = None
+
+    @property
+    def longest_s(self) -> int:
+        """Seconds that a startd lives here at most: what the member's file and the policy both allow."""
+        most = self.terms.max_lifetime_s
+        return most if self.startd_s is None else min(most, self.startd_s)
 
     def here(self, reason: Reason) -> Reason:
         """The same reason, about this place."""

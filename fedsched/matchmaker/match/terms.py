@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from fedsched.matchmaker.match.places import Place, form_for
-from fedsched.matchmaker.model import ContainerLimits, DemandClass
+from fedsched.matchmaker.model import ContainerLimits, DemandClass, JobLength
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources, show
 
 _FILE = "the member's file"
+_POLICY = "lifetime_s of the policy"
 
 
 def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
@@ -28,10 +29,16 @@ def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
         yield Reason(Cause.PRINCIPAL_REFUSED, "principal", who, ", ".join(terms.principals), source=_FILE)
     if demand.image and not _admits(terms.images, demand.image):
         yield Reason(Cause.IMAGE_REFUSED, "image", demand.image, ", ".join(terms.images), source=_FILE)
-    length = demand.length
-    if length.source != "assumed" and length.seconds > terms.max_lifetime_s:
-        have = f"{terms.max_lifetime_s} s"
-        yield Reason(Cause.TOO_LONG, length.source, f"{length.seconds} s", have, source=_FILE)
+    yield from _too_long(demand.length, place)
+
+
+def _too_long(length: JobLength, place: Place) -> Iterator[Reason]:
+    """Each bound of a startd's life that the job is known to outlive: a startd placed for it would never be claimed."""
+    if length.source == "assumed":
+        return
+    for most, source in ((place.terms.max_lifetime_s, _FILE), (place.startd_s, _POLICY)):
+        if most is not None and length.seconds > most:
+            yield Reason(Cause.TOO_LONG, length.source, f"{length.seconds} s", f"{most} s", source=source)
 
 
 def _admits(patterns: tuple[str, ...], what: str) -> bool:

@@ -109,8 +109,8 @@ def _lengths(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
     asked = known_length(demand)
     if asked is None:
         return
-    sites = tuple(site for site in judge.sites() if site.place.terms.max_lifetime_s < asked)
-    values = sorted({site.place.terms.max_lifetime_s for site in sites}, reverse=True)
+    sites = tuple(site for site in judge.sites() if site.place.longest_s < asked)
+    values = sorted({site.place.longest_s for site in sites}, reverse=True)
     changed = tuple((v, msgspec.structs.replace(demand, length=JobLength(v, demand.length.source))) for v in values)
     yield _Smaller("length", asked, changed, sites)
 
