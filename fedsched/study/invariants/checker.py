@@ -166,7 +166,10 @@ class Checker(LoopWorld):
     def _count(self, step: Step) -> None:
         """Starts by interval, evictions by member."""
         ramps = step.plan.memory.ramps
+        promised = {held.yields_to for held in step.known.values() if held.yields_to}
         for held in step.new:
+            if held.placement.class_key in promised:
+                continue  # counted when its room was asked for
             for key in (held.placement.class_key, ALL):
                 if key in ramps:
                     where = (key, ramps[key].until)

@@ -29,7 +29,7 @@ def the_owner_gets_our_room(step: Step) -> Iterator[str]:
         for pod, ours in _could_go(member.api.cluster):
             key = (name, pod.uid)
             since[key] = step.past.waiting.get(key, now)
-            minutes = (ours - 1) // terms.budgets.evictions_per_min
+            minutes = (ours - 1 + _recent(step, name)) // terms.budgets.evictions_per_min
             if now - since[key] > terms.yield_s + 2 * cycle_s + SLACK_S + 60.0 * minutes:
                 yield f"{pod.name} of {name} waits for {now - since[key]:.0f} s for a node that we could leave"
     step.past.waiting = since
@@ -45,8 +45,12 @@ def _busy(step: Step, member: str) -> bool:
     if step.plan.memory.frozen_since is not None or memory is None or memory.state not in {"ready", "slow"}:
         return True
     stale = view.seen_at is None or step.at - view.seen_at > SLACK_S
-    recent = [at for at in memory.evictions if step.at - at < 60.0]
-    return stale or len(recent) >= terms.budgets.evictions_per_min
+    return stale or _recent(step, member) >= terms.budgets.evictions_per_min
+
+
+def _recent(step: Step, member: str) -> int:
+    """Evictions of the last minute, which it takes from."""
+    return sum(step.at - at < 60.0 for at in step.plan.memory.members[member].evictions)
 
 
 def _could_go(cluster: Cluster) -> Iterator[tuple[Pod, int]]:
