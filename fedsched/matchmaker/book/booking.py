@@ -50,8 +50,14 @@ class Book:
         """Room that the member's own pods are about to take is not ours, least of all what we just gave up (OW2)."""
         group = self._groups[place.terms.name, place.group.name]
         for pod in place.view.site_pods:
-            if place.group.name in pod.groups and self._at - pod.since < HOLD_ROOM_S:
-                group.take(pod.request)
+            if place.group.name not in pod.groups or self._at - pod.since >= HOLD_ROOM_S:
+                continue
+            if not group.take(pod.request) and place.memory.evictions:
+                # the rest of its room is still on the way: what has been left for it is not to be taken again
+                begun = [r for r in place.view.node_rooms if r.node in pod.nodes and r.node_group == place.group.name]
+                free = max((room.free for room in begun), default=None)
+                if free is not None:
+                    group.keep(free, free)
 
     def _keep_for_the_evictor(self, standing: tuple[Standing, ...]) -> None:
         """Room that was made for one startd is nobody else's while the rest of it is still on its way (PR3)."""

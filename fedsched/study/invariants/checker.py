@@ -156,6 +156,8 @@ class Checker(LoopWorld):
         at, before = recorded.plan.at, self.before
         if not before.looking_since or at < before.at or at - before.at > self.policy.silence.silent_s / 2:
             before.looking_since = at
+        if at < before.at:
+            before.evictions.clear()  # our clock was set back: its minutes cannot be compared
         before.at = at
         for view in recorded.observation.members:
             fresh = view.contact_at > before.contact.get(view.name, 0.0)

@@ -31,8 +31,12 @@ def who_just_began_is_protected(step: Step) -> Iterator[str]:
 
 
 def one_member_evicts_for_one_job(step: Step) -> Iterator[str]:
-    """PR3: those that make room together stand at one member, and no class has more rooms made than jobs that wait."""
+    """PR3: those that make room together stand at one member, and no class has more rooms made than jobs that wait.
+
+    Room at a member that has fallen silent since is not waited for.
+    """
     sets: dict[tuple[str, str], set[str]] = defaultdict(set)
+    well = {name for name, memory in step.plan.memory.members.items() if memory.state in {"ready", "slow"}}
     for held in step.plan.held:
         if held.yields_to and held.phase != "gone":
             sets[held.yields_to, held.yields_with].add(held.placement.member)
@@ -42,7 +46,7 @@ def one_member_evicts_for_one_job(step: Step) -> Iterator[str]:
     fresh = {held.yields_to for held in _victims(step)}
     for view in step.recorded.observation.schedds:
         for demand in view.classes:
-            rooms = {f for (key, f) in sets if key == demand.key and _awaited(step, f)}
+            rooms = {f for (key, f), at in sets.items() if key == demand.key and at <= well and _awaited(step, f)}
             if demand.key in fresh and len(rooms) > demand.idle:
                 yield f"{len(rooms)} rooms are made for class {demand.key}, which has {demand.idle} idle jobs"
 
