@@ -148,7 +148,8 @@ class Startd:
 
 def _claim(run: Run) -> Claim:
     principal, request = run.job.queue.batch.principal, run.request
-    return Claim(principal, request.cpu_milli, run.began_at, run.job.id, run.schedd.name)
+    priority = run.job.queue.batch.priority
+    return Claim(principal, request.cpu_milli, run.began_at, run.job.id, run.schedd.name, priority=priority)
 
 
 def _size(placement: Placement, pod: Pod) -> Resources:

@@ -10,6 +10,7 @@ from fedsched.matchmaker.model import (
     Claim,
     DeleteObject,
     DeletePod,
+    MemberMemory,
     Memory,
     NodeRoom,
     Policy,
@@ -19,8 +20,10 @@ from fedsched.matchmaker.model import (
     Startds,
 )
 from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import (
+    SEEN,
     T0,
     demand,
     group,
@@ -123,3 +126,27 @@ def test_a_drop_of_demand_counts_after_two_reads_of_a_process_that_was_started_a
 
 def _with(*mine: object) -> Memory:
     return Memory(at=T0 - 5, held=tuple(mine))  # type: ignore[arg-type]  # builders make Held
+
+
+def test_what_was_left_for_a_site_pod_is_not_taken_again_while_the_rest_of_its_room_is_on_the_way() -> None:
+    site = SitePod("site/web", res(4, 2, 0), T0 - 30, ("n1",), groups=("g",))
+    left = res(2, 16, 50, pods=9)
+    nodes = group(nodes=1, allocatable=res(4, 32, 100, pods=9), free=left)
+    view = member("m1", nodes, site_pods=(site,), node_rooms=(NodeRoom("n1", "g", left),))
+    claimed = (Claim(ALICE, 1000, T0 - 900),)
+    objects, slots = (thing(None, pod()),), (slot(None, claims=claimed, unclaimed_since=None, free=Resources()),)
+    terms_ = (terms("m1", budgets=Budgets(evictions_per_min=1)),)
+    for evictions, placed in (((), 1), ((T0 - 20,), 0)):
+        known = MemberMemory(evictions=evictions)
+        memory = msgspec.structs.replace(_with(held()), members={"m1": known}, pairs={"m1/g/": SEEN})
+        asked = (schedd(demand("c2", idle=1)),)
+        seen = {"objects": objects, "slots": slots, "schedds": asked, "terms": terms_, "memory": memory}
+        plan = negotiate(snapshot(members=(view,), **seen), msgspec.structs.replace(POLICY))
+        assert sum(report.placed for report in plan.classes) == placed, evictions
+
+
+def test_a_pod_that_started_after_it_was_given_up_as_pending_survives_and_serves() -> None:
+    late = Reason(Cause.PENDING_TOO_LONG)
+    mine = held(phase="starting", wanted="withdraw", why=late, failure=late)
+    plan = negotiate(snapshot(memory=_with(mine), objects=(thing(mine.placement, pod()),)), POLICY)
+    assert (plan.held[0].wanted, plan.held[0].failure) == ("run", None)

@@ -7,7 +7,7 @@ import msgspec
 from fedsched.matchmaker import preempt, surge
 from fedsched.matchmaker.model import Held, Memory, Policy, Snapshot
 from fedsched.matchmaker.negotiate.asking import lost_members
-from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Reconciled, Standing
 
 
@@ -63,6 +63,7 @@ def with_held(stand: Standing, held: Held) -> Standing:
 def _called_back_too_late(stand: Standing) -> Held:
     """A pod that started before it could be withdrawn stays and serves (X5)."""
     held = stand.held
-    if held.wanted == "withdraw" and held.failure is None and any(p.phase == "running" for p in stand.pods):
-        return msgspec.structs.replace(held, wanted="run", why=None)
+    only_late = held.failure is None or held.failure.cause is Cause.PENDING_TOO_LONG
+    if held.wanted == "withdraw" and only_late and any(p.phase == "running" for p in stand.pods):
+        return msgspec.structs.replace(held, wanted="run", why=None, failure=None)
     return held
