@@ -16,6 +16,7 @@ from fedsched.matchmaker.model import (
     Policy,
     PoolView,
     Principal,
+    Room,
     SitePod,
     Startds,
 )
@@ -150,3 +151,17 @@ def test_a_pod_that_started_after_it_was_given_up_as_pending_survives_and_serves
     mine = held(phase="starting", wanted="withdraw", why=late, failure=late)
     plan = negotiate(snapshot(memory=_with(mine), objects=(thing(mine.placement, pod()),)), POLICY)
     assert (plan.held[0].wanted, plan.held[0].failure) == ("run", None)
+
+
+def test_nothing_new_begins_on_a_groups_other_nodes_either_while_one_is_left_for_a_site_pod() -> None:
+    """Which node a pod of ours lands on is its scheduler's choice: it could be the one that we are leaving."""
+    site = SitePod("site/web", res(4, 2, 0), T0 - 30, ("n1",), groups=("g",))
+    left = res(2, 16, 50, pods=9)
+    nodes = group(nodes=2, allocatable=res(4, 32, 100, pods=9))
+    nodes = msgspec.structs.replace(nodes, rooms=(Room(left, 1), Room(res(3, 16, 50, pods=9), 1)))
+    view = member("m1", nodes, site_pods=(site,), node_rooms=(NodeRoom("n1", "g", left),))
+    for evictions, placed in (((), 2), ((T0 - 20,), 0)):
+        memory = Memory(at=T0 - 5, members={"m1": MemberMemory(evictions=evictions)}, pairs={"m1/g/": SEEN})
+        asked = (schedd(demand("c2", idle=2)),)
+        plan = negotiate(snapshot(members=(view,), schedds=asked, memory=memory), POLICY)
+        assert sum(report.placed for report in plan.classes) == placed, evictions

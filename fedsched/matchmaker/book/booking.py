@@ -53,11 +53,9 @@ class Book:
             if place.group.name not in pod.groups or self._at - pod.since >= HOLD_ROOM_S:
                 continue
             if not group.take(pod.request) and place.memory.evictions:
-                # the rest of its room is still on the way: what has been left for it is not to be taken again
-                begun = [r for r in place.view.node_rooms if r.node in pod.nodes and r.node_group == place.group.name]
-                free = max((room.free for room in begun), default=None)
-                if free is not None:
-                    group.keep(free, free)
+                # Its room is still being made. On which node a new pod of ours lands is its scheduler's choice: any
+                # could land on the one that we are leaving, and would have to leave it again.
+                group.close()
 
     def _keep_for_the_evictor(self, standing: tuple[Standing, ...]) -> None:
         """Room that was made for one startd is nobody else's while the rest of it is still on its way (PR3)."""

@@ -108,6 +108,11 @@ class GroupRoom:
             rest = (bar - amount).floor_zero()
             self.bars[rest] = self.bars.get(rest, 0) + 1
 
+    def close(self) -> None:
+        """Nothing more here in this round, however much is free."""
+        self._changed()
+        self.bars = {Resources(): sum(self.bars.values())}
+
     def could_grow(self, size: Resources) -> bool:
         """Whether a node that does not exist yet would have room."""
         return _tightest(self.growth, size) is not None
