@@ -183,5 +183,15 @@ def test_every_table_has_a_cell_for_each_heading(both: tuple[Result, Result]) ->
         assert {len(row) for row in sheet.rows} <= {len(sheet.headings)}
 
 
+def test_the_bill_of_what_nobody_used_adds_up_by_member_and_cause(both: tuple[Result, Result]) -> None:
+    """N3: every pod-second that spikes report as unclaimed stands in one row."""
+    spikes = [ramp.spike for ramp in both[0].ramps]
+    total_h = sum(seconds for spike in spikes for _, _, seconds in spike.unclaimed_s) / 3600
+    bill = next(sheet for sheet in sheets(both[0]) if sheet.name == "unclaimed")
+    assert total_h > 0
+    assert len({row[:2] for row in bill.rows}) == len(bill.rows)
+    assert sum(float(row[2].replace(",", "")) for row in bill.rows) == pytest.approx(total_h, abs=0.05 * len(bill.rows))
+
+
 def test_equal_results_give_equal_pages(text: str, both: tuple[Result, Result]) -> None:
     assert page([both[0]], Verdict(3)) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -94,7 +95,8 @@ def percent(part: float) -> str:
 
 def sheets(result: Result) -> tuple[Sheet, ...]:
     """All tables of one run, in their order."""
-    return (_groups(result), _members(result), _spikes(result), _losses(result), _unmet(result), _unused(result))
+    tables = (_groups, _members, _spikes, _unclaimed, _losses, _unmet, _unused)
+    return tuple(table(result) for table in tables)
 
 
 def run_names(results: Sequence[Result]) -> tuple[str, ...]:
@@ -262,6 +264,20 @@ def _unused(result: Result) -> Sheet:
     headings = (Heading("CAUSE", right=False), Heading("STARTDS"))
     rows = tuple((cause, f"{count:,}") for cause, count in result.never_claimed.items())
     return Sheet("unused", "Startds that nobody used", headings, rows, "Every startd was used.")
+
+
+def _unclaimed(result: Result) -> Sheet:
+    """The bill of over-provisioning, summed over spikes."""
+    found: Counter[tuple[str, str]] = Counter()
+    for ramp in result.ramps:
+        for member, cause, seconds in ramp.spike.unclaimed_s:
+            found[member, cause] += round(seconds)
+    rows = tuple((member, cause, f"{seconds / 3600:,.1f}") for (member, cause), seconds in sorted(found.items()))
+    headings = (Heading("MEMBER", right=False), Heading("CAUSE", right=False), Heading("POD-HOURS"))
+    note = "Time in which pods of spikes ran without a job: by where, and by what they waited for or ended of."
+    return Sheet(
+        "unclaimed", "Paid for and not used", headings, rows, "Every pod of a spike had a job all the time.", note
+    )
 
 
 def _age(seconds: float | None) -> str:
