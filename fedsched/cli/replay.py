@@ -187,9 +187,9 @@ def _from_files(files: list[Path]) -> Iterator[Given]:
         try:
             saved = read(file)
         except SnapshotError as error:
-            raise Failure(Exit.USAGE, str(error), "make one: fedsched snapshot -o FILE") from None
+            raise Failure(Exit.USAGE, str(error), "make one: fedsched snapshot --to FILE") from None
         except OSError as error:
-            raise Failure(Exit.USAGE, f"{file}: {error.strerror}", "make one: fedsched snapshot -o FILE") from None
+            raise Failure(Exit.USAGE, f"{file}: {error.strerror}", "make one: fedsched snapshot --to FILE") from None
         yield Given(saved.recorded, saved.policy, len(files))
 
 

@@ -177,8 +177,17 @@ def test_what_cannot_be_run_is_refused_with_its_reason(
 
 def test_a_broken_log_is_refused_with_file_and_line(log: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     trace, nodes = log
+    line = SWF.count("\n") + 2
     trace.write_text(SWF + "\n41 zero -1 10\n", encoding="utf-8")
-    assert run("--trace", str(trace), "--members", str(nodes)) in {0, 2}
+    words = ("--trace", str(trace), "--members", str(nodes), "--until", "2h")
+    assert run(*words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"small.swf:{line}: expected 18 columns, not 4" in said
+    assert "--skip-damaged" in said
+    assert run(*words, "--skip-damaged") == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 left out: damaged" in said
+    assert f"the first damaged: {trace}:{line}: expected 18 columns, not 4" in said
     trace.write_text("; nothing\n", encoding="utf-8")
     assert run("--trace", str(trace), "--members", str(nodes)) == 2
     assert "small.swf" in capsys.readouterr().err

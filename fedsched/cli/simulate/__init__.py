@@ -96,6 +96,12 @@ def simulate(
             "--cycle", metavar="TIME", help="Between two cycles; else as the files say.", rich_help_panel=RUNNING
         ),
     ] = "",
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged", help="Of a log: leave out and count entries that cannot be.", rich_help_panel=RUNNING
+        ),
+    ] = False,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Without the invariants: a little faster.", rich_help_panel=RUNNING)
     ] = False,
@@ -124,8 +130,12 @@ def simulate(
 
     configure(level="error")
     scenario, policies = _words(what, trace, compare)
-    wish = Wish(scenario, trace, members, parts, policy, policies, seed, since, load, until, cycle, not unchecked)
+    wish = Wish(
+        scenario, trace, members, parts, policy, policies, seed, since, load, until, cycle, not unchecked, skip_damaged
+    )
     staged = stage(wish)
+    for remark in () if quiet else staged.remarks:
+        output.note(remark)
     results = _run_all(staged, quiet=quiet or form is Format.JSON)
     verdict = staged.verdict(results)
     written = _write(report, results, verdict)

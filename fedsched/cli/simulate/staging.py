@@ -10,7 +10,7 @@ import msgspec
 
 from fedsched.cli.durations import seconds
 from fedsched.cli.output import Exit, Failure
-from fedsched.config import load_members, load_policy
+from fedsched.config import ConfigError, load_members, load_policy
 from fedsched.matchmaker.model import Policy, PoolTerms
 from fedsched.sim.expect import Expected, judge
 from fedsched.sim.folder import Loaded, load_scenario, shipped
@@ -19,8 +19,9 @@ from fedsched.sim.nodes_list import listed_members
 from fedsched.sim.scenario import Scenario, SimMember
 from fedsched.sim.workload.dealing import communities
 from fedsched.sim.workload.fitting import rooms
+from fedsched.sim.workload.logged import Tally
 from fedsched.sim.workload.terms import Trace
-from fedsched.sim.workload.trace import NOBODYS, format_of, replay
+from fedsched.sim.workload.trace import NOBODYS, Replayed, format_of, replay
 from fedsched.study.compare import Setting
 from fedsched.study.invariants import Checker
 from fedsched.study.report.verdict import Verdict
@@ -48,14 +49,19 @@ class Wish(msgspec.Struct, frozen=True):
     until: str
     cycle: str
     checked: bool
+    skip_damaged: bool = False
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """What is run. expect: what the first policy's run must come to; None where nobody said anything."""
+    """What is run. expect: what the first policy's run must come to; None where nobody said anything.
+
+    remarks: what became of a log's entries, for people.
+    """
 
     setting: Setting
     policies: tuple[Policy, ...]
     expect: Expected | None = None
+    remarks: tuple[str, ...] = ()
 
     def verdict(self, results: Sequence[Result]) -> Verdict:
         """Whether the run came to what expect.toml says; only a whole run of the scenario's own policy is judged."""
@@ -128,9 +134,9 @@ def _of_log(wish: Wish, trace: Path) -> Staged:
         load=wish.load,
         groups=groups,
         ignore_requirements=True,
-        damaged="leave-out",
+        damaged="leave-out" if wish.skip_damaged else "refuse",
     )
-    replayed = replay(trace, told, rooms(members))
+    replayed = _replayed(told, members)
     name = trace.name.partition(".")[0]
     days = f"{until_s / 86_400:.3g} days from day {from_s / 86_400:.3g} on"
     seed = 1 if wish.seed is None else wish.seed
@@ -144,7 +150,21 @@ def _of_log(wish: Wish, trace: Path) -> Staged:
         guard=Checker if wish.checked else None,
         command=lambda policy: _command(wish, policy, seed),
     )
-    return Staged(setting, _policies(wish, trace.parent / "policies", None))
+    return Staged(setting, _policies(wish, trace.parent / "policies", None), remarks=_remarks(trace, replayed.tally))
+
+
+def _replayed(trace: Trace, members: tuple[SimMember, ...]) -> Replayed:
+    """The log's jobs. Failure with the first damaged line, and what can be done about it."""
+    try:
+        return replay(trace.file, trace, rooms(members))
+    except ConfigError as error:
+        hint = "" if trace.damaged == "leave-out" else "leave out what is damaged, and count it: --skip-damaged"
+        raise Failure(Exit.USAGE, str(error), hint) from None
+
+
+def _remarks(file: Path, tally: Tally) -> tuple[str, ...]:
+    read = f"{file.name}: " + ", ".join(f"{count:,} {what}" for what, count in tally.plain().items() if count)
+    return (read, f"  the first damaged: {tally.damage}") if tally.damage else (read,)
 
 
 def _members(place: Path, parts: int) -> tuple[SimMember, ...]:
@@ -184,4 +204,5 @@ def _command(wish: Wish, policy: Policy, seed: int) -> str:
         ("--cycle", wish.cycle),
     ]
     words = [str(word) for option, value in options if value not in {None, ""} for word in (option, value)]
+    words += ["--skip-damaged"] if wish.skip_damaged else []
     return shlex.join(["fedsched", "simulate", *([wish.scenario] if wish.scenario else []), *words])

@@ -52,7 +52,7 @@ class Tally:
     """What became of a log's jobs. read: entries. used: jobs that they gave. left_out: by why.
 
     split: entries that became `pieces` jobs, as no node holds them whole. assumed: what was not told or had to be
-    changed, by what.
+    changed, by what. damage: what is wrong with the first damaged entry that was left out, with file and line.
     """
 
     read: int = 0
@@ -61,6 +61,7 @@ class Tally:
     pieces: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
+    damage: str = ""
 
     def plain(self) -> dict[str, int]:
         """All numbers by name, for reports."""
@@ -74,10 +75,11 @@ def damage(trace: Trace, tally: Tally) -> Iterator[None]:
     """Where one entry is read: what is wrong with it goes on as ConfigError, or is counted where the trace says so."""
     try:
         yield
-    except ConfigError:
+    except ConfigError as error:
         if trace.damaged == "refuse":
             raise
         tally.left_out["damaged"] += 1
+        tally.damage = tally.damage or str(error)
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -53,6 +53,7 @@ def replay(file: Path, trace: Trace, rooms: tuple[Resources, ...], federation: F
     if not found:
         why = ", ".join(f"{count} {why}" for why, count in sorted(tally.left_out.items()))
         text = f"holds no job that ran ({tally.read} entries{'; ' + why if why else ''})"
+        text += f"; the first damaged: {tally.damage}" if tally.damage else ""
         raise ConfigError((Problem(file, 0, "", text),))
     window = list(_windowed(found, trace, tally))
     if not window:
