@@ -169,7 +169,14 @@ def test_two_runs_of_one_policy_are_told_apart(both: tuple[Result, Result]) -> N
 
 @pytest.mark.parametrize(
     ("before", "after", "said"),
-    [(2.0, 3.0, "+50 %"), (4.0, 1.0, "-75 %"), (0.0, 0.0, "same"), (0.0, 2.0, "from 0"), (None, 1.0, "-")],
+    [
+        (2.0, 3.0, "+50 %"),
+        (4.0, 1.0, "-75 %"),
+        (0.0, 0.0, "same"),
+        (0.0, 2.0, "from 0"),
+        (1201.0, 1195.0, "-0.5 %"),
+        (None, 1.0, "-"),
+    ],
 )
 def test_a_change_is_told_in_percent_where_that_says_something(
     before: float | None, after: float | None, said: str

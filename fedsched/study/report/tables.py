@@ -128,7 +128,10 @@ def change(before: float | None, after: float | None) -> str:
         return "-"
     if before == after:
         return "same"
-    return f"{100 * (after - before) / abs(before):+.0f} %" if before else "from 0"
+    if not before:
+        return "from 0"
+    percents = 100 * (after - before) / abs(before)
+    return f"{percents:+.0f} %" if abs(percents) >= 1 else f"{percents:+.1g} %"
 
 
 def _compared_keys(results: Sequence[Result]) -> Iterator[str]:
