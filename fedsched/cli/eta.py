@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.explain import find, split
+from fedsched.cli.naming import find, split
 from fedsched.cli.options import ConfigOption, OutputOption, examples, federation
 from fedsched.cli.output import Column, Exit, Failure, Format
 
