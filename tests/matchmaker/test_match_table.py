@@ -285,6 +285,8 @@ def test_a_job_that_outlives_what_the_policy_lets_startds_live_gets_none() -> No
     assert [r.source for r in table(brief).nevers(demand(length=length), brief)] == ["lifetime_s of the policy"]
     both = ["the member's file", "lifetime_s of the policy"]
     assert [r.source for r in table(shorter).nevers(demand(length=length), shorter)] == both
+    joins = msgspec.structs.replace(place(), startd_s=7200, join_s=120)
+    assert [r.have for r in table(joins).nevers(demand(length=length), joins)] == ["7080 s"]
     enough = msgspec.structs.replace(place(), startd_s=7200)
     assert where(table(enough).options(demand(length=length))) == ["m1/g"]
 

@@ -281,8 +281,8 @@ FACTS: dict[str, Fact] = {
     "length": Fact(
         (Cause.TOO_LONG,),
         lambda world: job(length=JobLength(7200, "AllowedJobDuration"))(of_terms(max_lifetime_s=3600)(world)),
-        of_terms(max_lifetime_s=7200),
-        of_terms(max_lifetime_s=7000),
+        of_terms(max_lifetime_s=7320),  # its startd joins first: two minutes
+        of_terms(max_lifetime_s=7319),
     ),
     "limit range": Fact((Cause.ADMISSION_REFUSED,), capped(1000), capped(4000), capped(3000)),
     "gate": Fact((Cause.EXPRESSION_REFUSED,), job(gate="2,001 terms"), job(gate="")),

@@ -42,7 +42,7 @@ SAYINGS: dict[Cause, Saying] = {
         "add the image under `images` in clusters/{member}.toml, or use an admitted one",
     ),
     Cause.TOO_LONG: Saying(
-        "the job outlives every startd of {where} | it needs {need} | a startd lives {have}",
+        "the job outlives every startd of {where} | it needs {need} | a startd has {have} left once it has joined",
         "set a shorter AllowedJobDuration in the job, or let startds live longer: `max_lifetime` in "
         "clusters/{member}.toml, `lifetime_s` in the policy",
     ),

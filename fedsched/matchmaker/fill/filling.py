@@ -188,7 +188,7 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
     considered = () if serial.grows else turn.candidates(lambda one: rounds.no_room(demand, one))
-    lifetime_s = rounds.purse.lifetime_s(demand, option, min(life.lifetime_s, place.longest_s))
+    lifetime_s = rounds.purse.lifetime_s(demand, option, place.life_s)
     priced = rounds.purse.take(demand, option, lifetime_s)
     id_ = f"{rounds.epoch:x}-{serial.number:x}"
     birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, considered)

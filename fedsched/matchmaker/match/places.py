@@ -11,7 +11,8 @@ from fedsched.matchmaker.reasons import Reason
 class Place(msgspec.Struct, frozen=True):
     """A node group of a member with all that a decision about it may read.
 
-    startd_s: how long the policy lets a startd live, in seconds; None where no policy bounds it.
+    startd_s: how long the policy lets a startd live, in seconds; None where no policy bounds it. join_s: what of its
+    life is over, as a rule, before its slot is there.
     """
 
     terms: MemberTerms
@@ -20,12 +21,18 @@ class Place(msgspec.Struct, frozen=True):
     memory: MemberMemory
     pair: PairMemory
     startd_s: int | None = None
+    join_s: int = 0
 
     @property
-    def longest_s(self) -> int:
+    def life_s(self) -> int:
         """Seconds that a startd lives here at most: what the member's file and the policy both allow."""
         most = self.terms.max_lifetime_s
         return most if self.startd_s is None else min(most, self.startd_s)
+
+    @property
+    def longest_s(self) -> int:
+        """Seconds of the longest job that a startd here can take once it has joined."""
+        return self.life_s - self.join_s
 
     def here(self, reason: Reason) -> Reason:
         """The same reason, about this place."""

@@ -36,9 +36,10 @@ def _too_long(length: JobLength, place: Place) -> Iterator[Reason]:
     """Each bound of a startd's life that the job is known to outlive: a startd placed for it would never be claimed."""
     if length.source == "assumed":
         return
-    for most, source in ((place.terms.max_lifetime_s, _FILE), (place.startd_s, _POLICY)):
-        if most is not None and length.seconds > most:
-            yield Reason(Cause.TOO_LONG, length.source, f"{length.seconds} s", f"{most} s", source=source)
+    for life_s, source in ((place.terms.max_lifetime_s, _FILE), (place.startd_s, _POLICY)):
+        if life_s is not None and length.seconds > life_s - place.join_s:
+            have = f"{max(0, life_s - place.join_s)} s"
+            yield Reason(Cause.TOO_LONG, length.source, f"{length.seconds} s", have, source=source)
 
 
 def _admits(patterns: tuple[str, ...], what: str) -> bool:

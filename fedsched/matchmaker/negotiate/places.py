@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fedsched.matchmaker.match import Place, pair_key
-from fedsched.matchmaker.model import Memory, PairMemory, Snapshot
+from fedsched.matchmaker.model import Memory, PairMemory, Snapshot, Startds
 
 
-def places_of(snapshot: Snapshot, base: Memory, startd_s: int) -> tuple[Place, ...]:
-    """Every node group of every member that has a file, by name. startd_s: how long the policy lets a startd live."""
+def places_of(snapshot: Snapshot, base: Memory, life: Startds) -> tuple[Place, ...]:
+    """Every node group of every member that has a file, by name. life: the policy's, of startds."""
     views = {view.name: view for view in snapshot.observation.members}
     places = []
     for terms in sorted(snapshot.terms, key=lambda t: t.name):
@@ -16,5 +16,5 @@ def places_of(snapshot: Snapshot, base: Memory, startd_s: int) -> tuple[Place, .
             continue
         for group in sorted(view.node_groups, key=lambda g: g.name):
             pair = base.pairs.get(pair_key(terms.name, group.name, terms.image), PairMemory())
-            places.append(Place(terms, view, group, memory, pair, startd_s))
+            places.append(Place(terms, view, group, memory, pair, life.lifetime_s, round(life.join_s)))
     return tuple(places)

@@ -45,7 +45,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     base = _learn(snapshot, policy, health, facts)  # 3
     if health.frozen_since is not None:
         return _frozen(snapshot, health, facts, base)
-    table = Table(places_of(snapshot, base, policy.startds.lifetime_s), Choosing(policy, snapshot.orders, at))
+    table = Table(places_of(snapshot, base, policy.startds), Choosing(policy, snapshot.orders, at))
     shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
     standing, base = who_goes(snapshot, policy, facts, base)  # 5
