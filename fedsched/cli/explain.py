@@ -32,6 +32,9 @@ def explain(
         str,
         typer.Argument(metavar="JOB", help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC or a class of `q`."),
     ],
+    estimate: Annotated[
+        bool, typer.Option("--estimate/--no-estimate", help="Whether to say when it starts: takes up to 3 s.")
+    ] = True,
     config: ConfigOption = None,
     form: OutputOption = Format.TABLE,
 ) -> None:
@@ -39,7 +42,8 @@ def explain(
 
     The first line is one sentence with one action. Then what else would have to change, what the user has a right to
     and who is ahead, where its startds are and which must go; then each member, the nearest to running the job first,
-    with what stands in the way: what is needed, what is there, and how old that knowledge is.
+    with what stands in the way: what is needed, what is there, and how old that knowledge is. When it starts is worked
+    out by running the recorded moment ahead (docs/forecast.md).
     """
     from fedsched.cli.eta import starting
     from fedsched.cli.recorded import last
@@ -54,7 +58,7 @@ def explain(
     reports = {report.key: report for report in recorded.plan.classes}
     told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
     has = having(demand, recorded.plan, recorded.observation, recorded.fresh_s)
-    starts, foreseen = starting(config, recorded, demand, job)
+    starts, foreseen = starting(config, recorded, demand, job) if estimate else ("", None)
     if form is Format.JSON:
         output.emit_json(
             "explanation",
@@ -64,8 +68,8 @@ def explain(
             stale=recorded.stale,
             explanation=told,
             having=has,
-            starts=foreseen.estimates,
-            record=foreseen.record,
+            starts=foreseen.estimates if foreseen else (),
+            record=foreseen.record if foreseen else None,
             shares=recorded.shares([path_of(demand.principal)]),
             demand=demand,
             report=reports.get(demand.key),
@@ -110,7 +114,7 @@ def show(recorded: Recorded, demand: DemandClass, told: Explanation, more: tuple
     output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
     output.line(f"  each job   {describe(demand.request)}")
     has, starts = more
-    blocks = (told.details, (starts,), has.share, has.startds, has.going, has.coming)
+    blocks = (told.details, (starts,) if starts else (), has.share, has.startds, has.going, has.coming)
     for label, texts in zip(("details", "starts", "share", "startds", "must go", "room from"), blocks, strict=True):
         output.labelled(label, texts, 9)
     output.line(f"  cycle      {recorded.plan.cycle}, {age(recorded.age_s)} ago")

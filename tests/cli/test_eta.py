@@ -57,6 +57,13 @@ def test_explain_tells_when_the_job_starts_with_how_past_estimates_did(fedsched:
     assert "last 50 estimates within range 82 %" in line
 
 
+def test_explain_can_do_without_the_estimate(fedsched: Fedsched) -> None:
+    key = next(one["demand"]["key"] for one in _classes(fedsched) if one["demand"]["idle"] > 1)
+    assert not any(line.startswith("  starts") for line in fedsched("explain", key, "--no-estimate").out.splitlines())
+    told = fedsched("explain", key, "--no-estimate", "-o", "json").json()
+    assert (told["starts"], told["record"]) == ([], None)
+
+
 def test_what_can_never_run_has_no_estimate_and_says_so(fedsched: Fedsched) -> None:
     never = next(one["demand"] for one in _classes(fedsched) if one["report"]["verdict"] == "never")
     assert "no estimate: it can run nowhere as it is" in fedsched("explain", never["key"]).out
