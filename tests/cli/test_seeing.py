@@ -88,6 +88,13 @@ def test_a_job_is_found_by_any_of_its_spellings(fedsched: Fedsched) -> None:
         assert answer.json()["explanation"]["key"] == one["key"]
 
 
+@pytest.mark.parametrize("spelling", ["{job}@elsewhere", "elsewhere#{job}"])
+def test_a_job_of_a_schedd_that_nobody_knows_is_not_taken_for_a_namesake(fedsched: Fedsched, spelling: str) -> None:
+    job = fedsched("q", "-o", "json").json()["classes"][0]["demand"]["examples"][0]
+    answer = fedsched("explain", spelling.format(job=job))
+    assert (answer.code, "no schedd elsewhere is known" in answer.err) == (1, True)
+
+
 def test_a_job_that_runs_is_found_by_its_claim_and_told_where(fedsched: Fedsched, federation: Path) -> None:
     journal = open_journal(f"sqlite:{federation / 'fedsched.db'}")
     cycle = journal.last_cycle()

@@ -192,9 +192,9 @@ def test_every_table_has_a_cell_for_each_heading(both: tuple[Result, Result]) ->
 
 def test_the_bill_of_what_nobody_used_adds_up_by_member_and_cause(both: tuple[Result, Result]) -> None:
     """N3: every pod-second that spikes report as unclaimed stands in one row."""
-    spikes = [ramp.spike for ramp in both[0].ramps]
-    total_h = sum(seconds for spike in spikes for _, _, seconds in spike.unclaimed_s) / 3600
-    bill = next(sheet for sheet in sheets(both[0]) if sheet.name == "unclaimed")
+    twice = msgspec.structs.replace(both[0], ramps=both[0].ramps * 2)
+    total_h = sum(seconds for ramp in twice.ramps for _, _, seconds in ramp.spike.unclaimed_s) / 3600
+    bill = next(sheet for sheet in sheets(twice) if sheet.name == "unclaimed")
     assert total_h > 0
     assert len({row[:2] for row in bill.rows}) == len(bill.rows)
     assert sum(float(row[2].replace(",", "")) for row in bill.rows) == pytest.approx(total_h, abs=0.05 * len(bill.rows))
