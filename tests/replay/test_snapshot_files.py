@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fedsched.matchmaker.model import Memory, Policy, PrincipalTerms
+from fedsched.matchmaker.model import DeletePod, Memory, Policy, PrincipalTerms
 from fedsched.replay import Saved, SnapshotError, encode, read, replay, write
 from fedsched.replay.deciding import plan_bytes
 from fedsched.replay.file import decode
@@ -119,3 +119,10 @@ def test_a_plan_that_was_changed_by_hand_is_not_exact_and_the_place_is_named(sav
         made = replay(msgspec.structs.replace(saved.recorded, plan=other), saved.policy)
         assert not made.exact
         assert made.found
+
+
+def test_a_change_that_was_issued_and_would_not_be_asked_for_now_is_not_exact(saved: Saved) -> None:
+    """The plan alone does not tell it: what is done comes from comparing."""
+    stray = DeletePod("m1", "1-1", "fs-1-1-abc", "uid-of-nobody")
+    made = replay(msgspec.structs.replace(saved.recorded, issued=(*saved.recorded.issued, stray)), saved.policy)
+    assert (made.exact, made.unasked, made.found) == (False, (stray,), ())
