@@ -16,8 +16,8 @@ from fedsched.matchmaker.model import (
     OrderLeave,
     ParkDaemonSet,
     Plan,
-    object_name,
 )
+from fedsched.matchmaker.reconcile import has_its_name
 
 VACATE_GRACE_S = 30
 """Grace of a vacated pod: its startd evicts its jobs so that the schedd knows at once, then goes."""
@@ -27,7 +27,7 @@ def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
     """Every change that the plan still needs, in order; none to a member in doubt (FA1, FA2)."""
     if plan.memory.frozen_since is not None:
         return ()
-    objects = {(o.member, o.placement_id): o for o in observation.objects if _own_name(o)}
+    objects = {(o.member, o.placement_id): o for o in observation.objects if has_its_name(o)}
     todo: list[Change] = []
     for held in plan.held:
         thing = objects.get((held.placement.member, held.placement.id))
@@ -35,10 +35,6 @@ def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
     todo += [*plan.sweep, *plan.adopt]
     open_to = {name for name, memory in plan.memory.members.items() if memory.state in GOOD and not memory.unauthorized}
     return (*plan.ghosts, *plan.drive, *(change for change in todo if change.member in open_to))
-
-
-def _own_name(thing: ObjectView) -> bool:
-    return thing.name == object_name(thing.placement_id)
 
 
 def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change]:

@@ -4,6 +4,6 @@ The result is facts: phases, failures, ghosts, orphans. What should become of th
 """
 
 from fedsched.matchmaker.reconcile.reconciling import Reconciled, reconcile
-from fedsched.matchmaker.reconcile.seen import Standing
+from fedsched.matchmaker.reconcile.seen import Standing, has_its_name
 
-__all__ = ["Reconciled", "Standing", "reconcile"]
+__all__ = ["Reconciled", "Standing", "has_its_name", "reconcile"]
