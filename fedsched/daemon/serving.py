@@ -24,6 +24,7 @@ from fedsched.journal import (
     JournalError,
     Limits,
     PlacementFiles,
+    Recorded,
     SqliteJournal,
     crashpoints,
     open_journal,
@@ -132,11 +133,12 @@ class _Daemon:
         epoch = new_epoch(journal, seen, self._clock.now())
         if self._foretells:
             self._foresight = Foresight(journal, self._config)
+        listeners = (*self._parts.told, *((self._foresight.see,) if self._foresight else ()))
         options = Options(
             dispatch=self._how.dispatch,
             inline=self._how.once or self._parts.time.virtual,
             records=PlacementFiles(self._files.federation.records),
-            told=(*self._parts.told, *((self._foresight.see,) if self._foresight else ())),
+            told=tuple(partial(_tell, one) for one in listeners),
         )
         self._loop = Loop(self._world, journal, self._parts.mind(self._files), self._clock, options)
         members = [member.name for member in self._files.members]
@@ -231,6 +233,14 @@ class _Daemon:
 
     def _hup(self) -> None:
         self._agenda.add("reload")
+
+
+def _tell(listener: Callable[[Recorded], None], recorded: Recorded) -> None:
+    try:
+        listener(recorded)
+    except Exception:  # noqa: BLE001 - logged with its place; why it goes on stands below
+        # Whoever only looks on must not keep a cycle from acting: its intents are written down already.
+        _LOG.exception("listener-failed")
 
 
 def _within(seconds: float, stop: Callable[[], None]) -> None:

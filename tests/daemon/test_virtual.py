@@ -100,6 +100,15 @@ def test_it_cycles_by_virtual_time_and_ends_when_the_world_is_over(demo: Demo) -
     assert not (demo.folder / "health").exists()
 
 
+def test_whoever_only_looks_on_keeps_no_cycle_from_acting(demo: Demo) -> None:
+    def broken(recorded: Recorded) -> None:
+        raise LookupError(recorded.plan.cycle)
+
+    assert demo.serve(300, broken) == 0
+    assert len(demo.recorded) > 3
+    assert demo.world.names() == ["m1/fs-a"]
+
+
 def test_in_between_it_waits_for_nothing_but_what_is_due(demo: Demo) -> None:
     demo.serve(1200)
     assert max(demo.world.waits) <= 10.0
