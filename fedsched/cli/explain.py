@@ -13,8 +13,7 @@ from fedsched.cli.output import Format
 
 if TYPE_CHECKING:
     from fedsched.cli.recorded import Recorded
-    from fedsched.matchmaker.explain import Explanation, Having, MemberLine
-    from fedsched.matchmaker.model import DemandClass
+    from fedsched.matchmaker.model import DemandClass, Explanation, Having, MemberLine
 
 
 def register(app: typer.Typer) -> None:
@@ -109,7 +108,8 @@ def show(recorded: Recorded, demand: DemandClass, told: Explanation, more: tuple
     from fedsched.matchmaker.explain import age
     from fedsched.matchmaker.resources import describe
 
-    output.wrapped(told.headline)
+    output.wrapped(told.sentence)
+    output.wrapped(f"Next: {told.next}")
     output.line()
     output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
     output.line(f"  each job   {describe(demand.request)}")

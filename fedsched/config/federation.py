@@ -9,7 +9,7 @@ import msgspec
 from fedsched.config.derive import keys_of
 from fedsched.config.kinds import Duration, ListOf, Number, Pairs, Text
 from fedsched.config.problems import ConfigError
-from fedsched.config.settings import Cadence, Federation, PoolSettings, PrincipalRule
+from fedsched.config.settings import Cadence, Federation, PoolSettings, PrincipalRule, Web
 from fedsched.config.tables import Reading, Table, read_file
 
 NAME = Text(pattern=r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", wanted='a name of lower-case letters, digits and "-"')
@@ -52,6 +52,20 @@ CADENCE = Table(
     ),
     Cadence,
 )
+_URL = Text(pattern=r"(https?://[^\s/]+(/[^\s]*)?)?", wanted='"https://host" and a path, or ""')
+_HOST = Text(pattern=r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", wanted="a host name, without a port")
+WEB = Table(
+    keys_of(
+        Web,
+        kinds={
+            "user_header": Text(pattern=r"[A-Za-z][A-Za-z0-9-]*|", wanted='the name of an HTTP header, or ""'),
+            "hosts": ListOf(_HOST),
+            "url": _URL,
+            "streams": Number(least=1, most=1024, whole=True),
+        },
+    ),
+    Web,
+)
 FEDERATION = Table(
     keys_of(
         Federation,
@@ -63,6 +77,7 @@ FEDERATION = Table(
             "pools": POOL,
             "principals": PRINCIPAL,
             "cadence": CADENCE,
+            "web": WEB,
             "journal": _JOURNAL,
             "listen": _LISTEN,
             "lengths": ListOf(Text(pattern=r"[A-Za-z_]\w*", wanted="the name of a job attribute")),
@@ -80,6 +95,8 @@ def load_federation(file: Path) -> Federation:
     reading, read = read_file(file, FEDERATION)
     federation: Federation = read
     _check(reading, federation)
+    if federation.web.names == "own" and not federation.web.user_header:
+        reading.wrong(("web", "names"), 'expected `user_header` beside "own": who reads would not be known')
     reading.finish()
     return _rooted(federation, file.absolute().parent)
 
@@ -108,7 +125,10 @@ def _rooted(federation: Federation, root: Path) -> Federation:
     )
     paths = {name: root / getattr(federation, name) for name in ("clusters", "policies", "credentials", "records")}
     kind, _, place = federation.journal.partition(":")
-    return msgspec.structs.replace(federation, pools=pools, root=root, journal=f"{kind}:{root / place}", **paths)
+    socket = str(root / federation.socket) if federation.socket else ""
+    return msgspec.structs.replace(
+        federation, pools=pools, root=root, journal=f"{kind}:{root / place}", socket=socket, **paths
+    )
 
 
 __all__ = ["FEDERATION", "ConfigError", "load_federation"]

@@ -70,12 +70,29 @@ class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
     forecast_s: float = 300.0
 
 
+class Web(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the HTTP API shows to whom.
+
+    names: whose users' names a reader on TCP sees: `all`; `own`, others under pseudonyms, where a reverse proxy says in
+    the header `user_header` who reads; `none`. Who can open the unix socket sees all. hosts: names beside "localhost"
+    and numbers of this machine by which it may be called. url: address that people use, for ads and links. streams:
+    event streams at once.
+    """
+
+    names: Literal["all", "own", "none"] = "all"
+    user_header: str = ""
+    hosts: tuple[str, ...] = ()
+    url: str = ""
+    streams: int = 64
+
+
 class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     """fedsched.toml. Relative paths are relative to its folder.
 
     id: names this federation in labels; lower-case letters, digits and "-". lengths: job attributes that tell a
     job's length, first known wins (unit: seconds, or minutes for names ending in Mins); assumed_length_s otherwise.
     machine_resources: custom HTCondor resource ("Fpga") -> extended resource ("xilinx.com/fpga").
+    listen, socket: where the API answers, "host:port" (or "unix:PATH"), and a unix socket beside it, "" for none.
     """
 
     id: str
@@ -87,6 +104,8 @@ class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     credentials: Path = Path("credentials")
     records: Path = Path("records")
     listen: str = "127.0.0.1:9680"
+    socket: str = "fedsched.sock"
+    web: Web = Web()
     cadence: Cadence = Cadence()
     principals: tuple[PrincipalRule, ...] = ()
     lengths: tuple[str, ...] = ("AllowedJobDuration", "AllowedExecuteDuration", "MaxWallTimeMins")

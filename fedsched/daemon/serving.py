@@ -14,9 +14,10 @@ from typing import Any
 
 from fedsched.config import ConfigError, Files, load
 from fedsched.config.settings import Federation
-from fedsched.daemon.health import Health, HealthServer
+from fedsched.daemon.health import Health
 from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
+from fedsched.daemon.window import Window
 from fedsched.forecast import Foresight
 from fedsched.journal import (
     Holder,
@@ -60,7 +61,7 @@ def serve(config: Path, parts: Parts, how: How) -> int:
         _LOG.error("stopped", why=str(error))
         return REFUSED
     except OSError as error:
-        _LOG.error("stopped", why=f"{error}; health address {files.federation.listen}")
+        _LOG.error("stopped", why=f"{error}; address {files.federation.listen}")
         return REFUSED
 
 
@@ -106,12 +107,14 @@ class _Daemon:
         self._journal = journal
         self._world = self._parts.world(settings, self._files.members)
         self._health = Health(settings.cadence.cycle_s)
+        self._window: Window | None = None
         with ExitStack() as ending:
             ending.enter_context(
                 _signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hup})
             )
             if not self._how.once:
-                ending.callback(HealthServer(settings.listen, self._health).close)
+                self._window = Window(settings, self._health, journal.orders, self._clock.now)
+                ending.callback(self._window.close)
             self._world.start()
             ending.callback(_within, WORLD_END_S, self._world.stop)
             self._begin(journal)
@@ -133,7 +136,8 @@ class _Daemon:
         epoch = new_epoch(journal, seen, self._clock.now())
         if self._foretells:
             self._foresight = Foresight(journal, self._config)
-        listeners = (*self._parts.told, *((self._foresight.see,) if self._foresight else ()))
+        own = (self._foresight, self._window)
+        listeners = (*self._parts.told, *(one.see for one in own if one is not None))
         options = Options(
             dispatch=self._how.dispatch,
             inline=self._how.once or self._parts.time.virtual,

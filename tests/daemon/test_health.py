@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-
-from fedsched.daemon.health import Health, HealthServer
+from fedsched.daemon.health import Health
 from fedsched.loop import Summary
 
 SUMMARY = Summary(7, 1.0, 0.1, 0.2, 0, 0, 0, {}, {}, {}, 0, ())
@@ -29,14 +26,3 @@ def test_slow_cadences_have_longer_limits() -> None:
     assert health.report()[0] == 200
     health._beat -= 2
     assert health.report()[0] == 503
-
-
-def test_it_is_served_on_a_loopback_port_and_nothing_else_is() -> None:
-    server = HealthServer("127.0.0.1:0", Health(10))
-    connection = http.client.HTTPConnection("127.0.0.1", server.address[1], timeout=5)
-    connection.request("GET", "/healthz")
-    assert json.load(connection.getresponse())["state"] == "starting"
-    connection.request("GET", "/journal")
-    assert connection.getresponse().status == 404
-    connection.close()
-    server.close()

@@ -97,7 +97,7 @@ def test_members_are_told_from_the_nearest_to_the_hopeless() -> None:
 
 def test_a_class_without_a_report_says_wait_for_the_next_cycle() -> None:
     told = explain.explain(demand(), None, seen(), 10.0)
-    assert "next cycle" in told.headline
+    assert "next cycle" in told.next
     assert told.word == "unplanned"
 
 

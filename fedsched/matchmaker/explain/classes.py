@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from fedsched.matchmaker.explain.near import near_miss
-from fedsched.matchmaker.explain.sentences import action, age, clause, sentence
-from fedsched.matchmaker.model import ClassReport, DemandClass, MemberVerdict, Observation
+from fedsched.matchmaker.explain.sentences import action, age, clause, place, sentence
+from fedsched.matchmaker.model import ClassReport, DemandClass, Explanation, MemberLine, MemberVerdict, Observation
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
-
-
-class MemberLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one member says to a class. text: one sentence; action: "" where the verdict is "now"."""
-
-    member: str
-    verdict: Verdict
-    text: str
-    action: str = ""
-    node_group: str = ""
-    reason: Reason | None = None
-
-
-class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a class stands as it does. headline: one sentence with one action. details: on the class and its ages."""
-
-    headline: str
-    key: str
-    word: str
-    details: tuple[str, ...] = ()
-    members: tuple[MemberLine, ...] = ()
 
 
 def word(report: ClassReport | None) -> str:
@@ -40,33 +17,53 @@ def word(report: ClassReport | None) -> str:
     return "served" if report.idle else "idle-none"
 
 
+def few_words(report: ClassReport | None) -> str:
+    """The reason of the unmet rest in a few words, with its numbers: "no-room m1/big 8 cores > 2 cores"."""
+    if report is None or not report.unmet or report.why is None:
+        return ""
+    why = report.why
+    where = place(why) if why.member else ""
+    numbers = " > ".join(text for text in (why.need, why.have) if text)
+    return " ".join(text for text in (where, why.what, numbers) if text)
+
+
 def explain(demand: DemandClass, report: ClassReport | None, observation: Observation, fresh_s: float) -> Explanation:
     """Everything about one class of the recorded cycle; ages older than `fresh_s` seconds are told."""
     lines = () if report is None else tuple(_member_line(v, observation.at, fresh_s) for v in _in_order(report))
+    said, what_next = told(demand, report)
     return Explanation(
-        headline=headline(demand, report),
         key=demand.key,
         word=word(report),
-        details=tuple(_details(demand, report, observation, fresh_s)),
+        sentence=said,
+        next=what_next,
         members=lines,
+        details=tuple(_details(demand, report, observation, fresh_s)),
     )
 
 
 def headline(demand: DemandClass, report: ClassReport | None) -> str:
-    """One sentence with one action."""
+    """One sentence with one action, for one line."""
+    said, what_next = told(demand, report)
+    return f"{said[:-1]}; {what_next[:1].lower()}{what_next[1:]}"
+
+
+def told(demand: DemandClass, report: ClassReport | None) -> tuple[str, str]:
+    """(one sentence with what holds and its number, one sentence with what to do)."""
     who = f"{demand.examples[0]}@{demand.schedd}" if demand.examples else f"class {demand.key}"
     if report is None:
-        return f"Jobs like {who} were seen but not planned for yet; wait for the next cycle."
+        return f"Jobs like {who} were seen but not planned for yet.", "Wait for the next cycle."
     if not report.unmet:
-        return f"{_provided(report, who)}; nothing to do."
+        return f"{_provided(report, who)}.", "Nothing to do."
     how_many = f"{report.unmet} of {report.idle} idle jobs like {who}"
     verb = {Verdict.NEVER: "can never run", Verdict.CORDONED: "may not run"}.get(report.verdict, "wait")
     if report.why is None:
         return (
-            f"{how_many} {verb} and no reason was recorded, which is a bug; please report cycle and class {demand.key}."
+            f"{how_many} {verb} and no reason was recorded, which is a bug.",
+            f"Please report cycle and class {demand.key}.",
         )
     more = f" ({len(report.also)} more in the way: see below)" if report.also else ""
-    return f"{how_many} {verb} because {clause(report.why)}{more}; {action(report.why)}."
+    what_next = action(report.why)
+    return f"{how_many} {verb} because {clause(report.why)}{more}.", f"{what_next[:1].upper()}{what_next[1:]}."
 
 
 def _provided(report: ClassReport, who: str) -> str:
@@ -112,14 +109,18 @@ def _in_order(report: ClassReport) -> list[MemberVerdict]:
 
 
 def _member_line(verdict: MemberVerdict, at: float, fresh_s: float) -> MemberLine:
-    if verdict.blocker is None:
+    why = verdict.blocker
+    if why is None:
         text = "It has room now." if verdict.verdict is Verdict.NOW else "No reason was recorded, which is a bug."
         return MemberLine(verdict.member, verdict.verdict, text, node_group=verdict.node_group)
     return MemberLine(
-        verdict.member,
-        verdict.verdict,
-        sentence(verdict.blocker, at, fresh_s),
-        action(verdict.blocker),
-        verdict.node_group or verdict.blocker.node_group,
-        verdict.blocker,
+        member=verdict.member,
+        verdict=verdict.verdict,
+        text=sentence(why, at, fresh_s),
+        action=action(why),
+        node_group=verdict.node_group or why.node_group,
+        need=why.need,
+        have=why.have,
+        seen_at=why.at,
+        reason=why,
     )

@@ -5,30 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import isinf
 
-import msgspec
-
 from fedsched.matchmaker.explain.near import why_there
 from fedsched.matchmaker.explain.sentences import age, sentence
-from fedsched.matchmaker.model import DemandClass, Held, Observation, Plan, ShareLine
+from fedsched.matchmaker.model import DemandClass, Having, Held, Observation, Plan, ShareLine
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.share import path_of
 
 MOST = 4
 """Lines of each kind; what is more is counted."""
 _HOW = {"vacate": "goes now", "withdraw": "is withdrawn before it ran"}
-
-
-class Having(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a plan gives to one class, as sentences.
-
-    share: the principal's numbers and who is ahead (Q11). startds: where, and why there (E5). going: which of the
-    principal's must go, for whom, by which rule (PR8). coming: who makes room for the class.
-    """
-
-    share: tuple[str, ...] = ()
-    startds: tuple[str, ...] = ()
-    going: tuple[str, ...] = ()
-    coming: tuple[str, ...] = ()
 
 
 def having(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float = 10.0) -> Having:

@@ -1,0 +1,6 @@
+"""Documents made from recorded cycles, for the API and `-o json` alike; nothing is decided or sent here."""
+
+from fedsched.answers.answerer import Answerer
+from fedsched.answers.view import View
+
+__all__ = ["Answerer", "View"]

@@ -1,0 +1,58 @@
+"""The queue as demand classes, and the jobs of one class as their schedd lists them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.client.documents.document import Document
+from fedsched.matchmaker.model import ClassReport, DemandClass
+
+
+class QueueLine(msgspec.Struct, frozen=True):
+    """One class. word: cause of its unmet rest, else how all is provided for. reason: the same in a few words.
+
+    report: of the last cycle without its members' verdicts, which `explain` has; None where it was not planned for.
+    """
+
+    word: str
+    reason: str
+    demand: DemandClass
+    report: ClassReport | None = None
+
+
+class ScheddLine(msgspec.Struct, frozen=True):
+    """A schedd: when it last answered (epoch seconds, None for never) and why the last question failed."""
+
+    name: str
+    pool: str
+    seen_at: float | None = None
+    error: str = ""
+    busy: float = 0.0
+
+
+class Queue(Document, frozen=True, kw_only=True, tag="queue"):
+    """Classes that were asked for, most unmet first; `total`, `idle`, `unmet` count all that match, shown or not."""
+
+    classes: tuple[QueueLine, ...] = ()
+    schedds: tuple[ScheddLine, ...] = ()
+    total: int = 0
+    idle: int = 0
+    unmet: int = 0
+    running: int = 0
+    offset: int = 0
+
+
+class QueueAsk(msgspec.Struct, frozen=True):
+    """Which classes: globs over users and groups, words over names and reasons; a page of them.
+
+    user: matches "user" or "user@domain". group: the group and what lies below it. state: "" for all, "idle" for those
+    with unmet jobs, "running" for those with running ones. search: a part of key, principal, schedd, word or reason.
+    limit: 0 for all.
+    """
+
+    user: str = "*"
+    group: str = "*"
+    state: str = ""
+    search: str = ""
+    limit: int = 0
+    offset: int = 0

@@ -1,0 +1,54 @@
+"""The daemon's window to the outside: the web server over its newest cycle and its health; acts on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fedsched.config.settings import Federation
+from fedsched.daemon.health import Health
+from fedsched.journal import Recorded
+from fedsched.log import log
+from fedsched.matchmaker.model import Order
+from fedsched.web import Newest, WebServer, app
+
+LONGEST_SOCKET = 107
+"""Bytes of a socket's path that the kernel takes."""
+_LOG = log("web")
+
+
+class Window:
+    """Open from the start of a daemon to its end. Raises OSError when an address cannot be had."""
+
+    def __init__(
+        self,
+        settings: Federation,
+        health: Health,
+        orders: Callable[[], tuple[Order, ...]],
+        now: Callable[[], float],
+    ) -> None:
+        """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds."""
+        self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id)
+        self._server = WebServer(_addresses(settings), app(self._newest, health.report))
+
+    def see(self, recorded: Recorded) -> None:
+        """A cycle is durable."""
+        self._newest.see(recorded)
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it has, 0 for none."""
+        return self._server.port
+
+    def close(self) -> None:
+        """Nobody is answered any more."""
+        self._server.close()
+
+
+def _addresses(settings: Federation) -> list[str]:
+    """Where to listen: a socket whose path is too long for the kernel is left out, and said so."""
+    if not settings.socket:
+        return [settings.listen]
+    if len(settings.socket.encode()) > LONGEST_SOCKET:
+        _LOG.warning("socket-left-out", why=f"its path is longer than {LONGEST_SOCKET} bytes", path=settings.socket)
+        return [settings.listen]
+    return [settings.listen, f"unix:{settings.socket}"]

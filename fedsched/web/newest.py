@@ -1,0 +1,55 @@
+"""The newest cycle as requests see it: put there by the loop's thread, read by any; nobody waits for anybody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from fedsched.answers import Answerer, View
+from fedsched.client import NoAnswer
+from fedsched.journal import Recorded
+from fedsched.matchmaker.model import Order
+
+
+class Newest:
+    """Holds one view. orders: asked for each new cycle in the loop's thread, which owns the journal."""
+
+    def __init__(
+        self, orders: Callable[[], tuple[Order, ...]], fresh_s: float, now: Callable[[], float], federation: str
+    ) -> None:
+        """`fresh_s`: seconds between two cycles. `now`: the present, epoch seconds, as the daemon's clock has it."""
+        self._orders = orders
+        self._fresh_s = fresh_s
+        self._now = now
+        self._federation = federation
+        self._answerer: Answerer | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self.cycle = 0
+
+    def see(self, recorded: Recorded) -> None:
+        """A cycle is durable; called in the loop's thread, returns at once."""
+        view = View(recorded, self._orders(), self._fresh_s, "daemon", self._federation)
+        self._answerer, self.cycle = Answerer(view, self._now), recorded.plan.cycle
+        with self._lock:
+            listeners = tuple(self._listeners)
+        for wake in listeners:
+            wake()
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have `wake` called after each cycle, in the loop's thread: it must not block. Returns what ends that."""
+        with self._lock:
+            self._listeners.append(wake)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners.remove(wake)
+
+        return end
+
+    @property
+    def answers(self) -> Answerer:
+        """Answers about the newest cycle. NoAnswer (no-cycle) before the first."""
+        if self._answerer is None:
+            raise NoAnswer("no-cycle", "no cycle is recorded yet: the daemon has only just started", "ask again soon")
+        return self._answerer
