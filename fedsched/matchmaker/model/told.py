@@ -151,6 +151,23 @@ class Counterfactual(msgspec.Struct, frozen=True):
     member: str = ""
 
 
+class FoundJob(msgspec.Struct, frozen=True):
+    """A job as its schedd tells of it when asked by name, for those that no class keeps by name.
+
+    job: "cluster.proc". class_key: of the demand class that it belongs to, "" where none is known. state: running on
+    a slot of whomever, elsewhere where that is none of ours; finished includes removed. detail: HoldReason, the slot's
+    name, how it ended. since: epoch seconds in this state, None where not known.
+    """
+
+    job: str
+    schedd: str
+    state: Literal["idle", "running", "held", "elsewhere", "finished"]
+    class_key: str = ""
+    detail: str = ""
+    since: float | None = None
+    principal: Principal | None = None
+
+
 class Turn(msgspec.Struct, frozen=True):
     """The reason of a class changed in this cycle (E3). reason: None when nothing of it is unmet any more."""
 
