@@ -1,6 +1,7 @@
 """Documents made from recorded cycles, for the API and `-o json` alike; nothing is decided or sent here."""
 
 from fedsched.answers.answerer import Answerer
+from fedsched.answers.chronicle import Chronicle
 from fedsched.answers.view import View
 
-__all__ = ["Answerer", "View"]
+__all__ = ["Answerer", "Chronicle", "View"]

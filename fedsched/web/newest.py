@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from fedsched.answers import Answerer, View
+from fedsched.answers import Answerer, Chronicle, View
 from fedsched.client import NoAnswer
 from fedsched.journal import Recorded
 from fedsched.matchmaker.model import Order
@@ -25,12 +25,14 @@ class Newest:
         self._answerer: Answerer | None = None
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+        self.chronicle = Chronicle()
         self.cycle = 0
 
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable; called in the loop's thread, returns at once."""
         view = View(recorded, self._orders(), self._fresh_s, "daemon", self._federation)
-        self._answerer, self.cycle = Answerer(view, self._now), recorded.plan.cycle
+        self.chronicle.see(recorded)
+        self._answerer, self.cycle = Answerer(view, self._now, self.chronicle), recorded.plan.cycle
         with self._lock:
             listeners = tuple(self._listeners)
         for wake in listeners:
