@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fedsched.answers import clusters as _clusters
 from fedsched.answers import overview as _overview
 from fedsched.answers import queue as _queue
+from fedsched.answers import shares as _shares
+from fedsched.answers import spikes as _spikes
 from fedsched.answers.chronicle import Chronicle
 from fedsched.answers.view import View
-from fedsched.client.documents import Overview, Queue, QueueAsk
+from fedsched.client.documents import Clusters, Overview, Queue, QueueAsk, Shares, Spikes
 
 
 class Answerer:
@@ -22,6 +25,18 @@ class Answerer:
     def queue(self, ask: QueueAsk) -> Queue:
         """See Answers."""
         return _queue.queue(self._view, self._view.of(self._now()), ask)
+
+    def shares(self, of: str = "") -> Shares:
+        """See Answers."""
+        return _shares.shares(self._view, self._view.of(self._now()), of)
+
+    def clusters(self, name: str = "") -> Clusters:
+        """See Answers."""
+        return _clusters.clusters(self._view, self._view.of(self._now()), name)
+
+    def spikes(self, name: str = "") -> Spikes:
+        """See Answers."""
+        return _spikes.spikes(self._view, self._view.of(self._now()), name)
 
     def overview(self) -> Overview:
         """See Answers."""

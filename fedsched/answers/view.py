@@ -6,7 +6,17 @@ from functools import cached_property
 
 from fedsched.client.documents import Of, Source
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import ClassReport, DemandClass, MemberTerms, Observation, Order, Plan, ShareLine
+from fedsched.matchmaker.model import (
+    ClassReport,
+    DemandClass,
+    Held,
+    MemberTerms,
+    MemberView,
+    Observation,
+    Order,
+    Plan,
+    ShareLine,
+)
 
 STALE_CYCLES = 3
 LEAST_STALE_S = 60.0
@@ -64,3 +74,16 @@ class View:
     def lines(self) -> dict[str, ShareLine]:
         """The share tree's lines by path."""
         return {line.path: line for line in self.plan.shares}
+
+    @cached_property
+    def members(self) -> dict[str, MemberView]:
+        """Members as they were seen, by name."""
+        return {one.name: one for one in self.observation.members}
+
+    @cached_property
+    def held_at(self) -> dict[str, tuple[Held, ...]]:
+        """Placements by member."""
+        found: dict[str, list[Held]] = {}
+        for one in self.plan.held:
+            found.setdefault(one.placement.member, []).append(one)
+        return {name: tuple(held) for name, held in found.items()}

@@ -12,7 +12,8 @@ from fedsched.matchmaker.resources import Resources
 class ClusterLine(msgspec.Struct, frozen=True):
     """One member. seen_at: of its capacity. ours: startds by phase. pods: startds by node group.
 
-    state: ready, slow, unreachable, lost, or "never" before the first contact. allocatable, free: sums over its node
+    state: ready, slow, unreachable, lost, "never" before the first contact, or "credential" where
+    it refuses ours. allocatable, free: sums over its node
     groups, for charts, never for decisions (MA2). lent: core-equivalents, smoothed. attention: sentences for whoever
     runs it. credential_expires_at: epoch seconds, None where it does not expire.
     """
