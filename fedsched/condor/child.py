@@ -20,6 +20,7 @@ from fedsched.condor.questions import (
     Answer,
     AskAccounts,
     AskDemand,
+    AskJobs,
     AskSlots,
     Failed,
     FindSchedds,
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> None:
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
     # The parent imports this module without the bindings.
-    from fedsched.condor import negotiator_query, query, submit_file  # noqa: PLC0415
+    from fedsched.condor import job_query, negotiator_query, query, submit_file  # noqa: PLC0415
 
     answers: dict[type, Callable[[Any], Answer]] = {
         FindSchedds: query.find,
@@ -71,6 +72,7 @@ def respond(question: Question) -> Answer:
         AskAccounts: negotiator_query.accounts,
         Tell: negotiator_query.tell,
         ReadSubmit: submit_file.read,
+        AskJobs: job_query.jobs,
     }
     try:
         return answers[type(question)](question)

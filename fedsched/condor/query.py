@@ -97,13 +97,11 @@ def _found(ad: Any) -> FoundSchedd:
 
 def demand(question: AskDemand) -> Demand:
     """The idle jobs of a schedd as classes; asked again where expressions read more than was asked for."""
-    location = classad2.ClassAd()
-    location["MyAddress"], location["CondorVersion"] = question.schedd.address, question.schedd.version
-    schedd = htcondor2.Schedd(location)
+    schedd = asked_of(question.schedd)
     rows, names = _grouped(schedd, question)
     factories = question.schedd.factories or any("JobMaterializeLimit" in row.attributes for row in rows)
     if factories:
-        rows += _unmade(schedd, [*_always(question.terms), *names])
+        rows += _unmade(schedd, [*always(question.terms), *names])
     origin = Origin(question.schedd.name, question.schedd.identity, question.pool)
     classes = demand_classes(rows, origin, question.terms, time.time())
     submitted = _submitted(schedd, classes, question.submitted)
@@ -113,13 +111,13 @@ def demand(question: AskDemand) -> Demand:
 
 def _grouped(schedd: Any, question: AskDemand) -> tuple[list[Row], set[str]]:
     """Rows grouped by all that matters; the names beyond ALWAYS that had to be asked for."""
-    always = _always(question.terms)
-    asked = {name.lower() for name in always}
+    first = always(question.terms)
+    asked = {name.lower() for name in first}
     names = {name.lower() for name in question.reads} - asked
     constraint = IDLE + (SHORT if question.guarded else "")
     rows: list[Row] = []
     for _ in range(ROUNDS):
-        rows = list(_rows(_schedd_query(schedd, constraint, [*always, *sorted(names)], htcondor2.QueryOpt.GroupBy)))
+        rows = list(_rows(_schedd_query(schedd, constraint, [*first, *sorted(names)], htcondor2.QueryOpt.GroupBy)))
         judged = largest(rows, question.terms.max_classes)
         read = set[str]().union(*(reads(row.attributes, row.attributes) for row in judged))
         fresh = sorted(read - names - asked)[: max(0, MOST_READ - len(names))]
@@ -131,7 +129,15 @@ def _grouped(schedd: Any, question: AskDemand) -> tuple[list[Row], set[str]]:
     return rows, names
 
 
-def _always(terms: Terms) -> list[str]:
+def asked_of(found: FoundSchedd) -> Any:
+    """The bindings' schedd for one that a collector lists."""
+    location = classad2.ClassAd()
+    location["MyAddress"], location["CondorVersion"] = found.address, found.version
+    return htcondor2.Schedd(location)
+
+
+def always(terms: Terms) -> list[str]:
+    """Attributes that are asked of every job."""
     return [*ALWAYS, *terms.lengths, *(f"Request{name}" for name in terms.machine_resources)]
 
 

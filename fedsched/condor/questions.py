@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from fedsched.condor.principals import Origin
 from fedsched.config.settings import PrincipalRule
-from fedsched.matchmaker.model import DemandClass, NegotiatorView, SlotView, SubmitterSeen
+from fedsched.matchmaker.model import DemandClass, NegotiatorView, Principal, SlotView, SubmitterSeen
+from fedsched.matchmaker.resources import Resources
+
+JobWord = Literal["idle", "running", "removed", "completed", "held", "transferring", "suspended"]
+"""A job's state by its JobStatus, 1 to 7 in this order; transferring its output."""
 
 
 class FoundSchedd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +115,25 @@ class ReadSubmit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
     filesystem: str = ""
 
 
+class AskJobs(msgspec.Struct, frozen=True, tag="jobs", omit_defaults=True):
+    """Single jobs of one schedd, the lowest ids first; held ones and those that left the queue's idle part too.
+
+    number: one job ("4711.3") or the first of a cluster ("4711"); "" for a page of all that the rest of it says:
+    user, group: globs as in QueueAsk. states: () for all. after: (cluster, proc) of the last one of the page before.
+    limit: most of them, 0 for none: only the count.
+    """
+
+    schedd: FoundSchedd
+    pool: str
+    terms: Terms
+    number: str = ""
+    user: str = "*"
+    group: str = "*"
+    states: tuple[JobWord, ...] = ()
+    after: tuple[int, int] = (0, -1)
+    limit: int = 0
+
+
 class Schedds(msgspec.Struct, frozen=True, tag="schedds"):
     """Answer to FindSchedds. unreadable: ads that were passed over because they are broken."""
 
@@ -163,11 +186,40 @@ class Submitted(msgspec.Struct, frozen=True, tag="submitted"):
     held: bool = False
 
 
+class JobLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job as its schedd has it. Times are epoch seconds, 0 where it does not say.
+
+    job: "cluster.proc". class_key: of its demand class, "" for universes that have none. since: of its state.
+    host: the slot that it runs on. detail: HoldReason, RemoveReason, or that it is not materialised yet.
+    """
+
+    job: str
+    schedd: str
+    state: JobWord
+    principal: Principal
+    request: Resources
+    class_key: str = ""
+    since: float = 0.0
+    submitted: float = 0.0
+    host: str = ""
+    detail: str = ""
+    past: bool = False
+    """It has left the queue: from the schedd's history."""
+
+
+class JobLines(msgspec.Struct, frozen=True, tag="job-lines", omit_defaults=True):
+    """Answer to AskJobs. total: all that fit, on this page or not. more: some follow the last one."""
+
+    jobs: tuple[JobLine, ...]
+    total: int = 0
+    more: bool = False
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The question could not be answered: one line, no secret."""
 
     error: str
 
 
-Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit
-Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | Failed
+Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs
+Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Failed

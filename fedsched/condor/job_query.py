@@ -1,0 +1,200 @@
+"""Single jobs of one schedd, through HTCondor's bindings; runs only in a child process and decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any, get_args
+
+from fedsched.condor import slots as slot_ads
+from fedsched.condor.classes import demand_classes, reads
+from fedsched.condor.principals import Origin, principal
+from fedsched.condor.questions import AskJobs, JobLine, JobLines, JobWord, Terms
+from fedsched.condor.rows import Row
+from fedsched.matchmaker import classad
+from fedsched.matchmaker.model import DemandClass, Principal
+
+# htcondor2 is imported before classad2, as query.py says.
+from fedsched.condor.query import MOST_READ, ROUNDS, NoAnswerError, always, asked_of, texts  # isort: skip
+import htcondor2  # isort: skip
+import classad2  # isort: skip
+
+WORDS: tuple[JobWord, ...] = get_args(JobWord)
+VANILLA = "JobUniverse == 5"
+STATE = (
+    *("ClusterId", "ProcId", "EnteredCurrentStatus", "QDate", "RemoteHost", "LastRemoteHost"),
+    *("HoldReason", "RemoveReason", "CompletionDate"),
+)
+OWNERS = ("AccountingGroup", "AcctGroup", "AcctGroupUser", "User", "Owner")
+NO_END = ((1 << 31) - 1, (1 << 31) - 1)
+AT_ONCE = 2000
+"""Most job ids that are looked at together."""
+MOST_OWNERS = 200
+"""Most owners of jobs that one question names to the schedd."""
+LONGEST_NAME = 4096
+LONGEST_DETAIL = 400
+
+
+def jobs(question: AskJobs) -> JobLines:
+    """One job, or a page of them in the order of their ids."""
+    schedd = asked_of(question.schedd)
+    if question.number:
+        return _one(schedd, question)
+    chosen, total = _chosen(schedd, question)
+    if not total or not question.limit:
+        return JobLines((), total)
+    ids, more = _first(schedd, chosen, question.after, question.limit)
+    if not ids:
+        return JobLines((), total)
+    found = _ads(schedd, f"{chosen} && {_above(question.after)} && {_upto(ids[-1])}", question.terms)
+    lines = sorted((_line(ad, question) for ad in found), key=lambda line: _id(line.job))
+    return JobLines(tuple(lines[: question.limit]), total, more)
+
+
+def _one(schedd: Any, question: AskJobs) -> JobLines:
+    cluster, proc = _id(question.number)
+    if proc < 0:
+        ids = _query(schedd, f"ClusterId == {cluster}", ["ClusterId", "ProcId"], AT_ONCE)
+        proc = min((int(text.get("ProcId", "0")) for text in map(texts, ids)), default=0)
+    found = _ads(schedd, f"ClusterId == {cluster} && ProcId == {proc}", question.terms)
+    return JobLines(tuple(_line(ad, question) for ad in found[:1]), len(found[:1]))
+
+
+def _id(number: str) -> tuple[int, int]:
+    """(cluster, proc); proc is -1 where only a cluster is named."""
+    cluster, _, proc = number.partition(".")
+    return int(cluster), int(proc) if proc else -1
+
+
+def _chosen(schedd: Any, question: AskJobs) -> tuple[str, int]:
+    """The constraint that all that is wanted fits, and how many jobs that are."""
+    states = [number for number, word in enumerate(WORDS, 1) if not question.states or word in question.states]
+    wanted = f"{VANILLA} && member(JobStatus, {{{', '.join(map(str, states))}}})"
+    names = ["JobStatus", "JobUniverse", *OWNERS]
+    try:
+        groups = [texts(ad) for ad in schedd.query(wanted, names, opts=htcondor2.QueryOpt.GroupBy)]
+    except (htcondor2.HTCondorException, classad2.ClassAdException) as error:
+        raise _silent(error) from error
+    fits = [group for group in groups if _fits(_principal(group, question), question)]
+    total = sum(int(group.get("JobCount", "0")) for group in fits)
+    if len(fits) == len(groups):
+        return wanted, total
+    clauses = sorted({_clause(group) for group in fits})
+    if len(clauses) > MOST_OWNERS:
+        raise NoAnswerError(f"the jobs of more than {MOST_OWNERS} users fit: name fewer of them, or all")
+    return f"{wanted} && ({' || '.join(clauses) or 'false'})", total
+
+
+def _principal(text: dict[str, str], question: AskJobs) -> Principal:
+    named = {name: _plain(text.get(name, "")) for name in OWNERS}
+    user = named["User"] or named["Owner"]
+    group, name = named["AcctGroup"], named["AcctGroupUser"] or named["Owner"]
+    account = named["AccountingGroup"] or (f"{group}.{name}" if group and name else "")
+    return principal(account, user, _origin(question), question.terms.principals)
+
+
+def _origin(question: AskJobs) -> Origin:
+    return Origin(question.schedd.name, question.schedd.identity, question.pool)
+
+
+def _plain(text: str) -> str:
+    return classad.unquote(text) if text and len(text) < LONGEST_NAME else ""
+
+
+def _fits(who: Principal, question: AskJobs) -> bool:
+    name, path = who.user, who.group
+    return (fnmatchcase(name, question.user) or fnmatchcase(name.partition("@")[0], question.user)) and (
+        fnmatchcase(path, question.group) or fnmatchcase(path, f"{question.group}.*")
+    )
+
+
+def _clause(group: dict[str, str]) -> str:
+    """True of the jobs of this group and of no others; their texts are as the schedd gave them."""
+    return "(" + " && ".join(f"{name} =?= ({group.get(name, 'undefined')})" for name in OWNERS) + ")"
+
+
+def _first(schedd: Any, chosen: str, after: tuple[int, int], limit: int) -> tuple[list[tuple[int, int]], bool]:
+    """The lowest ids above `after`, and whether there are more than these.
+
+    A schedd gives jobs in no order: of too many ids the lower half is asked for again, until all of a range are here.
+    """
+    found: list[tuple[int, int]] = []
+    low, uppers = after, [NO_END]
+    while uppers and len(found) <= limit:
+        upper = uppers[-1]
+        ads = _query(schedd, f"{chosen} && {_above(low)} && {_upto(upper)}", ["ClusterId", "ProcId"], AT_ONCE + 1)
+        ids = sorted((int(text["ClusterId"]), int(text["ProcId"])) for text in map(texts, ads))
+        if len(ids) > AT_ONCE:
+            uppers.append(ids[len(ids) // 2])
+            continue
+        found += ids
+        low = uppers.pop()
+    return found[:limit], len(found) > limit
+
+
+def _above(job: tuple[int, int]) -> str:
+    return f"(ClusterId > {job[0]} || ClusterId == {job[0]} && ProcId > {job[1]})"
+
+
+def _upto(job: tuple[int, int]) -> str:
+    return f"(ClusterId < {job[0]} || ClusterId == {job[0]} && ProcId <= {job[1]})"
+
+
+def _ads(schedd: Any, constraint: str, terms: Terms) -> list[dict[str, str]]:
+    """Jobs with what their states, requests and expressions read, as a poll for demand has them."""
+    names = list(dict.fromkeys([*always(terms), *STATE]))
+    asked = {name.lower() for name in names}
+    found: list[dict[str, str]] = []
+    for _ in range(ROUNDS):
+        found = [texts(ad) for ad in _query(schedd, constraint, names, -1)]
+        fresh = sorted(set[str]().union(*(reads(ad, ad) for ad in found)) - asked)[:MOST_READ]
+        if not fresh:
+            break
+        names += fresh
+        asked.update(fresh)
+    return found
+
+
+def _line(ad: dict[str, str], question: AskJobs) -> JobLine:
+    one = _class(ad, question)
+    number = int(slot_ads.number(ad, "JobStatus") or 0)
+    state = WORDS[number - 1] if 1 <= number <= len(WORDS) else "idle"
+    return JobLine(
+        job=f"{ad.get('ClusterId', '0')}.{ad.get('ProcId', '0')}",
+        schedd=question.schedd.name,
+        state=state,
+        principal=one.principal,
+        request=one.request,
+        class_key=one.key if ad.get("JobUniverse") == "5" else "",
+        since=slot_ads.number(ad, "EnteredCurrentStatus") or 0.0,
+        submitted=slot_ads.number(ad, "QDate") or 0.0,
+        host=_shown(ad, "RemoteHost") if state in {"running", "transferring", "suspended"} else "",
+        detail=_shown(ad, {"held": "HoldReason", "removed": "RemoveReason"}.get(state, "")),
+    )
+
+
+def _class(ad: dict[str, str], question: AskJobs) -> DemandClass:
+    """The class that a job belongs to or, where it is not idle, belonged to while it was."""
+    idle = {**ad, "JobStatus": "1"}
+    row = Row(1, f"{ad.get('ClusterId', '0')}.{ad.get('ProcId', '0')}", idle)
+    (one,) = demand_classes([row], _origin(question), question.terms, time.time())
+    return one
+
+
+def _shown(ad: dict[str, str], name: str) -> str:
+    """A text as one printable line: jobs and their users wrote it."""
+    text = classad.unquote(ad.get(name, '""'))
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST_DETAIL else line[: LONGEST_DETAIL - 1] + "…"
+
+
+def _query(schedd: Any, constraint: str, attributes: Iterable[str], limit: int) -> list[Any]:
+    try:
+        return list(schedd.query(constraint, list(attributes), limit=limit))
+    except (htcondor2.HTCondorException, classad2.ClassAdException) as error:
+        raise _silent(error) from error
+
+
+def _silent(error: Exception) -> NoAnswerError:
+    return NoAnswerError(f"{str(error).rstrip('= ')}: it is down, or does not let us READ its queue")
