@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from fedsched.config.settings import Cadence, Credential, Federation, MemberFile
+from fedsched.config.settings import Credential, Federation, MemberFile
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.kube.actuator import Actuator
 from fedsched.kube.capacity import CapacityReader
 from fedsched.kube.failures import EndedError
 from fedsched.kube.join import credentials, tokens
 from fedsched.kube.join.refusal import JoinError
+from fedsched.kube.kept_logs import KeptLogs
+from fedsched.kube.log_keeper import LogKeeper
 from fedsched.kube.standing import NoAnchorError
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.worker_bundle import WorkerBundle
@@ -46,11 +48,12 @@ class MemberLink:
             _LOG.error("credential-unusable", member=self.file.name, why=self._problem)
             return
         self._problem = ""
-        self._open = _Open.begin(self.file, self._settings.cadence, self._settings.id, credential, self._changed)
+        self._open = _Open.begin(self.file, self._settings, credential, self._changed)
 
     def stop(self) -> None:
         """End threads and connections."""
         if self._open is not None:
+            self._open.keeper.stop()
             self._open.reader.stop()
             self._open.transport.close()
             self._open = None
@@ -73,12 +76,14 @@ class MemberLink:
             raise Unreachable(str(error)) from error
         if standing == epoch:
             self._epoch = epoch
+            self._open.keeper.start()
         return standing
 
     def act(self, change: Change, worker: WorkerBundle | None, at: float) -> Outcome:
         """One change at this member."""
         if self._open is None:
             return Outcome(change, "retry", at, what=self._problem)
+        self._open.keeper.before(change)
         return self._open.actuator.act(change, worker, self._epoch, at)
 
     def refresh_token(self, pool: str, worker: WorkerBundle) -> None:
@@ -123,12 +128,20 @@ class _Open(msgspec.Struct, frozen=True):
     transport: Transport
     reader: CapacityReader
     actuator: Actuator
+    keeper: LogKeeper
 
     @classmethod
     def begin(
-        cls, member: MemberFile, cadence: Cadence, federation: str, credential: Credential, changed: Callable[[], None]
+        cls, member: MemberFile, settings: Federation, credential: Credential, changed: Callable[[], None]
     ) -> _Open:
         transport = Transport(credential, member.terms.budgets.requests_per_s)
-        reader = CapacityReader(member, transport, cadence, changed, federation)
+
+        def moved() -> None:
+            keeper.moved()
+            changed()
+
+        reader = CapacityReader(member, transport, settings.cadence, moved, settings.id)
+        kept = KeptLogs(settings.records / "logs", settings.keep_logs_mib * 2**20)
+        keeper = LogKeeper(member, transport, kept, lambda: reader.latest()[1])
         reader.start()
-        return cls(transport, reader, Actuator(member, transport, federation, checkpoint))
+        return cls(transport, reader, Actuator(member, transport, settings.id, checkpoint), keeper)

@@ -15,6 +15,7 @@ from fedsched.matchmaker.resources import Resources
 
 GRACE_S = 60
 """Seconds between SIGTERM and SIGKILL: enough to evict properly, so that the schedd knows at once (PR5)."""
+CONTAINER = "startd"
 ALIVE = ["/bin/sh", "/etc/fedsched/alive"]
 """Not condor_who: it always returns 0, and prints nothing under a uid that the image does not know."""
 RESTRICTED = {
@@ -64,7 +65,7 @@ def _container(
     asked = demand(total(placement, member), placement.gpu_resource)
     daemonset = placement.form == "startd-daemonset"
     made: dict[str, Any] = {
-        "name": "startd",
+        "name": CONTAINER,
         "image": overrides.image(placement, member),
         "imagePullPolicy": member.overrides.image_pull_policy,
         "command": ["/bin/sh", "/etc/fedsched/start"],

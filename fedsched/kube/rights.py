@@ -15,7 +15,10 @@ Scope = Literal["namespace", "cluster"]
 
 
 class Right(msgspec.Struct, frozen=True):
-    """Verbs on one resource. feature: what fails without it, in words. names: only these objects; () for all."""
+    """Verbs on one resource. feature: what fails without it, in words. names: only these objects; () for all.
+
+    optional: everything else goes on without it; a member that was joined before it was asked for lacks it.
+    """
 
     feature: str
     scope: Scope
@@ -23,6 +26,7 @@ class Right(msgspec.Struct, frozen=True):
     resource: str
     verbs: tuple[str, ...]
     names: tuple[str, ...] = ()
+    optional: bool = False
 
 
 def _mine(feature: str, group: str, resource: str, verbs: str, names: tuple[str, ...] = ()) -> Right:
@@ -63,6 +67,8 @@ DAEMONSETS = (
     _mine("DaemonSets are cleared", "apps", "daemonsets", "delete"),
 )
 
+LOGS = Right("logs of our startds are shown and kept", "namespace", "", "pods/log", ("get",), optional=True)
+
 NODES = (
     _everywhere("node groups are seen", "", "nodes"),
     _everywhere("the lowest PriorityClass is found", "scheduling.k8s.io", "priorityclasses"),
@@ -82,7 +88,7 @@ def rights(
         _mine("the startds' token is removed when nothing runs", "", "secrets", "delete", (token_secret(member),)),
         _mine("our own token is renewed", "", "serviceaccounts/token", "create", (service_account,)),
     )
-    found = [*SEEING, *PLACING, *named]
+    found = [*SEEING, *PLACING, LOGS, *named]
     if "startd-daemonset" in forms:
         found += DAEMONSETS
     if visibility != "namespace":

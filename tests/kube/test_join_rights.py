@@ -82,7 +82,8 @@ def probe(right: Right, verb: str, namespace: str) -> tuple[str, str, dict[str, 
     collection = f"{root}{where}/{resource}"
     one, dry = f"{collection}/{name}", {"dryRun": "All"}
     if subresource:
-        return "POST", f"{one}/{subresource}", dry, "application/json"
+        method, query = ("POST", dry) if verb == "create" else ("GET", {})
+        return method, f"{one}/{subresource}", query, "application/json"
     return {
         "get": ("GET", one, {}, ""),
         "list": ("GET", collection, {"limit": "1"}, ""),

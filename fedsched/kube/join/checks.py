@@ -68,7 +68,7 @@ def _rights(caller: Caller, request: JoinRequest) -> Iterator[Check]:
         name = f" {right.names[0]}" if right.names else ""
         yield Check(
             "rights",
-            "bad",
+            "unknown" if right.optional else "bad",
             f"without {','.join(verbs)} {right.resource}{name} ({right.scope}) this fails: {right.feature}",
             "the site's admin applies: fedsched join NAME --print-rbac --visibility … | kubectl apply -f -",
         )

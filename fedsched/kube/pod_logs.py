@@ -1,0 +1,91 @@
+"""What a pod of ours wrote, line by line with the time of each; which pods and for whom is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fedsched.kube.moments import epoch_s
+from fedsched.kube.object_names import path
+from fedsched.kube.pod_spec import CONTAINER
+from fedsched.kube.stream import Lines
+from fedsched.kube.transport import Transport, TransportError
+from fedsched.kube.vetting import name_part
+
+MOST_BYTES = 8 * 2**20
+"""Of one answer; whoever wants more follows the log, or asks for a later part."""
+LONGEST_LINE = 16 * 1024
+SILENT_S = 300.0
+"""A followed log may be silent for so long before its stream is opened anew."""
+NO_RIGHT = "our account there may not read logs (get pods/log): it was made before fedsched asked for that"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line. at: epoch seconds, as the node's clock told it."""
+
+    at: float
+    text: str
+
+
+class LogAsk(msgspec.Struct, frozen=True):
+    """Which part of a log. since_s: seconds back from now, None for its beginning. tail: lines, 0 for all."""
+
+    since_s: float | None = None
+    tail: int = 0
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the API."""
+        found = {"container": CONTAINER, "timestamps": "true"}
+        if self.since_s is not None:
+            found["sinceSeconds"] = str(max(1, round(self.since_s)))
+        if self.tail:
+            found["tailLines"] = str(self.tail)
+        return found
+
+
+def read(transport: Transport, namespace: str, pod: str, ask: LogAsk, timeout_s: float = 15.0) -> tuple[Line, ...]:
+    """The lines that there are; see `raw`."""
+    return lines(raw(transport, namespace, pod, ask, timeout_s))
+
+
+def raw(transport: Transport, namespace: str, pod: str, ask: LogAsk, timeout_s: float = 15.0) -> bytes:
+    """The same as it came; nothing for a pod that is gone or whose container never began.
+
+    TransportError for everything else: `lacks_right` tells the missing right from the rest.
+    """
+    try:
+        return transport.get(_path(namespace, pod), ask.query(), timeout_s, largest=MOST_BYTES)
+    except TransportError as error:
+        if error.status in {400, 404}:
+            return b""
+        raise
+
+
+def follow(transport: Transport, namespace: str, pod: str, ask: LogAsk) -> Lines:
+    """The log as it grows, as raw lines for `lines`; ends with the container. TransportError as of `read`."""
+    return transport.watch(_path(namespace, pod), ask.query() | {"follow": "true"}, SILENT_S)
+
+
+def lacks_right(error: TransportError) -> bool:
+    """Whether our account may not read logs there: it was made before fedsched asked for that."""
+    return error.status == 403
+
+
+def lines(body: bytes, before: float = 0.0) -> tuple[Line, ...]:
+    """Lines with their times; one without a time has that of the line before it, the first one `before`."""
+    return tuple(_lines(body, before))
+
+
+def _lines(body: bytes, at: float) -> Iterator[Line]:
+    for raw in body.split(b"\n"):
+        if raw:
+            text = raw[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+            stamp, _, rest = text.partition(" ")
+            told = epoch_s(stamp)
+            at = at if told is None else told
+            yield Line(at, text if told is None else rest)
+
+
+def _path(namespace: str, pod: str) -> str:
+    return f"{path('Pod', namespace, name_part(pod, what='pod'))}/log"
