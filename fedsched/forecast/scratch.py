@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from fedsched.journal import Account, Commit, Done, Journal
-from fedsched.matchmaker.model import Memory, Order, Outcome, Snapshot
+from fedsched.matchmaker.model import Memory, Order, Outcome, Snapshot, Turn
 
 
 class Scratch:
@@ -31,6 +31,10 @@ class Scratch:
         return self._memory
 
     def accounts(self) -> tuple[Account, ...]:
+        """See Journal."""
+        return ()
+
+    def standing_turns(self) -> tuple[Turn, ...]:
         """See Journal."""
         return ()
 

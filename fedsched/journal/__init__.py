@@ -12,12 +12,17 @@ from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFil
 from fedsched.journal.sqlite import SqliteJournal
 
 
-def open_journal(url: str, limits: Limits | None = None, *, rebuild: bool = False) -> SqliteJournal:
-    """The journal that a federation's `journal = "…"` names. `rebuild`: only the daemon may move a broken one aside."""
+def open_journal(
+    url: str, limits: Limits | None = None, *, rebuild: bool = False, reading: bool = False
+) -> SqliteJournal:
+    """The journal that a federation's `journal = "…"` names.
+
+    rebuild: only the daemon may move a broken one aside. reading: it must be there, and nothing is written.
+    """
     kind, _, place = url.partition(":")
     if kind != "sqlite" or not place:
         raise JournalError(f'journal "{url}": expected "sqlite:" and a path')
-    return SqliteJournal(Path(place), limits, rebuild=rebuild)
+    return SqliteJournal(Path(place), limits, rebuild=rebuild, reading=reading)
 
 
 __all__ = [

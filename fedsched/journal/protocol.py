@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from fedsched.journal.forecasts import Forecast
 from fedsched.journal.lease import Holder, Lease
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
-from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
+from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
 
 OrderKind = Literal["cordon", "drain", "pause", "deny"]
 
@@ -52,7 +52,7 @@ class Journal(Protocol):
         ...
 
     def commit_cycle(self, commit: Commit) -> None:
-        """All of a cycle or nothing: memory, record, intents, accounts; its outcomes count as read from then on."""
+        """All of a cycle or nothing: its memory, record, intents, accounts, turns; its outcomes count as read then."""
         ...
 
     def done(self, ends: tuple[Done, ...]) -> None:
@@ -118,8 +118,16 @@ class Journal(Protocol):
         """All that are kept, oldest first, come out or not."""
         ...
 
+    def turns(self, key: str, since: float = 0.0) -> tuple[Turn, ...]:
+        """Changes of one class's reason since then, oldest first, and the last one before, which tells how it stood."""
+        ...
+
+    def standing_turns(self) -> tuple[Turn, ...]:
+        """The last turn of each class whose reason still stands."""
+        ...
+
     def sweep(self, at: float) -> int:
-        """Drop cycles beyond the limits of age and size; how many."""
+        """Drop cycles and turns beyond the limits of age and size; how many cycles."""
         ...
 
     def checkpoint(self) -> None:

@@ -20,6 +20,7 @@ from fedsched.matchmaker.model import (
     Policy,
     Principal,
     Snapshot,
+    Turn,
 )
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.resources import Resources
@@ -129,7 +130,8 @@ class Account(msgspec.Struct, omit_defaults=True):
 class Commit(msgspec.Struct, frozen=True):
     """What one cycle makes durable at once: the cycle, new intents, accounts that changed, and those that ended.
 
-    policy: what `recorded.policy` names; kept once, however many cycles name it.
+    turns: classes whose reason changed in it. policy: what `recorded.policy` names; kept once, however many cycles
+    name it.
     """
 
     recorded: Recorded
@@ -137,6 +139,7 @@ class Commit(msgspec.Struct, frozen=True):
     intents: tuple[Intent, ...] = ()
     accounts: tuple[Account, ...] = ()
     ended: tuple[Account, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
 
 class PlacementFiles:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,47 +10,48 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fedsched.journal.archive import TABLES, Archive, Entry, Limits
+from fedsched.journal.archive import Archive, Entry, Limits
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.deltas import DeltaError
-from fedsched.journal.forecasts import MOST, TABLE, Forecast
+from fedsched.journal.forecasts import MOST, Forecast
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
+from fedsched.journal.opening import move_aside, open_to_read, open_to_write
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
-from fedsched.matchmaker.model import Memory, Order, Outcome, Policy
+from fedsched.journal.turns import Row, Turns
+from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
 
-SCHEMA = 3
-_TABLES = """
-CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE orders (kind TEXT, target TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID;
-CREATE TABLE intents (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE outcomes (serial INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
-CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-"""
 T = TypeVar("T")
 
 
 class SqliteJournal:
     """One connection, for the thread that opened it. `moved_aside`: where a broken file went; None if it was sound."""
 
-    def __init__(self, path: Path, limits: Limits | None = None, *, rebuild: bool = False) -> None:
-        """Open or create. A broken file is moved aside when `rebuild`, else JournalError says so."""
+    def __init__(
+        self, path: Path, limits: Limits | None = None, *, rebuild: bool = False, reading: bool = False
+    ) -> None:
+        """Open or create. A broken file is moved aside when `rebuild`, else JournalError says so.
+
+        reading: nothing is created and nothing can be written, so that no writer ever waits for this connection.
+        """
         self._path = path
         limits = limits or Limits()
         self._me: bytes | None = None
         self._read_up_to = 0
         self.moved_aside: Path | None = None
         try:
-            self._db = _open(path, limits, thorough=rebuild)
+            self._db = open_to_read(path) if reading else open_to_write(path, limits, thorough=rebuild)
         except sqlite3.DatabaseError as error:
             # OperationalError is a lock or a full disk: the file itself may be sound.
             if not rebuild or isinstance(error, sqlite3.OperationalError):
                 raise self._error(error) from None
-            self.moved_aside = _move_aside(path)
-            self._db = _open(path, limits, thorough=False)
+            self.moved_aside = move_aside(path)
+            self._db = open_to_write(path, limits, thorough=False)
         except OSError as error:
             raise JournalError(f"journal {path}: {error.strerror}; check its folder and owner") from None
         self._archive = Archive(self._db, limits)
+        self._turns = Turns(self._db)
+        self._kept_s = limits.age_s
 
     # -- lease and epoch
 
@@ -124,6 +124,7 @@ class SqliteJournal:
             accounts = [(a.placement, 0, _encode(a)) for a in commit.accounts]
             accounts += [(a.placement, 1, _encode(a)) for a in commit.ended]
             self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", accounts)
+            self._turns.append(Row(t.key, t.at, t.reason is not None, _encode(t)) for t in commit.turns)
         self._archive.settle(tail)
 
     def done(self, ends: tuple[Done, ...]) -> None:
@@ -212,9 +213,20 @@ class SqliteJournal:
         rows = self._all("SELECT body FROM forecasts ORDER BY at, id")
         return tuple(self._decode(body, Forecast) for (body,) in rows)
 
+    def turns(self, key: str, since: float = 0.0) -> tuple[Turn, ...]:
+        """See Journal."""
+        with self._named():
+            return tuple(self._decode(body, Turn) for body in self._turns.of(key, since))
+
+    def standing_turns(self) -> tuple[Turn, ...]:
+        """See Journal."""
+        with self._named():
+            return tuple(self._decode(body, Turn) for body in self._turns.standing())
+
     def sweep(self, at: float) -> int:
         """See Journal. The newest cycle is never dropped."""
         with self._transaction():
+            self._turns.sweep(at - self._kept_s)
             return self._archive.sweep(at)
 
     def checkpoint(self) -> None:
@@ -303,60 +315,3 @@ class SqliteJournal:
 def _encode(value: Any) -> bytes:
     # Sorted, so that equal values have equal bytes.
     return msgspec.msgpack.encode(value, order="deterministic")
-
-
-def _open(path: Path, limits: Limits, *, thorough: bool) -> sqlite3.Connection:
-    """The connection, the file made private before anything is in it. Raises sqlite3.Error and OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # SQLite gives its side files the mode of this one.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
-    db = sqlite3.connect(path, timeout=10, isolation_level=None)
-    try:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute(f"PRAGMA synchronous = {'FULL' if limits.outlives_power else 'OFF'}")
-        if thorough:
-            _must_be_sound(db)
-        _bring_up(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _must_be_sound(db: sqlite3.Connection) -> None:
-    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if problem != "ok":
-        raise sqlite3.DatabaseError(problem)
-
-
-def _bring_up(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables when there are none. Raises JournalError for a file of a newer fedsched."""
-    db.execute("BEGIN IMMEDIATE")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA:
-        db.execute("ROLLBACK")
-        raise JournalError(
-            f"journal {path}: schema {version} is newer than this fedsched's {SCHEMA}; run the newer one"
-        )
-    if version < SCHEMA:
-        # Recorded cycles of an older schema go: what they knew cannot be decided again. All else is kept.
-        for table in ("cycles", "bodies", "policies"):
-            db.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in (_TABLES + TABLE + TABLES).strip().split(";\n"):
-            db.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
-        db.execute(f"PRAGMA user_version = {SCHEMA}")
-    db.execute("COMMIT")
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename the file and its side files to the first free NAME.broken-N; where the main one went."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.rename(aside.with_name(aside.name + suffix))
-    return path.rename(aside)

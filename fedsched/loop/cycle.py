@@ -16,6 +16,7 @@ from fedsched.log import log
 from fedsched.loop.accounts import Accounts
 from fedsched.loop.lanes import InlineLanes, Lanes, Result, ThreadLanes, key_of
 from fedsched.loop.world import Clock, Fenced, World
+from fedsched.matchmaker.explain import stand, turned
 from fedsched.matchmaker.model import (
     Change,
     MemberTerms,
@@ -122,6 +123,7 @@ class Loop:
         self._epoch = journal.epoch()
         self._memory: Memory = journal.memory()
         self._accounts = Accounts(journal.accounts())
+        self._reasons = {turn.key: turn for turn in journal.standing_turns()}
         self._in_flight: dict[str, Intent] = {}
         self._results: Counter[str] = Counter()
         kind = InlineLanes if options.inline else ThreadLanes
@@ -200,10 +202,12 @@ class Loop:
             members=self._digests[1],
         )
         accounts, ended = self._accounts.update(snapshot.observation, plan)
+        turns = turned(self._reasons, plan)
         checkpoint("commit-before")
-        self._journal.commit_cycle(Commit(recorded, self._mind.policy, intents, accounts, ended))
+        self._journal.commit_cycle(Commit(recorded, self._mind.policy, intents, accounts, ended, turns))
         checkpoint("commit-after")
         self._memory = plan.memory
+        self._reasons = stand(self._reasons, turns)
         self._write_records()
         for told in self._options.told:
             told(recorded)

@@ -5,6 +5,7 @@ from fedsched.matchmaker.explain.having import having
 from fedsched.matchmaker.explain.near import near_miss, why_there
 from fedsched.matchmaker.explain.running import Running, running
 from fedsched.matchmaker.explain.sentences import action, age, clause, place, sentence
+from fedsched.matchmaker.explain.turns import stand, turned
 
 __all__ = [
     "Running",
@@ -19,7 +20,9 @@ __all__ = [
     "place",
     "running",
     "sentence",
+    "stand",
     "told",
+    "turned",
     "why_there",
     "word",
 ]

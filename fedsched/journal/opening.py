@@ -1,0 +1,97 @@
+"""Opening the journal's file: private, its tables made or brought up to date, moved aside when it is broken."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from fedsched.journal.archive import TABLES, Limits
+from fedsched.journal.forecasts import TABLE
+from fedsched.journal.lease import JournalError
+from fedsched.journal.turns import TABLES as TURN_TABLES
+
+SCHEMA = 4
+CYCLES_SINCE = 3
+"""Recorded cycles of an older schema cannot be decided again."""
+_TABLES = """
+CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (kind TEXT, target TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID;
+CREATE TABLE intents (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE outcomes (serial INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+def open_to_write(path: Path, limits: Limits, *, thorough: bool) -> sqlite3.Connection:
+    """The connection, the file made private before anything is in it. Raises sqlite3.Error and OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # SQLite gives its side files the mode of this one.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+    db = sqlite3.connect(path, timeout=10, isolation_level=None)
+    try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute(f"PRAGMA synchronous = {'FULL' if limits.outlives_power else 'OFF'}")
+        if thorough:
+            _must_be_sound(db)
+        _bring_up(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing; the file must be there, with a schema of ours. Raises sqlite3.Error."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+    try:
+        _version(db, path, least=SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _must_be_sound(db: sqlite3.Connection) -> None:
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem)
+
+
+def _bring_up(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables when there are none. Raises JournalError for a file of a newer fedsched."""
+    db.execute("BEGIN IMMEDIATE")
+    version = _version(db, path)
+    if version < SCHEMA:
+        for table in ("cycles", "bodies", "policies") if version < CYCLES_SINCE else ():
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in (_TABLES + TABLE + TABLES + TURN_TABLES).strip().split(";\n"):
+            db.execute(re.sub(r"^\s*CREATE (TABLE|INDEX)", r"CREATE \1 IF NOT EXISTS", statement))
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
+    db.execute("COMMIT")
+
+
+def _version(db: sqlite3.Connection, path: Path, least: int = 0) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise JournalError(
+            f"journal {path}: schema {version} is newer than this fedsched's {SCHEMA}; run the newer one"
+        )
+    if version < least:
+        raise JournalError(f"journal {path}: schema {version} is older than this fedsched's {SCHEMA}: fedsched serve")
+    return version
+
+
+def move_aside(path: Path) -> Path:
+    """Rename the file and its side files to the first free NAME.broken-N; where the main one went."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm"):
+        side = path.with_name(path.name + suffix)
+        if side.exists():
+            side.rename(aside.with_name(aside.name + suffix))
+    return path.rename(aside)
