@@ -140,6 +140,10 @@ class Book:
         member.in_flight += 1
         member.spend(full, nodes)
 
+    def has_room(self, place: Place, size: Resources) -> bool:
+        """Whether some node there has room for one startd now, whatever else keeps it from there."""
+        return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead)
+
     def blocker(self, place: Place, size: Resources, form: Form) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
         return next(self.blockers(place, size, form), None)

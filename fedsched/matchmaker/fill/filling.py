@@ -47,6 +47,10 @@ class Round(msgspec.Struct):
         """The first thing that keeps one more startd of the class from room that is there; None when it may start."""
         return next(self.room_blockers(demand, option), None)
 
+    def shut(self, demand: DemandClass, option: Option) -> bool:
+        """Whether something does: that no node has room, which is the commonest, is asked first and not put in words."""
+        return not self.book.has_room(option.place, option.size) or self.no_room(demand, option) is not None
+
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         """All that keeps one more startd of the class from room that is there; growth is no room (PR1)."""
         yield from self._apart_from_room(demand, option)
@@ -119,32 +123,60 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     Classes for which room was made by eviction are served first, as many startds as were promised. A class that fits
     nowhere, or may start nothing more, steps aside with its reason and never blocks the next (P10).
     """
-    turns = [Turn(ask, rounds.options(ask.demand)) for ask in sorted(asks, key=lambda a: a.demand.key)]
-    filling = _Filling(rounds, {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns})
-    waiting = [turn for turn in turns if turn.unmet and not turn.ask.blocked]
-    # the largest first: a small one would take the room that was made for a large one before its own has come
-    for first in sorted(waiting, key=lambda turn: -rounds.shared.sizes.of(turn.ask.demand.request)):
-        for _ in range(first.ask.promised):
-            filling.keep_promise(first)
-    tree = Tree(rounds.shared, waiting)
-    while (turn := tree.next()) is not None:
-        milli = filling.serve(turn)
-        if milli:
-            tree.took(milli)
-        else:
-            tree.leave()
+    filling = _Filling.of(asks, rounds)
+    filling.run()
+    turns = filling.turns
     reports = tuple(report(turn, rounds, filling.limit(turn)) for turn in turns)
     started = {turn.ask.demand.key: turn.started for turn in turns if turn.started}
     return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
 
 
+def fill_for(asks: Iterable[Ask], rounds: Round, key: str) -> ClassReport | None:
+    """How one class fares in the same turns, which end where it steps aside; None for a class that does not ask.
+
+    What it starts and which of MA3's answers it has is the same as in `fill`; what holds it is told as of its last
+    turn, and of no other class anything is told, which saves most of a large round.
+    """
+    filling = _Filling.of(asks, rounds)
+    turn = next((turn for turn in filling.turns if turn.ask.demand.key == key), None)
+    if turn is None:
+        return None
+    if turn.unmet and not turn.ask.blocked:
+        filling.run(turn)
+    return report(turn, rounds, filling.limit(turn))
+
+
 class _Filling:
     """The running state of one round. out: see Filled."""
 
-    def __init__(self, rounds: Round, out: dict[str, int]) -> None:
+    def __init__(self, rounds: Round, turns: list[Turn]) -> None:
         self.rounds = rounds
-        self.out = out
+        self.turns = turns
+        self.out = {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns}
         self.new: list[Held] = []
+
+    @classmethod
+    def of(cls, asks: Iterable[Ask], rounds: Round) -> _Filling:
+        """With a turn for every class, by key."""
+        return cls(rounds, [Turn(ask, rounds.options(ask.demand)) for ask in sorted(asks, key=lambda a: a.demand.key)])
+
+    def run(self, until: Turn | None = None) -> None:
+        """Take turns until nothing fits; until: end where this one has stepped aside."""
+        waiting = [turn for turn in self.turns if turn.unmet and not turn.ask.blocked]
+        sizes = self.rounds.shared.sizes
+        # the largest first: a small one would take the room that was made for a large one before its own has come
+        for first in sorted(waiting, key=lambda turn: -sizes.of(turn.ask.demand.request)):
+            for _ in range(first.ask.promised):
+                self.keep_promise(first)
+        tree = Tree(self.rounds.shared, waiting)
+        while (turn := tree.next()) is not None:
+            milli = self.serve(turn)
+            if milli:
+                tree.took(milli)
+            else:
+                tree.leave()
+                if turn is until:
+                    break
 
     def keep_promise(self, turn: Turn) -> None:
         """One startd in the room that was made for the class; it was counted as growth when the room was asked for."""
@@ -159,7 +191,7 @@ class _Filling:
 
     def _take(self, turn: Turn) -> int:
         rounds, demand = self.rounds, turn.ask.demand
-        option = turn.choose(lambda one: rounds.no_room(demand, one))
+        option = turn.choose(lambda one: rounds.shut(demand, one))
         grows = option is None and rounds.grows
         if grows:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))

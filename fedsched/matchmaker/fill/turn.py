@@ -82,11 +82,10 @@ class Turn:
         trusted, ramp = self.ask.trusted, self.ask.ramp
         return max(0, min(trusted.most - out[trusted.key] - awaited, ramp.allowance - ramp.used - self.started))
 
-    def choose(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
-        """The best place that is not held back. What blocked once blocks until the round ends, as room only shrinks."""
+    def choose(self, shut: Callable[[Option], bool]) -> Option | None:
+        """The best place that is not shut. What was shut once is so until the round ends, as room only shrinks."""
         while (option := self._at(self._next)) is not None:
-            reason = blocker(option)
-            if reason is None:
+            if not shut(option):
                 return option
             if len(self._passed) < CANDIDATES - 1:
                 self._passed.append(option)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from fedsched.matchmaker import fill, share, surge
@@ -36,28 +38,18 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     8. Room by eviction for those whose right it is and who found none (PR1-PR7).
     9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1).
     """
-    snapshot = _bounded(snapshot, policy)
-    memory, at = snapshot.memory, snapshot.at
-    health = look(
-        snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
-    )  # 1
-    facts = reconcile(snapshot, policy.startds, policy.pending)  # 2
-    base = _learn(snapshot, policy, health, facts)  # 3
-    if health.frozen_since is not None:
-        return _frozen(snapshot, health, facts, base)
-    table = Table(places_of(snapshot, base, policy.startds), Choosing(policy, snapshot.orders, at))
-    shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
-    base = shared.remembered(base)
-    standing, base = who_goes(snapshot, policy, facts, base)  # 5
-    asked = asks(snapshot, policy, standing, base)  # 6
-    turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
-    filled = fill.fill(asked, turns)  # 7
-    standing, reports, base = make_room(filled, turns, standing, base)  # 8
+    begun = _begun(snapshot, policy)  # 1-6
+    turns = begun.turns
+    if turns is None:
+        return _frozen(begun)
+    filled = fill.fill(begun.asked, turns)  # 7
+    standing, reports, base = make_room(filled, turns, begun.standing, begun.base)  # 8
+    snapshot, health, facts, shared = begun.snapshot, begun.health, begun.facts, turns.shared
     done = Done(snapshot, policy, standing, facts.gone, filled, reports)
     base, drift, said = written_up(done, base, turns)  # 9
     return Plan(
         cycle=base.cycle,
-        at=at,
+        at=snapshot.at,
         held=base.held,
         classes=reports,
         memory=base,
@@ -69,6 +61,48 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
         drift=drift,
         drive=share.driven(policy, snapshot.observation.pools, snapshot.pools),
     )
+
+
+def fares(snapshot: Snapshot, policy: Policy, key: str) -> ClassReport | None:
+    """How one class fares in the same decision: what `negotiate` places for it and answers of it, and nothing else.
+
+    Steps 1 to 7 as far as they concern it. Its reasons are those of its last turn. None for a class that does not ask.
+    """
+    begun = _begun(snapshot, policy)
+    if begun.turns is None:
+        return next((report for report in _frozen(begun).classes if report.key == key), None)
+    return fill.fill_for(begun.asked, begun.turns, key)
+
+
+class _Begun(NamedTuple):
+    """The recipe up to its turns; None for `turns` where we are frozen, and then `asked` and `standing` are empty."""
+
+    snapshot: Snapshot
+    health: Health
+    facts: Reconciled
+    base: Memory
+    standing: tuple[Standing, ...] = ()
+    asked: tuple[fill.Ask, ...] = ()
+    turns: fill.Round | None = None
+
+
+def _begun(snapshot: Snapshot, policy: Policy) -> _Begun:
+    snapshot = _bounded(snapshot, policy)
+    memory, at = snapshot.memory, snapshot.at
+    health = look(
+        snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
+    )  # 1
+    facts = reconcile(snapshot, policy.startds, policy.pending)  # 2
+    base = _learn(snapshot, policy, health, facts)  # 3
+    if health.frozen_since is not None:
+        return _Begun(snapshot, health, facts, base)
+    table = Table(places_of(snapshot, base, policy.startds), Choosing(policy, snapshot.orders, at))
+    shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
+    base = shared.remembered(base)
+    standing, base = who_goes(snapshot, policy, facts, base)  # 5
+    asked = asks(snapshot, policy, standing, base)  # 6
+    turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
+    return _Begun(snapshot, health, facts, base, standing, asked, turns)
 
 
 def _bounded(snapshot: Snapshot, policy: Policy) -> Snapshot:
@@ -115,8 +149,9 @@ def _round(
     )
 
 
-def _frozen(snapshot: Snapshot, health: Health, facts: Reconciled, base: Memory) -> Plan:
+def _frozen(begun: _Begun) -> Plan:
     """Nothing moves, nothing expires; every waiting job is told that it is us (FA2)."""
+    snapshot, health, facts, base = begun.snapshot, begun.health, begun.facts, begun.base
     held = tuple(s.held for s in facts.standing)
     why = Reason(Cause.FROZEN, "members that answer", "most", "few", at=health.frozen_since)
     reports = tuple(
