@@ -145,10 +145,10 @@ def test_why_nobody_makes_room_is_told() -> None:
     """PR7, RE1."""
     young = Reason(Cause.PROTECTED, "startds", "600 s", "40 s to go", member="m1", node_group="big")
     told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=young), seen(), 10.0)
-    assert told.details[0].startswith("Nobody is evicted for them because those who must yield on m1/big")
+    assert told.details[0].startswith("Nobody is evicted for them because those who must make room on m1/big")
     coming = Reason(Cause.ROOM_ON_ITS_WAY, "room", "19", "4")
     told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=coming), seen(), 10.0)
-    assert told.details[0] == "Room is being made for it: 4 on the way, 19 wanted."
+    assert told.details[0] == "Room is being made for it: for 4 of 19 jobs."
 
 
 def test_a_user_reads_what_it_holds_what_it_has_a_right_to_and_who_is_ahead() -> None:

@@ -34,7 +34,7 @@ SAYINGS: dict[Cause, Saying] = {
         "allow startd-job under `forms` in clusters/{member}.toml",
     ),
     Cause.PRINCIPAL_REFUSED: Saying(
-        "{who} does not admit the principal | {need} | it admits {have}",
+        "{who} does not admit the user | {need} | it admits {have}",
         "add the principal under `principals` in clusters/{member}.toml, with the site's consent",
     ),
     Cause.IMAGE_REFUSED: Saying(
@@ -42,12 +42,13 @@ SAYINGS: dict[Cause, Saying] = {
         "add the image under `images` in clusters/{member}.toml, or use an admitted one",
     ),
     Cause.TOO_LONG: Saying(
-        "the job outlives every startd of {where} | it needs {need} | a startd has {have} left once it has joined",
+        "the job runs longer than any startd of {where} lives | it needs {need} | a startd has {have} left once it "
+        "has joined",
         "set a shorter AllowedJobDuration in the job, or let startds live longer: `max_lifetime` in "
         "clusters/{member}.toml, `lifetime_s` in the policy",
     ),
     Cause.NO_NODE_GROUPS: Saying(
-        "{who} has no node that fedsched may use | {what}",
+        "{who} has no node that fedsched may use",
         "look at `fedsched clusters` and declare node groups in clusters/{member}.toml",
     ),
     Cause.EXPRESSION_REFUSED: Saying(
@@ -55,7 +56,7 @@ SAYINGS: dict[Cause, Saying] = {
         "simplify the job's requirements and rank",
     ),
     Cause.ADMISSION_REFUSED: Saying(
-        "the admission of {where} refused this shape before | {what} | asked {need} | allowed {have}",
+        "the admission of {where} refused this shape before | {what} | asked {need}{of} | allowed {have}{of}",
         "ask the site's admin about that rule, or ask for a shape that it allows",
     ),
     # not while somebody says so
@@ -85,7 +86,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait until work on one of these nodes ends, or ask for less on one node",
     ),
     Cause.QUOTA_FULL: Saying(
-        "the quota of {where} is full | {what} | {need} needed | {have} left",
+        "the quota of {where} is full | {what} | {need}{of} needed | {have}{of} left",
         "ask the admin of {member} for a larger ResourceQuota, or wait",
     ),
     Cause.CEILING_REACHED: Saying(
@@ -93,53 +94,55 @@ SAYINGS: dict[Cause, Saying] = {
         "raise `ceiling` in clusters/{member}.toml, or wait",
     ),
     Cause.TRIAL_FULL: Saying(
-        "{who} is on trial and full | {need} {what} wanted | {have} allowed",
+        "{who} is on trial and full | {need} pods would be there | {have} allowed",
         'set `mode = "on"` in clusters/{member}.toml when the trial has convinced you',
     ),
     Cause.LEAVE_FREE: Saying(
-        "what is free on {where} is reserved for its owner | {need}{of} needed | {have}{of} free in all",
-        "wait, or lower `leave_free` in clusters/{member}.toml",
+        "what is free on {where} is kept for its owner | {need}{of} needed | {have}{of} free in all",
+        "wait until more is free there, or lower `leave_free` in clusters/{member}.toml",
     ),
     Cause.RAMP: Saying(
-        "growth is stepwise and this step is used up | {need} wanted | {have} allowed",
+        "startds are added step by step and this step is used up | {need} jobs idle | {have} allowed",
         "wait for the next step, or raise `first` or `max_starts` in the policy",
     ),
     Cause.TRUST: Saying(
-        "its principal has first to claim what was started for it | {have} | {need}",
-        "wait until the first startds are claimed, and look at `fedsched clusters` if they stay unclaimed",
+        "the user has to claim first what was started for it | {what}: {have} | {need}",
+        "wait until the first startds are claimed; if they stay unclaimed, run `fedsched doctor`",
     ),
     Cause.PROBING: Saying(
-        "one probe startd is out to learn what slots of {where} offer | {need} {have}", "wait for the probe to be seen"
+        "one startd is tried first to learn what slots of {where} offer | {need}: {have}",
+        "wait for it: what it shows opens the place for all",
     ),
     Cause.MEMBER_SILENT: Saying(
-        "{who} does not answer | {what} {have} | {need} needed",
+        "{who} does not answer | {what}: {have} | allowed: {need}",
         "check the network to {member} with `fedsched clusters`",
     ),
     Cause.MEMBER_LOST: Saying(
-        "{who} is given up for lost | {what} {have} | {need} needed",
-        "restore it, or run `fedsched unjoin {member} --forget`",
+        "{who} is given up for lost | {what}: {have} | allowed: {need}",
+        "bring it back, or run `fedsched unjoin {member} --forget`",
     ),
     Cause.CREDENTIAL: Saying(
         "{who} refuses our credential | {have}", "run `fedsched rotate {member}` or join it again"
     ),
     Cause.FROZEN: Saying(
-        "nothing moves because most members fell silent together | {have} {what} | {need} needed",
+        "nothing moves because most members fell silent together, which looks like a fault of our own | "
+        "{what}: {have} | needed: {need}",
         "check the hub's own network first",
     ),
     Cause.STALE: Saying(
-        "what is known of {where} is too old to act on | {what} {have} | {need} needed",
-        "check that `fedsched serve` runs and that {member} answers",
+        "what is known of {where} is too old to act on | {what}: {have} | allowed: {need}",
+        "check that `fedsched serve` runs and that {member} answers: `fedsched clusters`",
     ),
     Cause.BUDGET: Saying(
-        "the budget of {where} is spent for the moment | {what} {have} | {need} allowed",
-        "wait, or raise `budgets` in clusters/{member}.toml",
+        "{who} has as much going on as it may | {what}: {have} | allowed: {need}",
+        "wait some seconds, or raise `budgets` in clusters/{member}.toml",
     ),
     Cause.BACKING_OFF: Saying(
         "placements on {where} failed lately, so it rests | {have} | {need}",
-        "run `fedsched clusters` and mend the failure that it names",
+        "look at the failure with `fedsched clusters`, and mend it",
     ),
     Cause.SCHEDD_STALE: Saying(
-        "its schedd has not answered lately | {what} | {have} ago | {need} allowed",
+        "its schedd does not answer, so its queue may be long over | {what} | {have} | {need} allowed",
         "check the schedd and the hub's way to it",
     ),
     Cause.GROUP_LIMIT: Saying(
@@ -147,7 +150,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait, or raise the group's limit in the policy",
     ),
     Cause.GROUP_QUOTA: Saying(
-        "the accounting group has its quota and accepts no surplus | {what} | {need}{of} more wanted | {have}{of} left",
+        "the accounting group has its quota and may hold no more than that | {what} | {need}{of} more wanted | {have}{of} left",
         "wait, or set `accept_surplus = true` for the group in the policy",
     ),
     Cause.GROUP_BORROW: Saying(
@@ -159,7 +162,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait, or raise `lend` of that group in the policy",
     ),
     Cause.PRINCIPAL_CEILING: Saying(
-        "the principal is at its ceiling | {what} | {need} more wanted | {have} left",
+        "the user is at the ceiling that the policy sets | {what} | {need} more wanted | {have} left",
         "wait, or raise its `ceiling` in the policy",
     ),
     Cause.CONCURRENCY_LIMIT: Saying(
@@ -167,11 +170,12 @@ SAYINGS: dict[Cause, Saying] = {
         "wait until jobs that use it end, or raise the limit in the policy",
     ),
     Cause.SUPPLY_ON_ITS_WAY: Saying(
-        "startds for it are on their way | {have} | {need} needed", "wait for them to join the pool"
+        "startds for it are on their way | for {have} of {need} jobs",
+        "wait for them to join the pool",
     ),
     Cause.LEAKED: Saying(
-        "others keep claiming the startds that were started for it | {have} so | {need} tolerated",
-        "compare the pool's negotiator settings with the policy",
+        "others keep claiming the startds that were started for it | {have} | {need} tolerated",
+        "compare the pool's negotiator with the policy: `fedsched negotiator-config`",
     ),
     Cause.NOT_MATERIALISED: Saying(
         "these jobs are announced by a job factory and do not exist yet | {have}", "wait for the schedd to make them"
@@ -185,7 +189,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait for its hours, or change `windows` of the tier in the policy",
     ),
     Cause.BUDGET_SPENT: Saying(
-        "a budget does not pay for another startd on {where} | {what} | it needs {need} | {have}",
+        "a budget does not pay for another startd on {where} | {what} | it costs {need} | {have}",
         "wait for the next window, or raise `budget` in the policy",
     ),
     Cause.FAILING_FAST: Saying(
@@ -193,19 +197,19 @@ SAYINGS: dict[Cause, Saying] = {
         "look at the failure with `fedsched clusters`, and try the job by itself there",
     ),
     Cause.GROWTH_ASKED: Saying(
-        "another member is already asked to grow for it | {have} | {need}",
-        "wait for its nodes, they take some minutes",
+        "new nodes would have to come on {where}, and another member grows for it already | {need} | {have}",
+        "wait for the nodes, they take some minutes",
     ),
     Cause.ABOVE_SHARE: Saying(
         "it holds what it has a right to, others hold less | {what} | entitled to {need} | holds {have}",
         "wait for your turn, or ask for a larger share in the policy",
     ),
     Cause.NO_VICTIMS: Saying(
-        "nobody has to yield room where it could run | {what} | {need} needed | {have}",
+        "nobody has to make room where it could run | {need} needed on one node | {have}",
         "wait until running work ends, or join another member",
     ),
     Cause.PROTECTED: Saying(
-        "those who must yield on {where} have only just begun | {have} | {need} protected",
+        "those who must make room on {where} have only just begun | {have} | {need} protected",
         "wait, or lower `protect_s` of the policy's preemption",
     ),
     Cause.EVICTION_RATE: Saying(
@@ -213,12 +217,19 @@ SAYINGS: dict[Cause, Saying] = {
         "wait a minute, or raise `evictions_per_min` under `budgets` in clusters/{member}.toml",
     ),
     Cause.ROOM_ON_ITS_WAY: Saying(
-        "room is being made for it | {have} on the way | {need} wanted", "wait until those who yield have gone"
+        "room is being made for it | for {have} of {need} jobs",
+        "wait until those who yield have gone",
     ),
     # why something was done
-    Cause.DEMAND: Saying("it was placed for unmet demand | {need} wanted | {have} provided for", "nothing to do"),
+    Cause.DEMAND: Saying(
+        "it was placed for jobs that nothing served | {need} idle | {have} served before",
+        "nothing to do",
+    ),
     Cause.PROBE: Saying("it is the one probe of {where} | {what}", "wait for its slot to be seen"),
-    Cause.IDLE: Saying("nobody claimed it on {where} | for {have} | {need} allowed", "nothing to do, it leaves"),
+    Cause.IDLE: Saying(
+        "nobody claimed it on {where} | for {have} | {need} allowed",
+        "nothing to do, it leaves",
+    ),
     Cause.DEMAND_GONE: Saying("its demand is gone | {have} | {need} needed", "nothing to do, it is withdrawn"),
     Cause.EXPIRED: Saying("it is past its expiry on {where} | {have} | {need} allowed", "nothing to do, it goes"),
     Cause.RETIRED: Saying(
@@ -243,11 +254,11 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     # why a placement failed
     Cause.IMAGE_PULL: Saying(
-        "{who} could not pull the image | {have} | pod {what}",
+        "{who} cannot pull the image | {have} | pod {what}",
         "check the image's name and the pull secret in clusters/{member}.toml",
     ),
     Cause.POD_REFUSED: Saying(
-        "the admission of {where} refuses the pod | {have} | of {what}",
+        "the admission of {where} refuses the pod | {have}",
         "show that message to the site's admin",
     ),
     Cause.PENDING_TOO_LONG: Saying(
@@ -270,10 +281,61 @@ SAYINGS: dict[Cause, Saying] = {
         "nothing to do, the demand is placed again",
     ),
     Cause.WRITE_REFUSED: Saying(
-        "{who} refused our write | {have} | {what}", "run `fedsched join {member}` again to check the rights"
+        "{who} refused our write | {have} | {what}",
+        "run `fedsched join {member}` again to check the rights",
     ),
     Cause.FOREIGN_OBJECT: Saying(
         "the name is taken at {where} by an object that is not ours | {what} | {have}",
         "ask the site's admin whose it is; fedsched leaves it alone",
     ),
 }
+
+VARIANTS: dict[tuple[Cause, str], Saying] = {
+    (Cause.FORM_REFUSED, "pool"): Saying(
+        "{who} lends nothing to the pool | pool {need} | it lends to {have}",
+        "add the pool under `pools` in clusters/{member}.toml, with the site's consent",
+    ),
+    (Cause.QUOTA_FULL, "jobs"): Saying(
+        "the quota of {where} allows no further Job | {need} needed | {have} left",
+        "ask the admin of {member} for a larger count/jobs.batch, or wait",
+    ),
+    (Cause.NO_ROOM, "node group"): Saying(
+        "a DaemonSet of ours has the whole of {where} already",
+        "wait until its startds have room, or join another member",
+    ),
+    (Cause.NO_ROOM, "nodes"): Saying(
+        "no node of {where} is ready and open now", "ask the admin of {member} about its nodes, or join another member"
+    ),
+    (Cause.NO_ROOM, "nothing that is known"): Saying(
+        "nothing that is known keeps it, which is a bug", "please report this cycle: `fedsched snapshot`"
+    ),
+    (Cause.STALE, "anchor"): Saying(
+        "the object that allows us to work on {where} is gone | {need}: {have}",
+        "ask its admin whether fedsched was stopped there on purpose; if not, run `fedsched join {member}` again",
+    ),
+    (Cause.STALE, "collector"): Saying(
+        "the pool's collector does not answer, so that no startd could join | {what}: {have} | allowed: {need}",
+        "check the collector and the hub's way to it: `fedsched clusters`",
+    ),
+    (Cause.TRUST, "unclaimed startds"): Saying(
+        "the user has to claim first what was started for it | startds not claimed yet: {have}",
+        "wait until the first startds are claimed; if they stay unclaimed, run `fedsched doctor`",
+    ),
+    (Cause.PROBING, "first startd"): Saying(
+        "one startd is tried first to learn what slots of {where} offer, and its slot was not seen yet",
+        "wait for it: what it shows opens the place for all",
+    ),
+    (Cause.FROZEN, "members that answer"): Saying(
+        "nothing moves because most members fell silent together, which looks like a fault of our own",
+        "check the hub's own network first",
+    ),
+    (Cause.NO_VICTIMS, "preemption.requirements"): Saying(
+        "the policy's preemption.requirements spare whoever would have to make room on {where}",
+        "wait until running work ends, or change `requirements` of the policy's preemption",
+    ),
+    (Cause.NO_VICTIMS, "preemption"): Saying(
+        "the policy's expressions for preemption are broken, so nobody has to make room | {have}",
+        "mend them: `fedsched check`",
+    ),
+}
+"""Where a cause speaks of something special, by what it is about (up to the word "of")."""

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import re
 
-from fedsched.matchmaker.explain.sayings import SAYINGS
+from fedsched.matchmaker.explain.links import behind, rest
+from fedsched.matchmaker.explain.sayings import SAYINGS, VARIANTS, Saying
+from fedsched.matchmaker.model import Plan
 from fedsched.matchmaker.reasons import Reason
 
+_NAMES = {"cpu_milli": "cores", "memory_mib": "memory", "disk_mib": "disk", "gpus": "GPUs", "jobs": "Job objects"}
 _OF = {"memory_mib": " of memory", "disk_mib": " of disk", "memory": " of memory", "disk": " of disk"}
-_BARE = frozenset({"cpu_milli", "memory_mib", "disk_mib", "gpus", "pods"})
+_BARE = frozenset({"cpu_milli", "memory_mib", "disk_mib", "gpus", "pods", "jobs"})
 _FIELD = re.compile(r"\{(\w+)\}")
+_SECONDS = re.compile(r"\b(\d{3,9}) s\b")
 _MAX_FIELD = 300
 """Characters of one field in a sentence; a job's clause may be 64 KiB long."""
 
 
-def clause(reason: Reason) -> str:
-    """What is so, without capital and full stop: "no node of m1/big has room now: 8 cores needed on one node"."""
-    return _fill(SAYINGS[reason.cause].clause, reason)
+def clause(reason: Reason, plan: Plan | None = None, *, among: int = 0) -> str:
+    """What is so, without capital and full stop: "no node of m1/big has room now: 8 cores needed on one node".
+
+    A place that rests is told with the failure for which it does, whole where `plan` remembers it. among: of so many
+    members this one is the nearest, which is said where there are others.
+    """
+    failure = behind(reason, plan)
+    if failure is None:
+        return _fill(_saying(reason).clause, reason, among)
+    return f"{_fill(_saying(failure).clause, failure, among)} ({_times(clean(rest(reason)))})"
 
 
 def action(reason: Reason) -> str:
     """What to do next, as an imperative without full stop."""
-    return _fill(SAYINGS[reason.cause].action, reason)
+    told = behind(reason) or reason
+    return _fill(_saying(told).action, told, 0)
 
 
-def sentence(reason: Reason, at: float, fresh_s: float = 10.0) -> str:
+def sentence(reason: Reason, at: float, fresh_s: float = 10.0, plan: Plan | None = None) -> str:
     """The clause with the source and, when its numbers are older than `fresh_s` at the time `at`, their age."""
-    notes = [f"source: {_clean(reason.source)}"] if reason.source else []
+    notes = [f"source: {clean(reason.source)}"] if reason.source else []
     if reason.at is not None and at - reason.at > fresh_s:
         notes.append(f"{age(at - reason.at)} old")
-    return _capital(clause(reason)) + (f" ({', '.join(notes)})" if notes else "") + "."
+    return capital(clause(reason, plan)) + (f" ({', '.join(notes)})" if notes else "") + "."
 
 
 def age(seconds: float) -> str:
@@ -40,9 +52,9 @@ def age(seconds: float) -> str:
     minutes = round(whole / 60)
     if minutes < 100:
         return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
+    hours, rest_min = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
+        return f"{hours} h {rest_min} min" if rest_min else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
 
@@ -50,21 +62,45 @@ def age(seconds: float) -> str:
 def place(reason: Reason) -> str:
     """Where the reason speaks of: "m1/big", "m1", or "any member" when it names none."""
     if reason.member and reason.node_group:
-        return f"{_clean(reason.member)}/{_clean(reason.node_group)}"
-    return _clean(reason.member) or "any member"
+        return f"{clean(reason.member)}/{clean(reason.node_group)}"
+    return clean(reason.member) or "any member"
 
 
-def _fill(template: str, reason: Reason) -> str:
+def numbers(reason: Reason) -> tuple[str, str]:
+    """(needed, there) as shown to a person: long times in minutes and hours, unless that would hide a difference."""
+    need, have = clean(reason.need), clean(reason.have)
+    short = _times(need), _times(have)
+    return (need, have) if need != have and short[0] == short[1] else short
+
+
+def clean(text: str) -> str:
+    """One printable line: jobs, servers and people wrote these words, and a terminal obeys control characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _MAX_FIELD]).split())
+    return line if len(line) <= _MAX_FIELD else line[: _MAX_FIELD - 1] + "…"
+
+
+def capital(text: str) -> str:
+    """With its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def _saying(reason: Reason) -> Saying:
+    return VARIANTS.get((reason.cause, reason.what.partition(" of ")[0])) or SAYINGS[reason.cause]
+
+
+def _fill(template: str, reason: Reason, among: int) -> str:
+    need, have = numbers(reason)
+    where = place(reason) + (f" (the nearest of {among} members)" if among > 1 and reason.member else "")
     fields = {
-        "what": "" if reason.what in _BARE else _clean(reason.what),
-        "need": _clean(reason.need),
-        "have": _clean(reason.have),
-        "where": place(reason),
-        "who": f"member {place(reason)}" if reason.member else "every member",
+        "what": _what(reason.what),
+        "need": need,
+        "have": have,
+        "where": where,
+        "who": f"member {where}" if reason.member else "every member",
         "of": _OF.get(reason.what, ""),
-        "member": _clean(reason.member) or "NAME",
-        "what_or_pattern": _clean(reason.what) or "PATTERN",
-        "member_or_all": _clean(reason.member) or "--all",
+        "member": clean(reason.member) or "NAME",
+        "what_or_pattern": clean(reason.what) or "PATTERN",
+        "member_or_all": clean(reason.member) or "--all",
     }
 
     head, *parts = (part.strip() for part in template.split(" | "))
@@ -72,11 +108,13 @@ def _fill(template: str, reason: Reason) -> str:
     return _FIELD.sub(lambda found: fields[found[1]], head + (": " + ", ".join(told) if told else ""))
 
 
-def _clean(text: str) -> str:
-    """One printable line: jobs, servers and people wrote these words, and a terminal obeys control characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _MAX_FIELD else line[: _MAX_FIELD - 1] + "…"
+def _what(what: str) -> str:
+    """What a reason is about: a resource's plain name, and nothing for one that the numbers' units tell."""
+    if what in _BARE:
+        return ""
+    name, of, whose = what.partition(" of ")
+    return clean(_NAMES.get(name, name) + of + whose)
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _times(text: str) -> str:
+    return _SECONDS.sub(lambda found: age(float(found[1])), text)
