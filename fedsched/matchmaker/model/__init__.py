@@ -112,6 +112,7 @@ from fedsched.matchmaker.model.told import (
     LinkName,
     LinkVerdict,
     MemberLine,
+    Step,
     Turn,
 )
 
@@ -200,6 +201,7 @@ __all__ = [
     "Spending",
     "Spike",
     "Startds",
+    "Step",
     "SubmitterSeen",
     "SurgeMemory",
     "SurgeTerms",

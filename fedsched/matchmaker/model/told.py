@@ -137,11 +137,29 @@ class DecisionExplanation(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
 
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change of what is asked, of a member, or of the policy, exact enough to be made.
+
+    what: its kind ("request", "clause", "length", "quota", "order", …). member, target: of what (a node group, quota,
+    group, limit, order's pattern, schedd). name: which amount of it (a resource's name, an order's kind). to: the new
+    amount, or for what is only told as more ("quota", "nodes") how much is added, in the units of Resources, seconds,
+    core-equivalents or currency. text: a clause that is dropped.
+    """
+
+    what: str
+    member: str = ""
+    target: str = ""
+    name: str = ""
+    to: float = 0.0
+    text: str = ""
+
+
 class Counterfactual(msgspec.Struct, frozen=True):
     """One change with which a class would fare better, proven by deciding again.
 
     text: "would start now with at most 62 GiB of memory". what: the kind of change ("request", "requirements",
-    "quota", "ceiling", "order", "share", …). starts: jobs that would start at once with it. verdict: the class's then.
+    "quota", "ceiling", "order", "share", …). starts: jobs that would start at once with it, besides those that do
+    anyway. verdict: the class's then. steps: the change itself; where there are several, all of them are needed.
     """
 
     what: str
@@ -149,6 +167,7 @@ class Counterfactual(msgspec.Struct, frozen=True):
     starts: int
     verdict: Verdict
     member: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 class FoundJob(msgspec.Struct, frozen=True):
