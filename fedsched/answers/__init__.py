@@ -2,6 +2,7 @@
 
 from fedsched.answers.answerer import Answerer
 from fedsched.answers.chronicle import Chronicle
+from fedsched.answers.history import Turns, turns_in
 from fedsched.answers.view import View
 
-__all__ = ["Answerer", "Chronicle", "View"]
+__all__ = ["Answerer", "Chronicle", "Turns", "View", "turns_in"]

@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fedsched.answers import clusters as _clusters
+from fedsched.answers import history as _history
 from fedsched.answers import overview as _overview
 from fedsched.answers import queue as _queue
 from fedsched.answers import shares as _shares
 from fedsched.answers import spikes as _spikes
 from fedsched.answers.chronicle import Chronicle
 from fedsched.answers.view import View
-from fedsched.client.documents import Clusters, Overview, Queue, QueueAsk, Shares, Spikes
+from fedsched.client.documents import Clusters, History, Overview, Queue, QueueAsk, Shares, Spikes
 
 
 class Answerer:
-    """Answers about one cycle. now: the present, epoch seconds. chronicle: what was before it, None for nothing."""
+    """Answers about one cycle. now: the present, epoch seconds. chronicle: what was before it, None for nothing.
 
-    def __init__(self, view: View, now: Callable[[], float], chronicle: Chronicle | None = None) -> None:
+    turns: reads changes of reasons, in the thread that asks; None where none are kept.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        now: Callable[[], float],
+        chronicle: Chronicle | None = None,
+        turns: _history.Turns | None = None,
+    ) -> None:
         self._view = view
         self._now = now
         self._chronicle = chronicle
+        self._turns = turns
 
     def queue(self, ask: QueueAsk) -> Queue:
         """See Answers."""
@@ -41,3 +52,7 @@ class Answerer:
     def overview(self) -> Overview:
         """See Answers."""
         return _overview.overview(self._view, self._view.of(self._now()), self._chronicle)
+
+    def history(self, job: str, since: float) -> History:
+        """See Answers."""
+        return _history.history(self._view, self._view.of(self._now()), (job, since), self._turns)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from fedsched.client.documents import Document, Failed, Queue, QueueAsk
+from fedsched.client.documents import Document, Failed, History, Queue, QueueAsk
 from fedsched.client.protocol import NoAnswer
 
 LARGEST = 256 * 1024 * 1024
@@ -45,6 +46,10 @@ class Client:
     def queue(self, ask: QueueAsk) -> Queue:
         """See Answers."""
         return self._get("/api/v1/queue", Queue, **msgspec.structs.asdict(ask))
+
+    def history(self, job: str, since: float) -> History:
+        """See Answers."""
+        return self._get(f"/api/v1/history/{quote(job, safe='')}", History, since=since)
 
     def _get(self, path: str, kind: type[D], **parameters: Any) -> D:
         with self._asking():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fedsched.answers import turns_in
 from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health
 from fedsched.journal import Recorded
@@ -27,7 +28,7 @@ class Window:
         now: Callable[[], float],
     ) -> None:
         """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds."""
-        self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id)
+        self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
         self._server = WebServer(_addresses(settings), app(self._newest, health.report))
 
     def see(self, recorded: Recorded) -> None:

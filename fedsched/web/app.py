@@ -20,6 +20,12 @@ STATUS = {"unknown": 404, "ambiguous": 409, "bad-question": 400, "refused": 403,
 A = TypeVar("A", bound=msgspec.Struct)
 
 
+class HistoryAsk(msgspec.Struct, frozen=True):
+    """since: epoch seconds."""
+
+    since: float = 0.0
+
+
 def app(newest: Newest, health: Callable[[], tuple[int, dict[str, Any]]]) -> Starlette:
     """The application over the newest cycle. health: HTTP status and body of /healthz."""
 
@@ -30,8 +36,16 @@ def app(newest: Newest, health: Callable[[], tuple[int, dict[str, Any]]]) -> Sta
     def queue(request: Request) -> Response:
         return document(newest.answers.queue(asked(request, QueueAsk)))
 
+    def history(request: Request) -> Response:
+        ask = asked(request, HistoryAsk)
+        return document(newest.answers.history(request.path_params["job"], ask.since))
+
     return Starlette(
-        routes=[Route("/healthz", healthz), Route("/api/v1/queue", queue)],
+        routes=[
+            Route("/healthz", healthz),
+            Route("/api/v1/queue", queue),
+            Route("/api/v1/history/{job:path}", history),
+        ],
         exception_handlers={NoAnswer: no_answer},
     )
 

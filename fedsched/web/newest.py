@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from fedsched.answers import Answerer, Chronicle, View
+from fedsched.answers import Answerer, Chronicle, Turns, View
 from fedsched.client import NoAnswer
 from fedsched.journal import Recorded
 from fedsched.matchmaker.model import Order
@@ -15,13 +15,22 @@ class Newest:
     """Holds one view. orders: asked for each new cycle in the loop's thread, which owns the journal."""
 
     def __init__(
-        self, orders: Callable[[], tuple[Order, ...]], fresh_s: float, now: Callable[[], float], federation: str
+        self,
+        orders: Callable[[], tuple[Order, ...]],
+        fresh_s: float,
+        now: Callable[[], float],
+        federation: str,
+        turns: Turns | None = None,
     ) -> None:
-        """`fresh_s`: seconds between two cycles. `now`: the present, epoch seconds, as the daemon's clock has it."""
+        """`fresh_s`: seconds between two cycles. `now`: the present, epoch seconds, as the daemon's clock has it.
+
+        turns: reads changes of reasons, in whatever thread asks.
+        """
         self._orders = orders
         self._fresh_s = fresh_s
         self._now = now
         self._federation = federation
+        self._turns = turns
         self._answerer: Answerer | None = None
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -32,7 +41,8 @@ class Newest:
         """A cycle is durable; called in the loop's thread, returns at once."""
         view = View(recorded, self._orders(), self._fresh_s, "daemon", self._federation)
         self.chronicle.see(recorded)
-        self._answerer, self.cycle = Answerer(view, self._now, self.chronicle), recorded.plan.cycle
+        self._answerer = Answerer(view, self._now, self.chronicle, self._turns)
+        self.cycle = recorded.plan.cycle
         with self._lock:
             listeners = tuple(self._listeners)
         for wake in listeners:
