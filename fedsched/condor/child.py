@@ -17,6 +17,7 @@ import msgspec
 
 from fedsched.condor import frames
 from fedsched.condor.questions import (
+    Announce,
     Answer,
     AskAccounts,
     AskDemand,
@@ -62,7 +63,7 @@ def main(arguments: list[str]) -> None:
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
     # The parent imports this module without the bindings.
-    from fedsched.condor import job_query, negotiator_query, query, submit_file  # noqa: PLC0415
+    from fedsched.condor import announce_query, job_query, negotiator_query, query, submit_file  # noqa: PLC0415
 
     answers: dict[type, Callable[[Any], Answer]] = {
         FindSchedds: query.find,
@@ -73,6 +74,7 @@ def respond(question: Question) -> Answer:
         Tell: negotiator_query.tell,
         ReadSubmit: submit_file.read,
         AskJobs: job_query.jobs,
+        Announce: announce_query.announce,
     }
     try:
         return answers[type(question)](question)

@@ -13,6 +13,8 @@ from fedsched.matchmaker.resources import Resources
 
 JobWord = Literal["idle", "running", "removed", "completed", "held", "transferring", "suspended"]
 """A job's state by its JobStatus, 1 to 7 in this order; transferring its output."""
+MY_TYPE = "FedschedClass"
+"""MyType of the ads of waiting classes: `condor_status -subsystem FedschedClass`."""
 
 
 class FoundSchedd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,6 +136,29 @@ class AskJobs(msgspec.Struct, frozen=True, tag="jobs", omit_defaults=True):
     limit: int = 0
 
 
+class PublishedAd(msgspec.Struct, frozen=True):
+    """One ad for a collector: its Name and its other attributes, plain values."""
+
+    name: str
+    values: dict[str, str | int | float]
+
+
+class Announce(msgspec.Struct, frozen=True, tag="announce", omit_defaults=True):
+    """Ads of waiting classes for a collector. put: new or changed ones. drop: Names of those that go.
+
+    whole: `put` is all that shall be there: whatever else this federation has there goes. sender: this process, in
+    each of its ads; ending: only what this sender put goes.
+    """
+
+    collector: str
+    federation: str
+    sender: str
+    put: tuple[PublishedAd, ...] = ()
+    drop: tuple[str, ...] = ()
+    whole: bool = False
+    ending: bool = False
+
+
 class Schedds(msgspec.Struct, frozen=True, tag="schedds"):
     """Answer to FindSchedds. unreadable: ads that were passed over because they are broken."""
 
@@ -215,11 +240,20 @@ class JobLines(msgspec.Struct, frozen=True, tag="job-lines", omit_defaults=True)
     more: bool = False
 
 
+class Announced(msgspec.Struct, frozen=True, tag="announced"):
+    """Answer to Announce. before: our ads that stood there, None where it was not asked. refused: it takes none."""
+
+    before: int | None = None
+    refused: bool = False
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The question could not be answered: one line, no secret."""
 
     error: str
 
 
-Question: TypeAlias = FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs
-Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Failed
+Question: TypeAlias = (
+    FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs | Announce
+)
+Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Announced | Failed

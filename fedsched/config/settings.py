@@ -21,7 +21,7 @@ class PoolSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     with; None reads anonymously. startd_token_command: argument list printing a token for startds on standard output,
     with "{member}" and "{lifetime_s}" replaced; startd_token_file: the alternative, a token made by hand.
     startd_collector: address that startds use when it is not `collector`. ccb: startds are reached through the
-    collector (they cannot be called from outside).
+    collector (they cannot be called from outside). announce: waiting classes are told as ads in its collector.
     """
 
     name: str
@@ -33,6 +33,7 @@ class PoolSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     startd_collector: str = ""
     ccb: bool = True
     negotiator: Literal["mirror", "drive", "ignore"] = "mirror"
+    announce: bool = True
 
 
 class PrincipalRule(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -101,6 +101,7 @@ from fedsched.matchmaker.model.terms import (
 )
 from fedsched.matchmaker.model.told import (
     ChainLink,
+    ClassNotice,
     ClusterExplanation,
     Counterfactual,
     DecisionExplanation,
@@ -125,6 +126,7 @@ __all__ = [
     "ChainLink",
     "Change",
     "Claim",
+    "ClassNotice",
     "ClassReport",
     "ClusterExplanation",
     "ConcurrencyLimit",
@@ -138,8 +140,8 @@ __all__ = [
     "DemandClass",
     "Drift",
     "Explanation",
-    "FoundJob",
     "Form",
+    "FoundJob",
     "Group",
     "GroupExplanation",
     "GroupSeen",

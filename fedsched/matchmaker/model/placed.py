@@ -184,6 +184,7 @@ class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A pool's collector as last seen: our startds there. seen_at: last complete answer, None before the first.
 
     schedds_unasked: its list of schedds was not asked for yet, so that no schedd does not mean that there is none.
+    unannounced: why its collector does not take our ads of waiting classes, with what to do; "" when it does.
     """
 
     name: str
@@ -192,3 +193,4 @@ class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
     slots: tuple[SlotView, ...] = ()
     schedds_unasked: bool = False
     negotiator: NegotiatorView | None = None
+    unannounced: str = ""

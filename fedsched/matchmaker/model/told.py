@@ -187,6 +187,30 @@ class FoundJob(msgspec.Struct, frozen=True):
     principal: Principal | None = None
 
 
+class ClassNotice(msgspec.Struct, frozen=True):
+    """A class with idle jobs as a pool's collector is told of it: what its owner asks, answered in one ad.
+
+    user: "" where names are not for everybody. word, sentence, next: as in Explanation. request: as shown to a person.
+    oldest_at: epoch seconds of the oldest idle job's submission, 0 where not known. at: of the cycle that says so.
+    """
+
+    pool: str
+    key: str
+    schedd: str
+    group: str
+    user: str
+    idle: int
+    unmet: int
+    word: str
+    sentence: str
+    next: str
+    request: str
+    examples: tuple[str, ...]
+    oldest_at: float
+    cycle: int
+    at: float
+
+
 class Turn(msgspec.Struct, frozen=True):
     """The reason of a class changed in this cycle (E3). reason: None when nothing of it is unmet any more."""
 
