@@ -17,11 +17,13 @@ _NOTHING = LedgerEntry()
 def shares(view: View, of: Of, whom: str = "") -> Shares:
     """All lines, or those that `whom` names with what lies below and above them. NoAnswer where it names nothing."""
     line = in_line(view)
+    named = _named(view, whom) if whom else []
     return Shares(
         **head(of),
-        shares=tuple(_share(view, one, line) for one in _asked(view, whom)),
+        shares=tuple(_share(view, one, line) for one in _about(view, named)),
         lent=round(sum(lent_cores(view).values()), 3),
         principals=len(line),
+        named=tuple(named),
     )
 
 
@@ -50,15 +52,18 @@ def share_of(view: View, path: str) -> Share | None:
     return None if found is None else _share(view, found, in_line(view))
 
 
-def _asked(view: View, whom: str) -> list[ShareLine]:
-    lines = sorted(view.plan.shares, key=lambda one: _order(one.path))
-    if not whom:
-        return lines
-    named = [one.path for one in lines if one.path and _names(whom, one.path)]
+def _named(view: View, whom: str) -> list[str]:
+    named = [one.path for one in view.plan.shares if one.path and _names(whom, one.path)]
     if not named:
         raise NoAnswer("unknown", f"no group or user {whom!r} is known here{_like(view, whom)}", "fedsched share")
+    return named
+
+
+def _about(view: View, named: list[str]) -> list[ShareLine]:
+    """What was named with what lies above and below it, all where nothing was, as a tree is read."""
+    lines = sorted(view.plan.shares, key=lambda one: _order(one.path))
     wanted = {up for path in named for up in upwards(view, path)}
-    return [one for one in lines if one.path in wanted or _below(one.path, named)]
+    return [one for one in lines if not named or one.path in wanted or _below(one.path, named)]
 
 
 def _order(path: str) -> tuple[list[str], bool, str]:

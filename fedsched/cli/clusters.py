@@ -1,39 +1,50 @@
-"""`clusters`: the members of the federation as of the last cycle: state, ages, room, startds, credential."""
+"""`clusters`: the members of the federation as of the last cycle: state, ages, room, startds, price, credential."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.options import ConfigOption, OutputOption, examples
-from fedsched.cli.output import Column, Exit, Failure, Format
+from fedsched.cli.options import ConfigOption, OutputOption, ServerOption, WatchOption, examples
+from fedsched.cli.output import Column, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from fedsched.cli.recorded import Recorded
-    from fedsched.matchmaker.model import MemberTerms, MemberView, NodeGroup
+    from fedsched.client import Answers
+    from fedsched.client.documents import ClusterLine, Clusters
+    from fedsched.matchmaker.model import NodeGroup
 
 PHASES = ("starting", "unclaimed", "claimed", "leaving")
-CREDENTIAL_SOON_S = 3 * 86_400.0
+STATES = {"ready": "good", "slow": "warn", "never": "faint"}
+MARKS = {"drain": "draining", "cordon": "cordoned", "pause": "paused"}
+
+
+def _tone(cell: str) -> str:
+    word, _, marks = cell.partition(",")
+    tone = STATES.get(word, "bad") if word else ""
+    return "warn" if marks and tone == "good" else tone
+
 
 COLUMNS = (
     Column("MEMBER"),
-    Column("STATE"),
+    Column("STATE", tone=_tone),
     Column("SEEN", right=True),
     Column("MODE", rank=1),
     Column("START", right=True),
     Column("UNCL", right=True),
     Column("CLAIM", right=True),
     Column("LEAVE", right=True),
+    Column("LENT", rank=5, right=True),
+    Column("PRICE", rank=5, right=True),
+    Column("PLACE", rank=6),
     Column("CRED", rank=3, right=True),
     Column("NODE GROUP", rank=2),
     Column("NODES", rank=2, right=True),
-    Column("ROOM", rank=2),
+    Column("ROOM", rank=2, least=24),
 )
 
 
@@ -49,122 +60,57 @@ def register(app: typer.Typer) -> None:
 )
 def clusters(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this member.", show_default=False)] = "",
+    watch: WatchOption = False,
+    server: ServerOption = "",
     config: ConfigOption = None,
     form: OutputOption = Format.TABLE,
 ) -> None:
     """Show the members: state, age of what is known, room, our startds, life of the credential.
 
     START counts intended and starting startds, UNCL those in the pool that nobody claimed, CLAIM those that run jobs,
-    LEAVE those that take no new work. Below the table stands what needs somebody's attention.
+    LEAVE those that take no new work. LENT is what it lends in core-equivalents, PRICE that of a core for an hour.
+    Below the table stands what needs somebody's attention.
     """
-    from fedsched.cli.recorded import last
+    from fedsched.cli.watching import shown
 
-    recorded = last(config)
-    terms = _terms(recorded, config)
-    if name and name not in terms:
-        from fedsched.config.problems import did_you_mean
+    def asked(answers: Answers) -> Clusters:
+        return answers.clusters(name) if server else _with_new(answers, config, name)
 
-        raise Failure(
-            Exit.REFUSED, f"no member {name!r}{did_you_mean(name, list(terms))}", "see all: fedsched clusters"
-        )
-    chosen = {key: value for key, value in terms.items() if name in {"", key}}
-    if form is Format.JSON:
-        _print_json(recorded, chosen)
-    else:
-        show(recorded, chosen)
-    raise typer.Exit(int(recorded.exit_code))
+    raise typer.Exit(shown(asked, show, (config, server), form, watch=watch))
 
 
-def show(recorded: Recorded, terms: dict[str, MemberTerms]) -> None:
+def show(answer: Clusters) -> None:
     """The table and what needs attention."""
     from fedsched.matchmaker.explain import age
 
-    if not terms:
+    if not answer.members:
         output.line("No member is joined.")
         output.line("  next: fedsched join NAME --kubeconfig FILE --cluster-context CONTEXT")
         return
-    rows = [row for name in sorted(terms) for row in _rows(recorded, terms[name])]
-    output.table(COLUMNS, rows)
+    output.table(COLUMNS, [row for one in answer.members for row in _rows(answer, one)])
     output.line()
-    output.line(f"cycle {recorded.plan.cycle}, {age(recorded.age_s)} ago")
-    for text in attention(recorded, terms):
-        output.wrapped(text)
+    output.line(f"cycle {answer.cycle}, {age(answer.age_s)} ago")
+    for text in answer.attention:
+        output.wrapped(f"! {text}")
 
 
-def attention(recorded: Recorded, terms: dict[str, MemberTerms]) -> list[str]:
-    """What an operator should hear of: silence, orders, credentials, failures, closed doors; one line each."""
-    told = [
-        *_about_us(recorded, terms),
-        *_about_pools(recorded),
-        *_about_members(recorded, terms),
-        *_about_placements(recorded, terms),
-    ]
-    return [f"! {text}" for text in dict.fromkeys(told)]
-
-
-def _about_us(recorded: Recorded, terms: dict[str, MemberTerms]) -> Iterator[str]:
+def _rows(answer: Clusters, one: ClusterLine) -> Iterator[tuple[str, ...]]:
+    """One row for each node group, the member's own cells only in the first."""
     from fedsched.matchmaker.explain import age
 
-    frozen = recorded.plan.memory.frozen_since
-    if frozen is not None:
-        since = age(recorded.at - frozen)
-        yield f"frozen for {since}: most members fell silent together; check the hub's own network first"
-    for order in recorded.orders:
-        if order.kind != "deny" and order.target in {"*", *terms}:
-            whom = "all members" if order.target == "*" else order.target
-            yield f"{whom}: {order.kind} for {age(recorded.at - order.at)} by {order.by or 'somebody'}: {order.reason}"
-
-
-def _about_pools(recorded: Recorded) -> Iterator[str]:
-    from fedsched.matchmaker.explain import age
-
-    for view in recorded.observation.pools:
-        if view.error:
-            last = "never" if view.seen_at is None else f"{age(recorded.at - view.seen_at)} ago"
-            yield f"pool {view.name}: its startds were last seen {last}: {view.error}"
-
-
-def _about_members(recorded: Recorded, terms: dict[str, MemberTerms]) -> Iterator[str]:
-    from fedsched.matchmaker.explain import age
-
-    for view in recorded.observation.members:
-        if view.name not in terms:
-            continue
-        if view.contact != "ok" and view.contact_error:
-            yield f"{view.name}: {view.contact}: {view.contact_error}"
-        left = _credential_s(view, recorded.at)
-        if left is not None and left < CREDENTIAL_SOON_S:
-            yield f"{view.name}: the credential ends in {age(left)}; run `fedsched rotate {view.name}`"
-
-
-def _about_placements(recorded: Recorded, terms: dict[str, MemberTerms]) -> Iterator[str]:
-    from fedsched.matchmaker.explain import action, age, clause
-
-    for held in recorded.plan.held:
-        if held.failure is not None and held.placement.member in terms:
-            yield f"{held.placement.id}: {clause(held.failure)}; {action(held.failure)}"
-    for key, pair in recorded.plan.memory.pairs.items():
-        member, group, *_ = key.split("/", 2)
-        if pair.closed_until > recorded.at and member in terms:
-            why = f": {clause(pair.last_failure)}; {action(pair.last_failure)}" if pair.last_failure else ""
-            rest = age(pair.closed_until - recorded.at)
-            yield f"{member}/{group} rests for {rest} after {pair.failures} failures{why}"
-
-
-def _rows(recorded: Recorded, terms: MemberTerms) -> list[tuple[str, ...]]:
-    view = next((v for v in recorded.observation.members if v.name == terms.name), None)
-    counts = _startds(recorded, terms.name)
-    head = (
-        terms.name,
-        _state(recorded, terms.name),
-        _seen(recorded, view),
-        mode(terms),
-        *(str(counts[phase]) for phase in PHASES),
-        _credential(view, recorded.at),
+    cells = (
+        one.name,
+        ",".join([one.state, *(MARKS[kind] for kind in MARKS if kind in one.orders)]),
+        "never" if one.seen_at is None else f"{age(answer.now - one.seen_at)} ago",
+        one.mode,
+        *(str(one.ours.get(phase, 0)) for phase in PHASES),
+        f"{one.lent:.0f}",
+        f"{one.price_per_core_hour:g}" if one.price_per_core_hour else "-",
+        one.region or "-",
+        _credential(one, answer.now),
     )
-    groups = [_group(group) for group in view.node_groups] if view else []
-    blank = ("",) * len(head)
-    return [(*(head if not index else blank), *group) for index, group in enumerate(groups or [("", "", "")])]
+    for number, group in enumerate(one.node_groups or (None,)):
+        yield (*(("",) * len(cells) if number else cells), *(("", "", "") if group is None else _group(group)))
 
 
 def _group(group: NodeGroup) -> tuple[str, str, str]:
@@ -181,91 +127,40 @@ def _group(group: NodeGroup) -> tuple[str, str, str]:
     return group.name, nodes, f"{source}{cores:g} cores, {gib:.0f} GiB{gpus}; at most {best / 1000:g} cores on a node"
 
 
-def _startds(recorded: Recorded, member: str) -> Counter[str]:
-    merged = {"intended": "starting"}
-    return Counter(
-        merged.get(held.phase, held.phase)
-        for held in recorded.plan.held
-        if held.placement.member == member
-        for _ in range(held.nodes)
-    )
-
-
-def _state(recorded: Recorded, name: str) -> str:
-    memory = recorded.plan.memory.members.get(name)
-    if memory is None:
-        return "new"
-    orders = {order.kind for order in recorded.orders if order.target in {"*", name}}
-    word = "credential" if memory.unauthorized else str(memory.state)
-    marks = [
-        said for kind, said in (("drain", "draining"), ("cordon", "cordoned"), ("pause", "paused")) if kind in orders
-    ]
-    return ",".join([word, *marks])
-
-
-def _seen(recorded: Recorded, view: MemberView | None) -> str:
-    from fedsched.matchmaker.explain import age
-
-    if view is None or view.seen_at is None:
-        return "never"
-    return f"{age(recorded.at - view.seen_at)} ago"
-
-
-def mode(terms: MemberTerms) -> str:
-    """The mode as the member's file spells it."""
-    return f"trial({terms.trial})" if terms.mode == "trial" else terms.mode
-
-
-def _credential_s(view: MemberView, at: float) -> float | None:
-    return None if view.credential_expires_at is None else view.credential_expires_at - at
-
-
-def _credential(view: MemberView | None, at: float) -> str:
-    left = None if view is None else _credential_s(view, at)
-    if left is None:
+def _credential(one: ClusterLine, now: float) -> str:
+    if one.credential_expires_at is None:
         return "-"
+    left = one.credential_expires_at - now
     return f"{left / 86_400:.1f} d" if left > 0 else "expired"
 
 
-def _terms(recorded: Recorded, config: Path | None) -> dict[str, MemberTerms]:
-    """Members of the last cycle, and those whose file came since."""
+def _with_new(answers: Answers, config: Path | None, name: str) -> Clusters:
+    """The members of the last cycle and those whose file came since."""
+    import msgspec
+
+    from fedsched.client import NoAnswer
+
+    new = {one.name: one for one in _new(config) if name in {"", one.name}}
+    try:
+        answer = answers.clusters(name)
+    except NoAnswer:
+        if not new:
+            raise
+        answer = msgspec.structs.replace(answers.clusters(), members=(), attention=())
+    members = new | {one.name: one for one in answer.members}
+    return msgspec.structs.replace(answer, members=tuple(members[one] for one in sorted(members)))
+
+
+def _new(config: Path | None) -> Iterator[ClusterLine]:
+    """As the files say; a bad file is told, and the others are shown as of the last cycle."""
+    from fedsched.answers.clusters import mode
     from fedsched.cli.options import federation
+    from fedsched.client.documents import ClusterLine
     from fedsched.config import ConfigError, load_members
 
-    known = {terms.name: terms for terms in recorded.terms}
     try:
-        files = {member.name: member.terms for member in load_members(federation(config))}
+        for member in load_members(federation(config)):
+            price = member.terms.price_per_core_hour
+            yield ClusterLine(member.name, "never", mode(member.terms), price_per_core_hour=price, region=member.region)
     except ConfigError as error:
         output.note(f"{error}\n  next: fedsched check (members are shown as of the last cycle)")
-        return known
-    return {**files, **known}
-
-
-def _print_json(recorded: Recorded, terms: dict[str, MemberTerms]) -> None:
-    views = {view.name: view for view in recorded.observation.members}
-    output.emit_json(
-        "clusters",
-        cycle=recorded.plan.cycle,
-        at=recorded.plan.at,
-        age_s=round(recorded.age_s, 3),
-        stale=recorded.stale,
-        frozen_since=recorded.plan.memory.frozen_since,
-        attention=attention(recorded, terms),
-        members=[
-            {
-                "name": name,
-                "state": _state(recorded, name).split(",")[0],
-                "orders": [o for o in recorded.orders if o.kind != "deny" and o.target in {"*", name}],
-                "mode": mode(one),
-                "seen_at": views[name].seen_at if name in views else None,
-                "contact": views[name].contact if name in views else "never",
-                "contact_error": views[name].contact_error if name in views else "",
-                "version": views[name].version if name in views else "",
-                "startds": {phase: _startds(recorded, name)[phase] for phase in PHASES},
-                "credential_expires_at": views[name].credential_expires_at if name in views else None,
-                "node_groups": views[name].node_groups if name in views else [],
-                "quotas": views[name].quotas if name in views else [],
-            }
-            for name, one in sorted(terms.items())
-        ],
-    )

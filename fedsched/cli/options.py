@@ -29,6 +29,18 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]
+ServerOption = Annotated[
+    str,
+    typer.Option(
+        "--server",
+        metavar="ADDRESS",
+        envvar="FEDSCHED_SERVER",
+        help="Ask this daemon and nobody else: unix:PATH, HOST:PORT or a URL. Else the federation's own, or its "
+        "journal where none answers.",
+        show_default=False,
+    ),
+]
+WatchOption = Annotated[bool, typer.Option("-w", "--watch", help="Show it again after each cycle, until Ctrl-C.")]
 OutputOption = Annotated[Format, typer.Option("-o", "--output", help="For people, or for programs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")]
 ReasonOption = Annotated[

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
+    import msgspec
     from rich.console import Console
 
 JSON_VERSION = 1
-"""Version of all JSON that verbs print; it grows when a field changes its meaning or goes, not when one is added."""
+"""Version of JSON that is no document of the API; it grows when a field changes its meaning, not when one is added."""
+
+
+_HIDDEN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""What a terminal may obey and JSON would leave as it is."""
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
+TONES = {"good": "32", "warn": "33", "bad": "31", "faint": "2"}
+"""Colours of a terminal, which its user has chosen to be readable: by what they mean."""
 
 
 class Exit(IntEnum):
@@ -48,11 +57,17 @@ class Failure(Exception):  # noqa: N818 - it ends a verb and is shown to a perso
 
 
 class Column(NamedTuple):
-    """A column of a table. rank: columns of the highest rank go first when the terminal is narrow; 0 always stays."""
+    """A column of a table. rank: columns of the highest rank go first when the terminal is narrow; 0 always stays.
+
+    least: it may be cut down to so many characters before another one goes; 0 for never. tone: what a cell means, ""
+    for nothing special, or one of TONES.
+    """
 
     title: str
     rank: int = 0
     right: bool = False
+    least: int = 0
+    tone: Callable[[str], str] | None = None
 
 
 def is_plain() -> bool:
@@ -75,23 +90,43 @@ def symbol(unicode: str, plain: str) -> str:
 
 
 def table(columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows under their titles; columns of high rank are left out, and named, where the width does not do."""
+    """Print rows under their titles; where the width does not do, cells are cut, then columns left out, and named."""
     on_terminal = sys.stdout.isatty()
     rows = [tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(len(text) for text in (column.title, *(row[i] for row in rows))) for i, column in enumerate(columns)]
     shown, left_out = _fitting(columns, widths, terminal_width() if on_terminal else None)
+    if on_terminal:
+        widths = _cut(columns, widths, shown, terminal_width())
     for number, cells in enumerate([tuple(column.title for column in columns), *rows]):
-        parts = [cells[i].rjust(widths[i]) if columns[i].right else cells[i].ljust(widths[i]) for i in shown]
+        parts = [_cell(cells[i], widths[i], right=columns[i].right) for i in shown]
         text = "  ".join(parts).rstrip()
         if on_terminal and len(text) > terminal_width():
-            text = text[: terminal_width() - 1] + symbol("…", "~")
-        if number == 0 and not is_plain():
+            line(_cell(text, terminal_width()))
+        elif is_plain():
+            line(text)
+        elif number == 0:
             print(f"\033[1m{text}\033[0m")
         else:
-            line(text)
+            print("  ".join(_toned(part, columns[i].tone) for i, part in zip(shown, parts, strict=True)).rstrip())
     if left_out:
         names = ", ".join(columns[i].title for i in left_out)
         note(f"(narrow terminal: {names} left out; -o json has everything)")
+
+
+def toned(text: str, tone: str) -> str:
+    """The text in the colour of that meaning, as it is where there is none."""
+    text = printable(text)
+    return text if is_plain() or tone not in TONES else f"\033[{TONES[tone]}m{text}\033[0m"
+
+
+def _toned(cell: str, tone: Callable[[str], str] | None) -> str:
+    return toned(cell, tone(cell.strip()) if tone else "")
+
+
+def _cell(text: str, width: int, *, right: bool = False) -> str:
+    if len(text) > width:
+        text = text[: width - 1] + symbol("…", "~")
+    return text.rjust(width) if right else text.ljust(width)
 
 
 def printable(text: str) -> str:
@@ -144,6 +179,22 @@ def emit_json(kind: str, **fields: Any) -> None:
     print(json.dumps(msgspec.to_builtins(document), indent=2, ensure_ascii=not sys.stdout.isatty()))
 
 
+def emit(document: msgspec.Struct, *, on_one_line: bool = False) -> None:
+    """One document of the API as JSON, the same that a daemon answers with."""
+    import msgspec
+
+    encoded = msgspec.json.encode(document)
+    text = (encoded if on_one_line else msgspec.json.format(encoded, indent=2)).decode()
+    hidden = _HIDDEN if "utf" in (sys.stdout.encoding or "").lower() else _NOT_ASCII
+    print(hidden.sub(_escaped, text), flush=on_one_line)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """As JSON spells a character that is not there to be seen: in two halves where it is beyond 16 bits."""
+    halves = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{halves[i]:02x}{halves[i + 1]:02x}" for i in range(0, len(halves), 2))
+
+
 def fail(failure: Failure, *, as_json: bool = False) -> NoReturn:
     """Say what went wrong and what to do next, on standard error, and leave with the code."""
     if as_json:
@@ -160,9 +211,27 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
+def terminal_height() -> int:
+    """Rows of the terminal, 24 when unknown."""
+    return shutil.get_terminal_size().lines
+
+
 def _fitting(columns: tuple[Column, ...], widths: list[int], width: int | None) -> tuple[list[int], list[int]]:
     """Indexes of the columns that fit into `width` characters (None for no limit), and of those that do not."""
     shown = list(range(len(columns)))
-    while width is not None and sum(widths[i] + 2 for i in shown) - 2 > width and any(columns[i].rank for i in shown):
+    least = [min(wide, column.least or wide) for column, wide in zip(columns, widths, strict=True)]
+    while width is not None and sum(least[i] + 2 for i in shown) - 2 > width and any(columns[i].rank for i in shown):
         shown.remove(max(shown, key=lambda i: columns[i].rank))
     return shown, [i for i in range(len(columns)) if i not in shown]
+
+
+def _cut(columns: tuple[Column, ...], widths: list[int], shown: list[int], width: int) -> list[int]:
+    """Widths with which the columns that are shown have room, the last that can be cut first."""
+    widths = list(widths)
+    over = sum(widths[i] + 2 for i in shown) - 2 - width
+    for i in reversed(shown):
+        if over > 0 and columns[i].least:
+            given = min(over, max(0, widths[i] - columns[i].least))
+            widths[i] -= given
+            over -= given
+    return widths

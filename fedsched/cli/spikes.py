@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.options import ConfigOption, OutputOption, examples
+from fedsched.cli.options import ConfigOption, OutputOption, ServerOption, WatchOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.cli.recorded import Recorded
+    from fedsched.client.documents import Spikes
     from fedsched.matchmaker.model import Spike
 
 COLUMNS = (
@@ -45,6 +45,8 @@ def spikes(
         str, typer.Argument(metavar="[list|show]", help="All of them, or one.", show_default=False)
     ] = "list",
     name: Annotated[str, typer.Argument(metavar="[ID]", help="Which one to show.", show_default=False)] = "",
+    watch: WatchOption = False,
+    server: ServerOption = "",
     config: ConfigOption = None,
     form: OutputOption = Format.TABLE,
 ) -> None:
@@ -53,41 +55,31 @@ def spikes(
     PEAK is the most unmet demand in core-equivalents. NEVER counts startds that ended without a claim, UNCLAIMED is the
     time that pods ran without one. TO ZERO is how long after its end the last object of a spike was gone.
     """
-    from fedsched.cli.recorded import last
+    from fedsched.cli.watching import shown
 
     if what not in {"list", "show"} or (what == "show") != bool(name):
         raise Failure(Exit.USAGE, f"expected `list` or `show ID`, not {f'{what} {name}'.strip()!r}", "fedsched spikes")
-    recorded = last(config)
-    chosen = _chosen(recorded, name)
-    if form is Format.JSON:
-        _print_json(recorded, chosen)
-    elif name:
-        for text in report(chosen[0], recorded.at):
-            output.wrapped(text)
-    else:
-        _show_all(recorded, chosen)
-    raise typer.Exit(int(recorded.exit_code))
+    show = show_one if name else show_all
+    raise typer.Exit(shown(lambda answers: answers.spikes(name), show, (config, server), form, watch=watch))
 
 
-def _chosen(recorded: Recorded, name: str) -> list[Spike]:
-    """The spike of that id, or all, the latest first. Failure when there is none of that id."""
-    known = list(reversed(recorded.plan.memory.surge.spikes))
-    chosen = [spike for spike in known if name in {"", spike.id}]
-    if name and not chosen:
-        raise Failure(Exit.REFUSED, f"no spike {name!r} is remembered", "see all: fedsched spikes")
-    return chosen
+def show_one(answer: Spikes) -> None:
+    """Everything about one spike."""
+    for text in report(answer.spikes[0], answer.now):
+        output.wrapped(text)
 
 
-def _show_all(recorded: Recorded, known: list[Spike]) -> None:
+def show_all(answer: Spikes) -> None:
+    """The table, then whether another one begins, tiers and budgets."""
     from fedsched.matchmaker.explain import age
 
-    if known:
-        output.table(COLUMNS, [_row(spike, recorded.at) for spike in known])
+    if answer.spikes:
+        output.table(COLUMNS, [_row(spike, answer.now) for spike in answer.spikes])
     else:
         output.line("No spike was seen.")
     output.line()
-    output.line(f"cycle {recorded.plan.cycle}, {age(recorded.age_s)} ago")
-    for text in (*_rising(recorded), *_tiers(recorded), *_budgets(recorded)):
+    output.line(f"cycle {answer.cycle}, {age(answer.age_s)} ago")
+    for text in (*_rising(answer), *_tiers(answer), *_budgets(answer)):
         output.wrapped(text)
 
 
@@ -132,41 +124,24 @@ def report(spike: Spike, at: float) -> Iterator[str]:
         yield f"  nothing left   {age(spike.zero_at - spike.ended_at)} after its end"
 
 
-def _rising(recorded: Recorded) -> Iterator[str]:
+def _rising(answer: Spikes) -> Iterator[str]:
     from fedsched.matchmaker.explain import age
 
-    surge = recorded.plan.memory.surge
-    if surge.above_since is not None and all(spike.ended_at is not None for spike in surge.spikes):
-        yield f"Demand is high for {age(recorded.at - surge.above_since)}; a spike begins when it stays so."
+    if answer.above_since is not None and all(spike.ended_at is not None for spike in answer.spikes):
+        yield f"Demand is high for {age(answer.now - answer.above_since)}; a spike begins when it stays so."
 
 
-def _tiers(recorded: Recorded) -> Iterator[str]:
+def _tiers(answer: Spikes) -> Iterator[str]:
     from fedsched.matchmaker.explain import age
 
-    for name, state in recorded.plan.memory.tiers.items():
-        word = f"open for {age(recorded.at - state.since)}" if state.open else "closed"
-        full = f"; all before it are full for {age(recorded.at - state.full_since)}" if state.full_since else ""
+    for name, state in answer.tiers.items():
+        word = f"open for {age(answer.now - state.since)}" if state.open else "closed"
+        full = f"; all before it are full for {age(answer.now - state.full_since)}" if state.full_since else ""
         yield f"tier {name}: {word}{full}"
 
 
-def _budgets(recorded: Recorded) -> Iterator[str]:
+def _budgets(answer: Spikes) -> Iterator[str]:
     from fedsched.matchmaker.explain import age
 
-    for name, known in recorded.plan.memory.spending.items():
-        yield f"budget {name}: {known.spent:.2f} spent in {age(recorded.at - known.window_at)}"
-
-
-def _print_json(recorded: Recorded, chosen: list[Spike]) -> None:
-    memory = recorded.plan.memory
-    output.emit_json(
-        "spikes",
-        cycle=recorded.plan.cycle,
-        at=recorded.plan.at,
-        age_s=round(recorded.age_s, 3),
-        stale=recorded.stale,
-        spikes=[{name: getattr(spike, name) for name in spike.__struct_fields__} for spike in chosen],
-        above_since=memory.surge.above_since,
-        below_since=memory.surge.below_since,
-        tiers={k: {n: getattr(t, n) for n in t.__struct_fields__} for k, t in memory.tiers.items()},
-        budgets={k: {"spent": s.spent, "window_at": s.window_at} for k, s in memory.spending.items()},
-    )
+    for name, known in answer.budgets.items():
+        yield f"budget {name}: {known.spent:.2f} spent in {age(answer.now - known.window_at)}"

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from fedsched.cli import main
-from fedsched.journal import open_journal
+from fedsched.journal import Holder, open_journal
 from fedsched.study.run import SimRun
 from tests.sim.spike import conference_spike, policy
 
 STOPS_S = 19 * 60.0
 FEDERATION = """id = "demo"
+listen = "127.0.0.1:0"
 journal = "sqlite:fedsched.db"
 
 [[pool]]
@@ -68,13 +69,18 @@ def federation(recorded: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fedsched(federation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Fedsched:
-    """Runs one command line in this process, with FEDSCHED_CONFIG set; the last cycle looks a few seconds old."""
+    """Runs one command line in this process, with FEDSCHED_CONFIG set; the last cycle looks a few seconds old.
+
+    The daemon is this very process, and its API does not answer.
+    """
     monkeypatch.setenv("FEDSCHED_CONFIG", str(federation / "fedsched.toml"))
+    monkeypatch.delenv("FEDSCHED_SERVER", raising=False)
     journal = open_journal(f"sqlite:{federation / 'fedsched.db'}")
     last = journal.last_cycle()
-    journal.close()
     assert last is not None
     now = last.plan.at + 5.0
+    journal.acquire_lease(Holder.mine(), 86_400.0, now)
+    journal.close()
     monkeypatch.setattr("time.time", lambda: now)
 
     def run(*words: str) -> Said:

@@ -42,9 +42,13 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Shares(Document, frozen=True, kw_only=True, tag="shares"):
-    """Lines that were asked for and all groups above them, by path; lent: core-equivalents lent in all."""
+    """Lines that were asked for, all groups above them and all below, as a tree; lent: core-equivalents lent in all.
+
+    named: paths that fit what was asked for, () where nobody was named.
+    """
 
     shares: tuple[Share, ...] = ()
     lent: float = 0.0
     principals: int = 0
     """How many principals stand in line in all."""
+    named: tuple[str, ...] = ()
