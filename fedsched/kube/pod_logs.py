@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -29,16 +30,16 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class LogAsk(msgspec.Struct, frozen=True):
-    """Which part of a log. since_s: seconds back from now, None for its beginning. tail: lines, 0 for all."""
+    """Which part of a log. since: epoch seconds, None for its beginning. tail: lines, 0 for all."""
 
-    since_s: float | None = None
+    since: float | None = None
     tail: int = 0
 
     def query(self) -> dict[str, str]:
         """The parameters of the API."""
         found = {"container": CONTAINER, "timestamps": "true"}
-        if self.since_s is not None:
-            found["sinceSeconds"] = str(max(1, round(self.since_s)))
+        if self.since is not None:
+            found["sinceTime"] = datetime.fromtimestamp(int(self.since), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.tail:
             found["tailLines"] = str(self.tail)
         return found

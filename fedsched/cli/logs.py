@@ -1,0 +1,214 @@
+"""`logs` and `events`: what a job's startds wrote and what happened to them, wherever that was; asks and prints."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedsched.cli import output
+from fedsched.cli.options import ConfigOption, OutputOption, config_file, examples
+from fedsched.cli.output import Column, Exit, Failure, Format
+
+if TYPE_CHECKING:
+    from fedsched.answers.concerned import Concern
+    from fedsched.cli.gathering import Gathered, Gathering
+    from fedsched.client.documents import EventLine, LogLine, Of
+    from fedsched.config import Files
+    from fedsched.kube.pod_logs import LogAsk
+
+JobArgument = Annotated[
+    str, typer.Argument(metavar="[JOB]", help="CLUSTER.PROC[@SCHEDD], a class, a placement, or a pod's name.")
+]
+UserOption = Annotated[str, typer.Option("-u", "--user", metavar="GLOB", help="All startds that serve this user.")]
+USUAL_TAIL = 1000
+COLUMNS = (
+    Column("TIME"),
+    Column("MEMBER"),
+    Column("ABOUT", rank=1),
+    Column("SOURCE", rank=2),
+    Column("EVENT"),
+    Column("WHAT"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("logs", rich_help_panel="Seeing")(logs)
+    app.command("events", rich_help_panel="Seeing")(events)
+
+
+@examples(
+    "fedsched logs 4711.3@ce1            all startds that ran the job, wherever they are or were",
+    "fedsched logs -f 3ddb3dd2016f       the startds of a class, as they write, until all are over",
+    "fedsched logs --user ann --since 10m",
+)
+def logs(
+    job: JobArgument = "",
+    user: UserOption = "",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as more is written.")] = False,
+    tail: Annotated[
+        int, typer.Option("--tail", metavar="N", min=0, help=f"The last N lines; 0 for all. [{USUAL_TAIL}]")
+    ] = USUAL_TAIL,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only the last 10m, 2h, …")] = "",
+    form: OutputOption = Format.TABLE,
+    config: ConfigOption = None,
+) -> None:
+    """Show what the startds of a job wrote, from every cluster, by time.
+
+    No cluster need be named. Of pods that are gone the kept ends are shown (keep_logs_mib). A member that does not
+    answer is named, and the exit code is 3.
+    """
+    from fedsched.config import load
+    from fedsched.kube.pod_logs import LogAsk
+
+    files = load(config_file(config))
+    ask = LogAsk(_since(since), tail)
+    if follow:
+        _follow(files, job, user, ask, as_json=form is Format.JSON)
+    of, about, gathered = _gathered(files, job, user, lambda gathering, some: gathering.logs(some, ask))
+    if form is Format.JSON:
+        from fedsched.client.documents import Logs, head
+
+        _emit(Logs(**head(of), job=job or user, lines=gathered.logs, unread=gathered.unread))
+    else:
+        for line in gathered.logs:
+            _show(line)
+        if not gathered.logs and not gathered.unread:
+            output.note(_nothing(about))
+    _end(gathered, found=bool(gathered.logs))
+
+
+@examples("fedsched events 4711.3@ce1", "fedsched events fs-a1b2c3      one startd's story")
+def events(
+    job: JobArgument = "",
+    user: UserOption = "",
+    form: OutputOption = Format.TABLE,
+    config: ConfigOption = None,
+) -> None:
+    """Show what happened to the startds of a job, oldest first.
+
+    What fedsched decided and why, what Kubernetes says of the pods (as long as it keeps that, an hour usually), and
+    who claimed the slots.
+    """
+    from fedsched.answers.events import told
+    from fedsched.client.documents import Events, head
+    from fedsched.config import load
+
+    files = load(config_file(config))
+    import msgspec
+
+    from fedsched.answers.concerned import concerned
+    from fedsched.cli.past import background
+
+    with background(files.federation, job or user) as behind:
+        about = _meant(lambda: concerned(behind.known, job, user))
+        gathered = _gathering(files).events(about)
+        past = msgspec.structs.replace(behind.past(about), members=gathered.events)
+        lines = told(behind.known, about, past)
+        of = behind.view.of(time.time())
+    if form is Format.JSON:
+        _emit(Events(**head(of), job=job or user, events=lines, unread=gathered.unread))
+    else:
+        output.table(COLUMNS, [_row(line) for line in lines])
+    _end(gathered, found=bool(lines))
+
+
+def _gathered(files: Files, job: str, user: str, ask: Any) -> tuple[Of, tuple[Concern, ...], Gathered]:
+    from fedsched.answers.concerned import concerned
+    from fedsched.cli.past import background
+
+    with background(files.federation, job or user) as behind:
+        about = _meant(lambda: concerned(behind.known, job, user))
+        of = behind.view.of(time.time())
+    return of, about, ask(_gathering(files), about)
+
+
+def _gathering(files: Files) -> Gathering:
+    from fedsched.cli.gathering import Gathering
+
+    return Gathering(files.federation, files.members)
+
+
+def _meant(ask: Any) -> tuple[Concern, ...]:
+    from fedsched.cli.source import failed
+    from fedsched.client import NoAnswer
+
+    try:
+        found: tuple[Concern, ...] = ask()
+    except NoAnswer as error:
+        raise failed(error) or error from None
+    return found
+
+
+def _follow(files: Files, job: str, user: str, ask: LogAsk, *, as_json: bool) -> None:
+    """Until everything is over, or a person ends it."""
+    import msgspec
+
+    from fedsched.answers.concerned import concerned
+    from fedsched.cli.past import background
+
+    def find() -> Sequence[Concern]:
+        with background(files.federation, job or user) as behind:
+            return concerned(behind.known, job, user)
+
+    _meant(lambda: tuple(find()))
+    unread = False
+    try:
+        for said in _gathering(files).follow(find, ask):
+            if isinstance(said, str):
+                output.note(said)
+                unread = True
+            elif as_json:
+                print(msgspec.json.encode(said).decode(), flush=True)
+            else:
+                _show(said)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        output.note("")
+    raise typer.Exit(int(Exit.PARTIAL if unread else Exit.DONE))
+
+
+def _show(line: LogLine) -> None:
+    kept = " (kept)" if line.kept else ""
+    output.line(f"{_moment(line.at)}  {line.member}  {line.pod}{kept}  {line.text}")
+
+
+def _row(line: EventLine) -> tuple[str, ...]:
+    return _moment(line.at)[:-4], line.member, line.about, line.source, line.kind, line.text
+
+
+def _moment(at: float) -> str:
+    """UTC, to the millisecond: clusters lie in many zones."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _since(text: str) -> float | None:
+    if not text:
+        return None
+    from fedsched.cli.durations import seconds
+
+    return time.time() - seconds("--since", text, "10m")
+
+
+def _emit(document: Any) -> None:
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def _nothing(about: Sequence[Concern]) -> str:
+    names = ", ".join(f"{one.object_name} at {one.member}" for one in about[:5])
+    return f"No line was found of {len(about)} startds ({names}): not begun yet, or gone before anything was kept."
+
+
+def _end(gathered: Gathered, *, found: bool) -> None:
+    for why in gathered.unread:
+        output.note(why)
+    if gathered.silent and gathered.silent == gathered.asked and not found:
+        raise Failure(Exit.UNREACHABLE, "no member answers", "fedsched doctor")
+    raise typer.Exit(int(Exit.PARTIAL if gathered.unread else Exit.DONE))
