@@ -14,6 +14,7 @@ from typing import Any
 
 from fedsched.config import ConfigError, Files, load
 from fedsched.config.settings import Federation
+from fedsched.daemon.announcing import Announcing
 from fedsched.daemon.health import Health
 from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
@@ -108,6 +109,7 @@ class _Daemon:
         self._world = self._parts.world(settings, self._files.members)
         self._health = Health(settings.cadence.cycle_s)
         self._window: Window | None = None
+        self._announcing: Announcing | None = None
         with ExitStack() as ending:
             ending.enter_context(
                 _signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hup})
@@ -117,6 +119,9 @@ class _Daemon:
                 ending.callback(self._window.close)
             self._world.start()
             ending.callback(_within, WORLD_END_S, self._world.stop)
+            if self._announces:
+                self._announcing = Announcing(settings, self._world.announce)
+                ending.callback(self._announcing.stop)
             self._begin(journal)
             ending.callback(self._end)
             if self._foresight is not None:
@@ -136,7 +141,7 @@ class _Daemon:
         epoch = new_epoch(journal, seen, self._clock.now())
         if self._foretells:
             self._foresight = Foresight(journal, self._config)
-        own = (self._foresight, self._window)
+        own = (self._foresight, self._window, self._announcing)
         listeners = (*self._parts.told, *(one.see for one in own if one is not None))
         options = Options(
             dispatch=self._how.dispatch,
@@ -209,6 +214,12 @@ class _Daemon:
         self._timers.every(cadence.credential_check_s, self._upkeep)
         self._agenda.add("cycle")
         self._timers.start()
+
+    @property
+    def _announces(self) -> bool:
+        """Only a daemon that goes on and acts: what nobody carries out is nothing to tell a pool's users."""
+        goes_on = not self._how.once and not self._parts.time.virtual
+        return goes_on and self._how.dispatch and any(pool.announce for pool in self._files.federation.pools)
 
     @property
     def _foretells(self) -> bool:

@@ -10,7 +10,7 @@ from fedsched.config.settings import MemberFile
 from fedsched.daemon.parts import Time
 from fedsched.daemon.timers import VirtualTimers
 from fedsched.loop import SLICE_S, Clock, World
-from fedsched.matchmaker.model import Change, Observation, Outcome
+from fedsched.matchmaker.model import Change, ClassNotice, Observation, Outcome
 
 LATE_S = 0.5
 """Held up longer than this (real seconds), it goes on from here at its speed instead of catching up."""
@@ -90,6 +90,9 @@ class Paced:
 
     def reload(self, members: tuple[MemberFile, ...]) -> None:
         """The world stays as it is; what decides reads the members' new terms."""
+
+    def announce(self, notices: tuple[ClassNotice, ...]) -> None:
+        """No collector: nobody to tell."""
 
     def upkeep(self) -> None:
         """Nothing expires."""

@@ -14,7 +14,15 @@ from fedsched.federation.member_link import MemberLink
 from fedsched.federation.pool_link import PoolLink
 from fedsched.log import log
 from fedsched.loop import Unreachable
-from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Observation, Outcome, SetSubmitter
+from fedsched.matchmaker.model import (
+    Change,
+    ClassNotice,
+    CreateObject,
+    InvalidateAds,
+    Observation,
+    Outcome,
+    SetSubmitter,
+)
 
 _LOG = log("federation")
 
@@ -39,6 +47,8 @@ class LiveWorld:
 
     def stop(self) -> None:
         """End everything that was begun; nothing at the members changes."""
+        for pool in self._pools.values():
+            pool.end()
         self._demand.stop()
         for link in self._members.values():
             link.stop()
@@ -114,6 +124,11 @@ class LiveWorld:
         if pool is None:
             return Outcome(change, "gone", at, what="no such pool any more")
         return pool.tell(change, at) if isinstance(change, SetSubmitter) else pool.invalidate(change, at)
+
+    def announce(self, notices: tuple[ClassNotice, ...]) -> None:
+        """Tell each pool's collector of the classes that wait for it; returns at once."""
+        for pool in self._pools.values():
+            pool.announce(notices)
 
     def upkeep(self) -> None:
         """Renew what expires: our own credentials, startd tokens at members; remove what nothing uses (cadence)."""

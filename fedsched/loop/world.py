@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from fedsched.config.settings import MemberFile
-from fedsched.matchmaker.model import Change, Observation, Outcome
+from fedsched.matchmaker.model import Change, ClassNotice, Observation, Outcome
 
 
 class Unreachable(Exception):  # noqa: N818 - a fact of a member, not an error of ours
@@ -52,6 +52,10 @@ class LiveWorld(World, Protocol):
 
     def reload(self, members: tuple[MemberFile, ...]) -> None:
         """Members' files were read again: links of new ones begin, of missing ones end, changed ones start anew."""
+        ...
+
+    def announce(self, notices: tuple[ClassNotice, ...]) -> None:
+        """Tell each pool's collector of the classes that wait, and of no others; returns at once."""
         ...
 
     def upkeep(self) -> None:
