@@ -1,0 +1,133 @@
+"""Whether a change helps a class, and the least amount of it that does: found by deciding again; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from fedsched.matchmaker.explain.counterfactuals.changes import World, changed
+from fedsched.matchmaker.explain.counterfactuals.phrases import joined
+from fedsched.matchmaker.model import ClassReport, Counterfactual, Step
+from fedsched.matchmaker.negotiate import fares
+from fedsched.matchmaker.reasons import VERDICT_ORDER, Verdict
+
+STARTS, COULD = 2, 1
+
+
+class Knob(NamedTuple):
+    """One thing that can be changed by whole units. at: the change for so many units, of which more never help less.
+
+    hints: units that may do, ascending; the largest is as far as it goes.
+    """
+
+    hints: tuple[int, ...]
+    at: Callable[[int], Step]
+
+
+class Candidate(NamedTuple):
+    """A change that is worth trying: what is turned together. rank: how easily it is decided, the easiest first."""
+
+    rank: int
+    knobs: tuple[Knob, ...]
+
+
+class Prover:
+    """Proves changes for one class of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._now = self._fares(())
+
+    @property
+    def report(self) -> ClassReport | None:
+        """How the class fares without any change."""
+        return self._now
+
+    def prove(self, candidate: Candidate) -> Counterfactual | None:
+        """The least of that change that helps, with what comes of it; None where none does.
+
+        Of each thing that is changed one unit less was tried and did not help.
+        """
+        units = [knob.hints[-1] for knob in candidate.knobs]
+        goal = self._helps(candidate.knobs, units)
+        if not goal:
+            return None
+        for place, knob in enumerate(candidate.knobs):
+            does = partial(self._does, candidate.knobs, units, (place, goal))
+            units[place] = least(does, knob.hints)
+        steps = tuple(knob.at(amount) for knob, amount in zip(candidate.knobs, units, strict=True))
+        return self._told(steps)
+
+    def _told(self, steps: tuple[Step, ...]) -> Counterfactual | None:
+        then, now = self._fares(steps), self._now
+        if then is None or now is None:
+            return None
+        starts = then.placed - now.placed
+        what = "requirements" if steps[0].what == "clause" else steps[0].what
+        return Counterfactual(
+            what, _sentence(steps, then, now, starts), max(0, starts), then.verdict, steps[0].member, steps
+        )
+
+    def _does(self, knobs: Sequence[Knob], units: Sequence[int], wanted: tuple[int, int], amount: int) -> bool:
+        """Whether the change helps as it should with so much of one thing. wanted: which thing, and the goal."""
+        place, goal = wanted
+        return self._helps(knobs, [*units[:place], amount, *units[place + 1 :]]) >= goal
+
+    def _helps(self, knobs: Sequence[Knob], units: Sequence[int]) -> int:
+        """STARTS where more jobs start, COULD where none does but the next of MA3's answers is given, else 0."""
+        then = self._fares(tuple(knob.at(amount) for knob, amount in zip(knobs, units, strict=True)))
+        now = self._now
+        if then is None or now is None:
+            return 0
+        if then.placed > now.placed:
+            return STARTS
+        return COULD if VERDICT_ORDER[then.verdict] > VERDICT_ORDER[now.verdict] else 0
+
+    def _fares(self, steps: tuple[Step, ...]) -> ClassReport | None:
+        world = self._world
+        for step in steps:
+            world = changed(world, step)
+        return fares(*world)
+
+
+def least(does: Callable[[int], bool], hints: Sequence[int]) -> int:
+    """The least number of units that does, where the last hint is known to: one less was tried and does not."""
+    fails, works = 0, hints[-1]
+    for hint in _halving(hints):
+        if fails < hint < works:
+            if does(hint):
+                works = hint
+            else:
+                fails = hint
+    if works - fails > 1 and does(works - 1):
+        works -= 1
+    else:
+        return works
+    while works - fails > 1:
+        middle = (fails + works) // 2
+        if does(middle):
+            works = middle
+        else:
+            fails = middle
+    return works
+
+
+def _halving(hints: Sequence[int]) -> Iterator[int]:
+    """All hints, the middle one first, then those of each half: what lies outside the bounds by then is left out."""
+    waiting = [tuple(hints)]
+    while waiting:
+        some = waiting.pop(0)
+        if some:
+            middle = len(some) // 2
+            yield some[middle]
+            waiting += [some[:middle], some[middle + 1 :]]
+
+
+def _sentence(steps: tuple[Step, ...], then: ClassReport, now: ClassReport, starts: int) -> str:
+    condition = joined(steps)
+    if starts > 0:
+        return f"{'' if starts >= now.unmet else f'{starts} of {now.unmet} '}would start now {condition}"
+    if then.verdict is Verdict.CORDONED:
+        return f"only a person's order would hold it back {condition}"
+    return f"could run, though not now, {condition}"
