@@ -68,7 +68,7 @@ def test_the_first_line_of_explain_is_one_sentence_with_one_action(fedsched: Fed
     )
     said = fedsched("explain", key)
     first = said.out.splitlines()[0]
-    assert first.startswith("2 of 2 idle jobs like ")
+    assert first.startswith("All 2 idle jobs like ")
     assert "can never run" in first
     assert first.count(";") == 1
     assert first.endswith(".")

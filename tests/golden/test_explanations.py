@@ -64,8 +64,8 @@ def seen(age_s: float = 0.0) -> Observation:
 def test_the_first_line_is_one_sentence_with_one_action() -> None:
     line = explain.headline(demand(), report(10))
     assert line == (
-        "10 of 30 idle jobs like 12.3@ce1 wait because no node of m1/big has room now: 8 cores needed on one node, "
-        "the best has 2 cores; wait until running work ends, or join another member."
+        "10 of 30 idle jobs like 12.3@ce1 wait because no node of m1/big (the nearest of 4 members) has room now: "
+        "8 cores needed on one node, the best has 2 cores; wait until running work ends, or join another member."
     )
 
 

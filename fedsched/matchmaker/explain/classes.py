@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from fedsched.matchmaker.explain.case import Case
+from fedsched.matchmaker.explain.chain import chain
 from fedsched.matchmaker.explain.near import near_miss
-from fedsched.matchmaker.explain.sentences import action, age, clause, place, sentence
-from fedsched.matchmaker.model import ClassReport, DemandClass, Explanation, MemberLine, MemberVerdict, Observation
+from fedsched.matchmaker.explain.right import above_its_right, in_line
+from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean, place, sentence
+from fedsched.matchmaker.model import (
+    ClassReport,
+    DemandClass,
+    Explanation,
+    MemberLine,
+    MemberVerdict,
+    Observation,
+    Plan,
+)
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 
 
@@ -27,17 +40,24 @@ def few_words(report: ClassReport | None) -> str:
     return " ".join(text for text in (where, why.what, numbers) if text)
 
 
-def explain(demand: DemandClass, report: ClassReport | None, observation: Observation, fresh_s: float) -> Explanation:
-    """Everything about one class of the recorded cycle; ages older than `fresh_s` seconds are told."""
-    lines = () if report is None else tuple(_member_line(v, observation.at, fresh_s) for v in _in_order(report))
-    said, what_next = told(demand, report)
+def explain(
+    demand: DemandClass, report: ClassReport | None, observation: Observation, fresh_s: float, plan: Plan | None = None
+) -> Explanation:
+    """Everything about one class of the recorded cycle; ages older than `fresh_s` seconds are told.
+
+    plan: what else the cycle decided; without it nothing is known of shares and startds.
+    """
+    case = Case(demand, report, observation, plan)
+    lines = () if report is None else tuple(_member_line(v, case, fresh_s) for v in _in_order(report))
+    said, what_next = _told(case)
     return Explanation(
         key=demand.key,
         word=word(report),
         sentence=said,
         next=what_next,
+        chain=chain(case),
         members=lines,
-        details=tuple(_details(demand, report, observation, fresh_s)),
+        details=tuple(_details(case, fresh_s)),
     )
 
 
@@ -49,32 +69,82 @@ def headline(demand: DemandClass, report: ClassReport | None) -> str:
 
 def told(demand: DemandClass, report: ClassReport | None) -> tuple[str, str]:
     """(one sentence with what holds and its number, one sentence with what to do)."""
-    who = f"{demand.examples[0]}@{demand.schedd}" if demand.examples else f"class {demand.key}"
+    return _told(Case(demand, report, Observation(0.0)))
+
+
+def _told(case: Case) -> tuple[str, str]:
+    demand, report = case.demand, case.report
+    who = f"{clean(demand.examples[0])}@{clean(demand.schedd)}" if demand.examples else f"class {demand.key}"
     if report is None:
         return f"Jobs like {who} were seen but not planned for yet.", "Wait for the next cycle."
     if not report.unmet:
-        return f"{_provided(report, who)}.", "Nothing to do."
-    how_many = f"{report.unmet} of {report.idle} idle jobs like {who}"
-    verb = {Verdict.NEVER: "can never run", Verdict.CORDONED: "may not run"}.get(report.verdict, "wait")
-    if report.why is None:
+        return _provided(case, report, who)
+    how_many = _how_many(report, who)
+    verb = {Verdict.NEVER: "can never run", Verdict.CORDONED: "may not run"}.get(
+        report.verdict, "waits" if report.idle == 1 else "wait"
+    )
+    if case.why is None:
         return (
             f"{how_many} {verb} and no reason was recorded, which is a bug.",
             f"Please report cycle and class {demand.key}.",
         )
     more = f" ({len(report.also)} more in the way: see below)" if report.also else ""
-    what_next = action(report.why)
-    return f"{how_many} {verb} because {clause(report.why)}{more}.", f"{what_next[:1].upper()}{what_next[1:]}."
+    return f"{how_many} {verb} because {_because(case, case.why)}{more}.", f"{capital(_next(case, case.why))}."
 
 
-def _provided(report: ClassReport, who: str) -> str:
+def _how_many(report: ClassReport, who: str) -> str:
+    if report.idle == 1:
+        return f"The idle job {who}"
+    if report.unmet == report.idle:
+        return f"All {report.idle:,} idle jobs like {who}"
+    return f"{report.unmet:,} of {report.idle:,} idle jobs like {who}"
+
+
+def _because(case: Case, why: Reason) -> str:
+    """The clause with its number; of who is above its right with how many wait for that."""
+    if why.cause is Cause.ABOVE_SHARE and case.plan is not None:
+        return above_its_right(why.what, case.plan) or clause(why)
+    return clause(why, case.plan, among=len(case.report.members) if case.report is not None else 0)
+
+
+def _next(case: Case, why: Reason) -> str:
+    """What to do; where the next step or a place in line is known, with it."""
+    plan, do = case.plan, action(why)
+    if plan is None:
+        return do
+    if why.cause is Cause.ABOVE_SHARE:
+        standing = in_line(why.what, plan)
+        return do.replace("for your turn", f"for your turn ({standing})", 1) if standing else do
+    ramp = plan.memory.ramps.get(case.demand.key) if why.cause is Cause.RAMP else None
+    if ramp is not None and ramp.until > case.seen.at:
+        return do.replace("for the next step", f"for the next step (in {age(ramp.until - case.seen.at)})", 1)
+    return do
+
+
+def _provided(case: Case, report: ClassReport, who: str) -> tuple[str, str]:
+    """Nothing is unmet: by what it is provided for, and what keeps that."""
     if not report.idle:
-        return f"No job like {who} is idle"
-    parts = [f"{report.served} by startds that are starting or unclaimed"] if report.served else []
-    parts += [f"{report.placed} placed in this cycle"] if report.placed else []
-    return f"All {report.idle} idle jobs like {who} are provided for ({', '.join(parts) or 'no numbers'})"
+        return f"No job like {who} is idle.", "Nothing to do."
+    parts = [f"{report.served:,} by startds that are starting or unclaimed"] if report.served else []
+    parts += [f"{report.placed:,} placed in this cycle"] if report.placed else []
+    jobs = _how_many(msgspec.structs.replace(report, unmet=report.idle), who)
+    verb = "is" if report.idle == 1 else "are"
+    said = f"{jobs} {verb} provided for ({', '.join(parts) or 'no numbers'})"
+    if case.trouble is not None:
+        return f"{said}, but {clause(case.trouble)}.", f"{capital(action(case.trouble))}."
+    held = next((link for link in chain(case) if link.verdict in {"holds", "waits"}), None)
+    if held is None or not held.text:
+        return f"{said}.", "Nothing to do."
+    if held.verdict == "waits":
+        return f"{said}.", f"Nothing to do: {held.text[:1].lower()}{held.text[1:]}"
+    return (
+        f"{said}: {held.text[:1].lower()}{held.text[1:]}",
+        "Wait for the negotiation; read the negotiator's log if it lasts.",
+    )
 
 
-def _details(demand: DemandClass, report: ClassReport | None, seen: Observation, fresh_s: float) -> list[str]:
+def _details(case: Case, fresh_s: float) -> list[str]:
+    demand, report, seen = case.demand, case.report, case.seen
     told = []
     if report is not None and report.unmet and report.why is not None:
         told += [f"{count} jobs: {sentence(why, seen.at, fresh_s)}" for count, why in report.parts if why != report.why]
@@ -108,7 +178,7 @@ def _in_order(report: ClassReport) -> list[MemberVerdict]:
     return sorted(report.members, key=lambda v: (-VERDICT_ORDER[v.verdict], v.member))
 
 
-def _member_line(verdict: MemberVerdict, at: float, fresh_s: float) -> MemberLine:
+def _member_line(verdict: MemberVerdict, case: Case, fresh_s: float) -> MemberLine:
     why = verdict.blocker
     if why is None:
         text = "It has room now." if verdict.verdict is Verdict.NOW else "No reason was recorded, which is a bug."
@@ -116,11 +186,11 @@ def _member_line(verdict: MemberVerdict, at: float, fresh_s: float) -> MemberLin
     return MemberLine(
         member=verdict.member,
         verdict=verdict.verdict,
-        text=sentence(why, at, fresh_s),
+        text=sentence(why, case.seen.at, fresh_s, case.plan),
         action=action(why),
         node_group=verdict.node_group or why.node_group,
-        need=why.need,
-        have=why.have,
+        need=clean(why.need),
+        have=clean(why.have),
         seen_at=why.at,
         reason=why,
     )

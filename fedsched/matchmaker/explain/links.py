@@ -12,6 +12,8 @@ from fedsched.matchmaker.reasons import Cause, Reason
 
 LINKS: tuple[LinkName, ...] = get_args(LinkName)
 """From the job to its claim."""
+LATE = frozenset({"pod", "startd", "claim"})
+"""Links of what was placed: before them it is only decided."""
 
 HOLDS: dict[Cause, LinkName] = {
     # what is asked for

@@ -150,7 +150,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait, or raise the group's limit in the policy",
     ),
     Cause.GROUP_QUOTA: Saying(
-        "the accounting group has its quota and may hold no more than that | {what} | {need}{of} more wanted | {have}{of} left",
+        "the accounting group has its quota and takes no more | {what} | {need}{of} more wanted | {have}{of} left",
         "wait, or set `accept_surplus = true` for the group in the policy",
     ),
     Cause.GROUP_BORROW: Saying(

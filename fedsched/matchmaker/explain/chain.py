@@ -1,0 +1,84 @@
+"""The nine links from a job to its claim, each with its verdict and numbers; which link a cause holds stands beside."""
+
+from __future__ import annotations
+
+from fedsched.matchmaker.explain.case import Case
+from fedsched.matchmaker.explain.facts import fact
+from fedsched.matchmaker.explain.links import LATE, LINKS, holding
+from fedsched.matchmaker.explain.sentences import capital, clause, clean
+from fedsched.matchmaker.model import ChainLink, LinkName, LinkVerdict
+from fedsched.matchmaker.reasons import Reason
+
+_STAGES: dict[LinkName, tuple[str, ...]] = {
+    "pod": ("written", "pending"),
+    "startd": ("joining",),
+    "claim": ("unclaimed",),
+}
+
+
+def chain(case: Case) -> tuple[ChainLink, ...]:
+    """All nine, in order. Where jobs are unmet exactly one holds: that of the dominant reason."""
+    if case.report is None:
+        return _unplanned(case)
+    if case.why is None:
+        return tuple(fact(case, name) for name in LINKS)
+    holds = holding(case.why, case.plan)
+    besides = {holding(reason, case.plan): reason for reason in reversed(case.report.also)}
+    links, reached = [], True
+    for name in LINKS:
+        if name == holds:
+            links.append(_told(case, name, case.why, "holds"))
+            reached = False
+        elif name in besides:
+            links.append(_told(case, name, besides[name], "waits"))
+        elif reached and name not in LATE:
+            links.append(fact(case, name))
+        else:
+            links.append(ChainLink(name, "ok" if reached else "not reached", _others(case, name)))
+    return tuple(links)
+
+
+def stopped(name: LinkName, text: str, source: str, at: float | None) -> tuple[ChainLink, ...]:
+    """A chain of which only the link that holds is known."""
+    here = LINKS.index(name)
+    return tuple(
+        ChainLink(one, "holds", text, source=source, at=at)
+        if one == name
+        else ChainLink(one, "ok" if index < here else "not reached")
+        for index, one in enumerate(LINKS)
+    )
+
+
+def passed(texts: dict[LinkName, str], source: str, at: float | None) -> tuple[ChainLink, ...]:
+    """A chain that a job has behind it, with what is to be said of some links."""
+    return tuple(ChainLink(name, "ok", texts.get(name, ""), source=source, at=at) for name in LINKS)
+
+
+def _unplanned(case: Case) -> tuple[ChainLink, ...]:
+    text = "It was not planned for yet."
+    second = ChainLink("demand class", "waits", text, source="the next cycle", at=case.seen.at)
+    return (fact(case, "job"), second, *(ChainLink(name, "not reached") for name in LINKS[2:]))
+
+
+def _told(case: Case, name: LinkName, reason: Reason, verdict: LinkVerdict) -> ChainLink:
+    """The link with what holds it; where the reason has no source or time, those of the link's own fact."""
+    own = fact(case, name)
+    text = capital(clause(reason, case.plan)) + "."
+    return ChainLink(
+        name,
+        verdict,
+        text if verdict == "holds" else f"This must change, too: {text}",
+        need=clean(reason.need),
+        have=clean(reason.have),
+        source=clean(reason.source) or own.source,
+        at=reason.at if reason.at is not None else own.at,
+        reason=reason,
+    )
+
+
+def _others(case: Case, name: LinkName) -> str:
+    """What of the class is at a late link although the rest is held: its other jobs."""
+    many = len(case.in_stages(*_STAGES.get(name, ())))
+    if not many:
+        return ""
+    return f"{many} startd{'' if many == 1 else 's'} for other jobs of the class {'is' if many == 1 else 'are'} here."
