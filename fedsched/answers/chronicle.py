@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fedsched.client.documents import Eviction, Moment, NoticeLine
-from fedsched.journal import Recorded
+from fedsched.journal import Journal, Recorded
 from fedsched.matchmaker.explain import sentence
-from fedsched.matchmaker.model import Held, Sharing
+from fedsched.matchmaker.model import Held, Policy, Sharing
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share import CE, Sizes
@@ -18,14 +19,18 @@ MOST_MOMENTS = 480
 """So many are shown; where there are twice as many, the older half loses every second one."""
 MOST_EVICTIONS = 100
 MOST_NOTICES = 100
+MOST_RECALLED = 60
+RECALL_S = 1.0
+"""About so long a start may take to read cycles of before it."""
 ROOM_MADE = frozenset({Cause.PREEMPTED, Cause.OWNER})
 """Causes for which a startd goes because somebody else needs its room."""
 OWNERS_RULE = "OW2"
 
 
 class Lately(NamedTuple):
-    """What a chronicle knew at one time; never changes."""
+    """What a chronicle knew at one time; never changes. policy: name of the last cycle's, "" where it is not known."""
 
+    policy: str = ""
     moments: tuple[Moment, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     notices: tuple[NoticeLine, ...] = ()
@@ -34,10 +39,12 @@ class Lately(NamedTuple):
 class Chronicle:
     """Told of each cycle by one thread; `lately` is read by any."""
 
-    def __init__(self, sharing: Sharing | None = None) -> None:
-        """`sharing`: of the policy, for core-equivalents; None where it is not known."""
+    def __init__(self, policies: Callable[[str], Policy | None] | None = None) -> None:
+        """`policies`: finds a policy by its digest, in the thread that tells; None where they are not known."""
         self.lately = Lately()
-        self._sharing = sharing or Sharing()
+        self._policies = policies
+        self._policy: Policy | None = None
+        self._digest = ""
         self._moments: list[Moment] = []
         self._evictions: deque[Eviction] = deque(maxlen=MOST_EVICTIONS)
         self._notices: deque[NoticeLine] = deque(maxlen=MOST_NOTICES)
@@ -48,12 +55,36 @@ class Chronicle:
         plan = recorded.plan
         if self._moments and plan.cycle <= self._moments[-1].cycle:
             return
-        self._moments = thinned([*self._moments, moment_of(recorded, self._sharing)], MOST_MOMENTS)
+        sharing = self._sharing(recorded.policy)
+        self._moments = thinned([*self._moments, moment_of(recorded, sharing)], MOST_MOMENTS)
         going = {held.placement.id: held for held in plan.held if _makes_room(held)}
         self._evictions.extend(_eviction(going[one], plan.at) for one in sorted(going) if one not in self._going)
         self._going = frozenset(going)
         self._notices.extend(NoticeLine(plan.at, one.kind, one.text, one.member) for one in plan.notices)
-        self.lately = Lately(tuple(self._moments), tuple(reversed(self._evictions)), tuple(reversed(self._notices)))
+        name = self._policy.name if self._policy else ""
+        self.lately = Lately(
+            name, tuple(self._moments), tuple(reversed(self._evictions)), tuple(reversed(self._notices))
+        )
+
+    def _sharing(self, digest: str) -> Sharing:
+        """How core-equivalents are measured; as without a policy where it is not known."""
+        if self._policies is not None and (self._policy is None or digest != self._digest):
+            self._policy, self._digest = self._policies(digest), digest
+        return self._policy.sharing if self._policy else Sharing()
+
+
+def recalled(journal: Journal) -> Chronicle:
+    """A chronicle that knows the newest cycles of a journal, as many as can be read in about `RECALL_S` seconds."""
+    chronicle = Chronicle(journal.policy)
+    numbers = [number for number, _ in journal.cycles()]
+    if not numbers:
+        return chronicle
+    began = time.monotonic()
+    last = journal.cycle(numbers[-1])
+    many = int(min(MOST_RECALLED, RECALL_S / max(1e-3, time.monotonic() - began)))
+    for recorded in journal.history(numbers[-many:][0], numbers[-1]) if many > 1 else filter(None, (last,)):
+        chronicle.see(recorded)
+    return chronicle
 
 
 def thinned(moments: list[Moment], most: int) -> list[Moment]:

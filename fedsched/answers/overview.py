@@ -20,6 +20,7 @@ def overview(view: View, of: Of, chronicle: Chronicle | None) -> Overview:
     return Overview(
         **head(of),
         federation=view.federation,
+        policy=lately.policy,
         idle=sum(demand.idle for demand, _ in view.pairs),
         unmet=sum(report.unmet for report in plan.classes),
         running=sum(demand.running for demand, _ in view.pairs),

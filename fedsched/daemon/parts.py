@@ -30,6 +30,10 @@ REAL = Time(SystemClock(), RealTimers)
 """The machine's time."""
 
 
+def nobody(_port: int) -> None:
+    """Who wants to hear at which TCP port the API answers: nobody."""
+
+
 def never() -> bool:
     """A live world is never over."""
     return False
@@ -39,7 +43,8 @@ class Parts(msgspec.Struct, frozen=True):
     """How to build the world, the two functions that decide, and for a world in memory its time.
 
     told: called with each cycle once it is durable, in the loop's thread; for views and reports. over: asked after
-    each cycle whether the world has come to its end, at which the daemon ends as if it had been told to.
+    each cycle whether the world has come to its end, at which the daemon ends as if it had been told to. opened: told
+    at which TCP port of this machine the API answers, 0 for none, before the first cycle.
     """
 
     world: Callable[[Federation, tuple[MemberFile, ...]], LiveWorld]
@@ -48,6 +53,7 @@ class Parts(msgspec.Struct, frozen=True):
     time: Time = REAL
     told: tuple[Callable[[Recorded], None], ...] = ()
     over: Callable[[], bool] = never
+    opened: Callable[[int], None] = nobody
 
     def mind(self, files: Files) -> Mind:
         """What decides, with the terms of these files."""

@@ -117,6 +117,8 @@ class _Daemon:
             if not self._how.once:
                 self._window = Window(settings, self._health, journal.orders, self._clock.now)
                 ending.callback(self._window.close)
+                self._window.recall(journal)
+                self._parts.opened(self._window.port)
             self._world.start()
             ending.callback(_within, WORLD_END_S, self._world.stop)
             if self._announces:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fedsched.answers import turns_in
+from fedsched.answers import recalled, turns_in
 from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health
-from fedsched.journal import Recorded
+from fedsched.journal import Journal, Recorded
 from fedsched.log import log
 from fedsched.matchmaker.model import Order
-from fedsched.web import Newest, WebServer, app
+from fedsched.web import App, Newest, WebServer
 
 LONGEST_SOCKET = 107
 """Bytes of a socket's path that the kernel takes."""
@@ -29,7 +29,12 @@ class Window:
     ) -> None:
         """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds."""
         self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
-        self._server = WebServer(_addresses(settings), app(self._newest, health.report))
+        application = App(self._newest, health.report, settings.web, settings.listen)
+        self._server = WebServer(_addresses(settings), application, application.close)
+
+    def recall(self, journal: Journal) -> None:
+        """Know what was lately before this start; takes about a second at most. In the loop's thread."""
+        self._newest.chronicle = recalled(journal)
 
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable."""

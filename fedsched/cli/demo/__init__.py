@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
 @examples(
     "fedsched demo                                    live, a minute of the simulation each second",
     "fedsched demo --headless --until end             as fast as it computes, lines instead of the view",
+    "fedsched demo --headless --speed 60              lines, and the dashboard at the address that they begin with",
     "fedsched demo --headless --until 90m --keep /tmp/d    stop in the middle of the spike, then look around:",
     "fedsched q --config /tmp/d/fedsched.toml",
     "fedsched demo -o json | jq .report.spikes",
@@ -51,6 +52,10 @@ def demo(
     seed: Annotated[
         int | None, typer.Option("--seed", help="Another seed gives another day; the same one the same.")
     ] = None,
+    dashboard: Annotated[
+        bool | None,
+        typer.Option("--dashboard/--no-dashboard", help="Serve the dashboard; by default where time is held back."),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="DIR", help="Run in this new folder and leave it there.")
     ] = None,
@@ -62,14 +67,17 @@ def demo(
     only the clusters, the pool and the clock are simulated. One hour in, a conference's deadline brings more jobs than
     the federation has cores. Ctrl-C ends it with the report of what was seen; when all is over it ends by itself.
 
-    While it runs, all that reads works on its folder from another terminal: q, explain, clusters, spikes. Exit codes:
-    0 it ended, or was told to; 3 something of ours was left behind; 1 it could not run.
+    While it runs, its dashboard is at the address that it shows, on this machine only, and all that reads works on its
+    folder from another terminal: q, explain, clusters, spikes. Exit codes: 0 it ended, or was told to; 3 something of
+    ours was left behind; 1 it could not run.
     """
     from fedsched.cli.demo.stage import Stage, Wish
     from fedsched.log import configure
 
     live = _has_view() and not headless and form is Format.TABLE
-    wish = Wish(_speed(speed, live=live), _until(until), seed)
+    pace = _speed(speed, live=live)
+    served = math.isfinite(pace) and form is Format.TABLE if dashboard is None else dashboard
+    wish = Wish(pace, _until(until), seed, served)
     configure(level="error")
     with _folder(keep) as folder:
         stage = Stage(folder, wish)
@@ -126,13 +134,22 @@ def _play(stage: Stage, *, live: bool, form: Format) -> Exit:
 
         screen = Screen(stage.story, stage.paced, stage.watch.losses.by_cause)
         screen.folder, screen.window_s = str(stage.config), stage.window_s
+        stage.opened = screen.opened
         with screen.live():
             return Exit(stage.run())
     if form is Format.JSON:
+        stage.opened = _tell
         return Exit(stage.run())
     from fedsched.cli.demo.lines import Lines
 
-    return Exit(stage.run(Lines(stage.story).see))
+    lines = Lines(stage.story)
+    stage.opened = lines.opened
+    return Exit(stage.run(lines.see))
+
+
+def _tell(address: str) -> None:
+    """Beside a document on standard output."""
+    output.note(f"dashboard: {address}")
 
 
 def _report(stage: Stage, keep: Path | None, form: Format) -> Exit:

@@ -18,6 +18,10 @@ class Lines:
         self._story = story
         self._next_at = 0.0
 
+    def opened(self, address: str) -> None:
+        """Where its dashboard is."""
+        output.line(f"  dashboard: {address}")
+
     def see(self, recorded: Recorded) -> None:
         """One cycle."""
         at, sums = recorded.plan.at, self._story.sums

@@ -58,6 +58,10 @@ class Screen:
         self._passed: deque[tuple[float, float]] = deque()
         self._ink = PLAIN if not output.symbol("█", "") else BLOCKS
 
+    def opened(self, address: str) -> None:
+        """Its dashboard is there."""
+        self.dashboard = address
+
     @contextmanager
     def live(self) -> Iterator[None]:
         """Drawn until the end of the block, on a screen of its own that leaves nothing behind."""

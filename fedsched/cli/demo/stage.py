@@ -33,12 +33,13 @@ LONGEST_SOCKET = 100
 class Wish(msgspec.Struct, frozen=True):
     """What was asked for. speed: simulated seconds per real one; until_s: stop then, infinite for the end.
 
-    seed: None for the scenario's own.
+    seed: None for the scenario's own. dashboard: serve it while it runs.
     """
 
     speed: float = math.inf
     until_s: float = math.inf
     seed: int | None = None
+    dashboard: bool = False
 
 
 class Stage:
@@ -48,7 +49,8 @@ class Stage:
         """`folder`: empty; afterwards a federation's folder like any other. Raises OSError."""
         self.folder = folder
         self.config = folder / "fedsched.toml"
-        _copy(find(SCENARIO), folder)
+        _copy(find(SCENARIO), folder, dashboard=wish.dashboard)
+        self.opened: Callable[[str], None] = _nobody
         self.loaded = load_scenario(folder, wish.seed)
         self._wish = wish
         self.window_s = max(self.loaded.until_s, wish.until_s if math.isfinite(wish.until_s) else 0.0)
@@ -66,6 +68,7 @@ class Stage:
             time=self.paced.time,
             told=(self.watch.see, self.story.see, self._hurry, *told),
             over=self._ends,
+            opened=self._opened,
         )
         code = serve(self.config, parts, How())
         self.watch.close()
@@ -79,6 +82,11 @@ class Stage:
             return False
         standing = any(held.phase != "gone" for held in last.plan.held)
         return not standing and all(spike.zero_at is not None for spike in last.plan.memory.surge.spikes)
+
+    def _opened(self, port: int) -> None:
+        """Whoever shows the demo hears where its dashboard is."""
+        if self._wish.dashboard and port:
+            self.opened(f"http://127.0.0.1:{port}/")
 
     def _hurry(self, _recorded: Recorded) -> None:
         if self.world.monotonic() >= self.window_s:
@@ -94,9 +102,14 @@ class Stage:
         return msgspec.structs.replace(whole, jobs=tuple(job for job in whole.jobs if job.at < self.window_s))
 
 
-def _copy(scenario: Path, folder: Path) -> None:
-    """The scenario's files, with an address for /healthz that is nobody else's."""
+def _nobody(_address: str) -> None:
+    """Nobody wants to hear where the dashboard is."""
+
+
+def _copy(scenario: Path, folder: Path, *, dashboard: bool) -> None:
+    """The scenario's files, with addresses that are nobody else's: of a dashboard, a port that is free."""
     shutil.copytree(scenario, folder, dirs_exist_ok=True)
     config, socket = folder / "fedsched.toml", str(folder.resolve() / "health")
-    listen = f"unix:{socket}" if len(socket) <= LONGEST_SOCKET else "127.0.0.1:0"
+    alone = dashboard or len(socket) > LONGEST_SOCKET
+    listen = "127.0.0.1:0" if alone else f"unix:{socket}"
     config.write_text(f"listen = {json.dumps(listen)}\n{config.read_text(encoding='utf-8')}", encoding="utf-8")

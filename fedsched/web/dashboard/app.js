@@ -12,7 +12,7 @@ import { clusterPage, decisionPage, groupPage } from "./places.js";
 const LEAST_MS = 1000; // between two rounds of questions, however fast cycles follow each other
 const TYPING_MS = 200;
 const TICK_MS = 1000;
-const QUEUE_PAGE = 25;
+const QUEUE_PAGE = 20;
 const HISTORY_S = 24 * 3600;
 
 const state = {
@@ -24,10 +24,10 @@ const state = {
   width: 0,
   lists: {
     queue: { search: "", state: "", offset: 0, limit: QUEUE_PAGE },
-    clusters: { search: "", offset: 0, limit: 40 },
-    shares: { search: "", offset: 0, limit: 25, users: false },
+    clusters: { search: "", offset: 0, limit: 25 },
+    shares: { search: "", offset: 0, limit: 20, users: false },
     members: { search: "", offset: 0, limit: 20 },
-    evictions: { offset: 0, limit: 10 },
+    evictions: { offset: 0, limit: 6 },
     spikes: { offset: 0, limit: 5 },
     notices: { offset: 0, limit: 8 },
     held: { offset: 0, limit: 20 },

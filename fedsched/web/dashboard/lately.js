@@ -20,7 +20,7 @@ const eviction = (one, at) =>
     h("span", { class: "sub" }, `rule ${one.rule}${one.lost ? `, ${one.lost} at stake` : ""}, ${age(at - one.at)} ago`));
 
 export function notices(state) {
-  const { notices: known } = state.docs.overview;
+  const known = state.docs.overview.notices.filter((one) => one.kind !== "preempted"); // evictions stand above
   const list = state.lists.notices;
   return section("notices", "Notices",
     known.length

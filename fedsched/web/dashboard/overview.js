@@ -23,9 +23,8 @@ export function overviewPage(state) {
     h("div", { class: "columns" },
       h("div", { class: "column" },
         section("supply", "Demand against supply", chart(overview.history, known.spikes, room)),
-        clusters(state)),
-      h("div", { class: "column" }, shares(state), spikes(state), evictions(state), notices(state))),
-    queue(state));
+        queue(state), clusters(state)),
+      h("div", { class: "column" }, shares(state), spikes(state), evictions(state), notices(state))));
 }
 
 function totals(overview) {
@@ -34,12 +33,15 @@ function totals(overview) {
   const onTheWay = starting + intended;
   return h("dl", { class: "totals", "aria-label": "Totals" },
     total("jobs waiting", short(overview.unmet), `${short(overview.idle)} idle, ${short(overview.running)} running`, overview.unmet > 0),
-    total("startds claimed", count(claimed), `${count(unclaimed)} unclaimed, ${count(onTheWay)} starting, ${count(leaving)} leaving`),
+    total("startds claimed", count(claimed), phases({ unclaimed, starting: onTheWay, leaving })),
     total("clusters well", count(overview.well), `of ${count(overview.members)}`, overview.well < overview.members),
     total("classes", count(overview.classes), "kinds of jobs in the queue"),
     total("cost per hour", money(last?.cost_per_hour), "of what runs now"),
-    total("decided in", overview.decide_s < 1 ? `${count(overview.decide_s * 1000)} ms` : age(overview.decide_s), `every ${age(overview.fresh_s)}`));
+    total("decided in", took(overview.decide_s), `every ${age(overview.fresh_s)}`));
 }
 
 const total = (name, value, more, loud) =>
   h("div", { key: `total-${name}`, class: loud ? "loud" : null }, h("dt", null, name), h("dd", null, h("b", null, value), h("span", { class: "quiet" }, more)));
+
+const phases = (known) => Object.entries(known).filter(([, number]) => number).map(([name, number]) => `${count(number)} ${name}`).join(", ") || "none besides";
+const took = (seconds) => (seconds < 0.001 ? "<1 ms" : seconds < 1 ? `${count(seconds * 1000)} ms` : age(seconds));

@@ -44,10 +44,10 @@ function row(one, most) {
       bar(`holds ${amount(one.counted)} of ${amount(one.entitled)}`, [
         { kind: "claimed", value: Math.min(one.charged, one.counted) },
         { kind: "starting", value: Math.max(0, one.counted - one.charged) },
-      ], most, one.entitled),
+      ], most, one.entitled > 0 ? one.entitled : undefined),
       h("span", { class: "sub" }, `${amount(one.counted)} of ${amount(one.entitled)}`,
         one.wasted > 0.05 ? `, ${amount(one.wasted)} wasted` : null)),
-    one.level === null || one.level === undefined ? "–" : h("span", { class: lacks ? "below" : null }, `${one.level.toFixed(2)}${lacks ? " below" : ""}`),
+    one.level === null || one.level === undefined || !(one.entitled > 0) ? "–" : h("span", { class: lacks ? "below" : null }, `${one.level.toFixed(2)}${lacks ? " below" : ""}`),
     one.rank ? `${one.rank}.` : "–",
   ];
 }
