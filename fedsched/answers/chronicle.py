@@ -96,7 +96,7 @@ def thinned(moments: list[Moment], most: int) -> list[Moment]:
 
 def moment_of(recorded: Recorded, sharing: Sharing) -> Moment:
     """One cycle's totals in core-equivalents."""
-    sizes = _sizes(recorded, sharing)
+    sizes = sizes_of(recorded, sharing)
     each = {demand.key: demand.request for view in recorded.observation.schedds for demand in view.classes}
     unmet = sum(sizes.of(each[one.key]) * one.unmet for one in recorded.plan.classes if one.unmet and one.key in each)
     starting, unclaimed, claimed, price = 0.0, 0.0, 0.0, 0.0
@@ -120,7 +120,8 @@ def moment_of(recorded: Recorded, sharing: Sharing) -> Moment:
     )
 
 
-def _sizes(recorded: Recorded, sharing: Sharing) -> Sizes:
+def sizes_of(recorded: Recorded, sharing: Sharing) -> Sizes:
+    """What measures requests in that cycle (FS2): by the policy's reference, else by the mean that it remembers."""
     if sharing.reference_names:
         return Sizes(sharing.reference, sharing.reference_names, sharing.slot_weight)
     amounts = dict(recorded.plan.memory.reference)

@@ -19,10 +19,21 @@ def open_journal(
 
     rebuild: only the daemon may move a broken one aside. reading: it must be there, and nothing is written.
     """
+    return SqliteJournal(_path(url), limits, rebuild=rebuild, reading=reading)
+
+
+def size_of(url: str) -> int:
+    """Bytes of the journal's files."""
+    path = _path(url)
+    files = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _path(url: str) -> Path:
     kind, _, place = url.partition(":")
     if kind != "sqlite" or not place:
         raise JournalError(f'journal "{url}": expected "sqlite:" and a path')
-    return SqliteJournal(Path(place), limits, rebuild=rebuild, reading=reading)
+    return Path(place)
 
 
 __all__ = [
@@ -42,4 +53,5 @@ __all__ = [
     "SqliteJournal",
     "digest",
     "open_journal",
+    "size_of",
 ]

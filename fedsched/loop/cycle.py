@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ from fedsched.matchmaker.model import (
 
 WAIT_FOR_OUTCOMES_S = 0.05
 """A cycle waits no longer for what it has dispatched; later outcomes come in with the next cycle."""
+PARTS = ("observe", "decide", "commit", "act")
 
 _LOG = log("loop")
 
@@ -88,6 +90,8 @@ class Summary(msgspec.Struct, frozen=True):
     in_flight: int
     blind: tuple[str, ...]
     """Members, pools and schedds whose last answer was none."""
+    parts: dict[str, float] = {}
+    """What took how long: observe, decide, commit, act."""
 
     @property
     def partial(self) -> bool:
@@ -147,14 +151,16 @@ class Loop:
         self._results.clear()
         self._collect(0.0, 0)
         snapshot = self._snapshot()
-        deciding = self._clock.monotonic()
+        moments = [began, self._clock.monotonic()]
         plan, wanted = decide(self._mind, snapshot)
-        decide_s = self._clock.monotonic() - deciding
+        moments.append(self._clock.monotonic())
         plan = plan if self._options.dispatch else shadow(plan, self._memory)
         intents = self._intents(plan, wanted)
-        self._commit(snapshot, plan, (intents, wanted), decide_s)
+        self._commit(snapshot, plan, (intents, wanted), moments[-1] - moments[-2])
+        moments.append(self._clock.monotonic())
         self._dispatch(intents)
-        summary = self._summary(snapshot.observation, plan, intents, (decide_s, self._clock.monotonic() - began))
+        moments.append(self._clock.monotonic())
+        summary = self._summary(snapshot.observation, plan, intents, moments)
         if not self._options.quiet:
             _LOG.info("cycle", **msgspec.to_builtins(summary))
             for notice in plan.notices:
@@ -271,13 +277,15 @@ class Loop:
                 raise Fenced(f"{_fenced(outcome.change.member, self._epoch, None)} ({outcome.what})")
 
     def _summary(
-        self, observation: Observation, plan: Plan, intents: tuple[Intent, ...], seconds: tuple[float, float]
+        self, observation: Observation, plan: Plan, intents: tuple[Intent, ...], moments: Sequence[float]
     ) -> Summary:
+        """`moments`: when each part began, and the end of the last one."""
+        parts = {part: round(end - begin, 4) for part, (begin, end) in zip(PARTS, pairwise(moments), strict=True)}
         return Summary(
             cycle=plan.cycle,
             at=plan.at,
-            decide_s=round(seconds[0], 4),
-            total_s=round(seconds[1], 4),
+            decide_s=parts["decide"],
+            total_s=round(moments[-1] - moments[0], 4),
             classes=len(plan.classes),
             idle=sum(report.idle for report in plan.classes),
             unmet=sum(report.unmet for report in plan.classes),
@@ -286,6 +294,7 @@ class Loop:
             results=dict(self._results),
             in_flight=len(self._in_flight),
             blind=_blind(observation),
+            parts=parts,
         )
 
 
