@@ -35,11 +35,13 @@ NEEDS = {
     },
     "condor": {"target_pool", "guest_pool", "fresh_pool", "pod_runner"},
     "realnode": {"real_node", "fresh_real_node"},
+    "browser": {"chromium"},
 }
 MARKERS = {
     "kube": "needs real Kubernetes control planes from the laboratory",
     "condor": "needs real HTCondor daemons from the laboratory",
     "realnode": "needs root, containerd and a real kubelet from the laboratory",
+    "browser": "needs Chromium",
 }
 
 

@@ -25,11 +25,13 @@ PROGRAMS = {
         "iptables": "iptables",
         "ip": "iproute2",
     },
+    "browser": {"chromium": "chromium"},
 }
 PARTS: dict[str, tuple[Part, ...]] = {
     "kube": (KUBEONE_PART, KWOK_PART),
     "condor": (CHROOT_PART, IMAGES_PART),
     "realnode": (KUBEONE_PART, IMAGES_PART),
+    "browser": (),
 }
 
 

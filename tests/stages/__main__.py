@@ -14,6 +14,7 @@ from tests.stages.stage import FAILED, NOTHING_CHOSEN, OK, Stage, narrowed
 LANES = 3
 """Real parts mostly wait, for each other and for time to pass: three pytest processes keep two cores busy."""
 CONDOR = ("tests/condor",)
+BROWSER = ("tests/browser",)
 PARTS = ("tests/bench", "tests/daemon", "tests/kube", "tests/laboratory")
 FEDERATION = "tests/federation"
 TIMES = Path(".pytest_cache/times.txt")
@@ -30,7 +31,8 @@ def folders() -> dict[str, list[str]]:
         "federation 1": one,
         "federation 2": other,
         "condor": [folder for folder in CONDOR if folder in found],
-        "units": sorted(found - {*CONDOR, *PARTS, FEDERATION}),
+        "units": sorted(found - {*BROWSER, *CONDOR, *PARTS, FEDERATION}),
+        "browser": [folder for folder in BROWSER if folder in found],
         "parts": [folder for folder in PARTS if folder in found],
     }
 
