@@ -128,6 +128,8 @@ def _about_pools(view: View, now: float) -> Iterator[str]:
         if one.error:
             last = "never" if one.seen_at is None else f"{age(now - one.seen_at)} ago"
             yield f"pool {one.name}: its startds were last seen {last}: {one.error}"
+        if one.unannounced:
+            yield one.unannounced
 
 
 def _about_member(view: View, terms: MemberTerms, seen: MemberView, now: float) -> Iterator[str]:

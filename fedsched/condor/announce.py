@@ -18,7 +18,7 @@ MOST = 2000
 LIFETIME_S = 900
 """So long a collector keeps an ad that is not renewed: of a daemon that was killed, or is cut off."""
 REFRESH_S = 120.0
-"""All ads are sent again so often: a collector that restarted has them back, and ages stay small."""
+"""All ads are sent again so often, with a cycle: a collector that restarted has them back, and ages stay small."""
 PAUSE_S = 5.0
 """At least so long between two sendings; of what came meanwhile the newest counts."""
 SILENT_PAUSE_S = 30.0
@@ -86,7 +86,8 @@ class Announcer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._woken.wait(REFRESH_S / 2)
+            # Only what a cycle has just said is sent: of a daemon whose cycles hang the ads expire.
+            self._woken.wait()
             self._woken.clear()
             if self._newest is not None and not self._stopping.is_set():
                 self._stopping.wait(self._tell(self._newest))

@@ -19,6 +19,11 @@ DRIVE = """\
 # negotiator = "drive": fedsched sets factors and ceilings of submitters; the right is for the negotiator alone
 NEGOTIATOR.ALLOW_ADMINISTRATOR = $(ALLOW_ADMINISTRATOR) fedsched@$(TRUST_DOMAIN)
 """
+ANNOUNCE = """\
+# announce: fedsched tells users why they wait (condor_status -subsystem FedschedClass); generic ads need this right,
+# which is for the collector alone, and which a token without ADVERTISE_SCHEDD or NEGOTIATOR narrows to such ads
+COLLECTOR.ALLOW_DAEMON = $(ALLOW_DAEMON) fedsched@$(TRUST_DOMAIN)
+"""
 
 
 class FlockConfig(msgspec.Struct, frozen=True):
@@ -77,7 +82,7 @@ ALLOW_ADVERTISE_STARTD = $(ALLOW_ADVERTISE_STARTD:$(ALLOW_DAEMON)) startd-*@$(TR
 ALLOW_ADVERTISE_MASTER = $(ALLOW_ADVERTISE_MASTER:$(ALLOW_DAEMON)) startd-*@$(TRUST_DOMAIN)
 # fedsched reads queues, slots and priorities
 ALLOW_READ = $(ALLOW_READ) fedsched@$(TRUST_DOMAIN)
-{DRIVE if pool.negotiator == "drive" else ""}"""
+{ANNOUNCE if pool.announce else ""}{DRIVE if pool.negotiator == "drive" else ""}"""
 
 
 def _guest(pool: PoolSettings, lease_minutes: int) -> str:
@@ -115,7 +120,8 @@ def _target_commands(pool: PoolSettings, guests: Sequence[str]) -> tuple[str, ..
 
 
 def _own_rights(pool: PoolSettings) -> tuple[str, ...]:
-    return ("READ", "ADVERTISE_STARTD", *(("ADMINISTRATOR",) if pool.negotiator == "drive" else ()))
+    more = (("DAEMON",) if pool.announce else ()) + (("ADMINISTRATOR",) if pool.negotiator == "drive" else ())
+    return ("READ", "ADVERTISE_STARTD", *more)
 
 
 def _guest_commands(pool: PoolSettings, name: str) -> tuple[str, ...]:
