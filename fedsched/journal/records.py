@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fedsched.matchmaker.model import (
+    Candidate,
     Change,
     Form,
     Observation,
@@ -106,6 +107,7 @@ class Account(msgspec.Struct, omit_defaults=True):
     claimed: by principal as text. until: up to when claims are counted. saved_at: when it was last written down.
     left_out: claims that are counted in `claimed` but are too many to be listed in `stays`. why: the cause of its end;
     reason: the same with its numbers, for a victim who took its room, by which rule, and what work was lost (PR8).
+    class_key: of the jobs that it was placed for. candidates: the places that were open to it then, best first.
     """
 
     placement: str
@@ -125,6 +127,8 @@ class Account(msgspec.Struct, omit_defaults=True):
     ended_at: float | None = None
     why: str = ""
     reason: Reason | None = None
+    class_key: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Commit(msgspec.Struct, frozen=True):

@@ -96,7 +96,18 @@ class Accounts:
 
 def _opened(held: Held) -> Account:
     p = held.placement
-    return Account(p.id, p.member, p.node_group, p.form, p.principal, p.pool, p.size, p.created_at)
+    return Account(
+        p.id,
+        p.member,
+        p.node_group,
+        p.form,
+        p.principal,
+        p.pool,
+        p.size,
+        p.created_at,
+        class_key=p.class_key,
+        candidates=held.candidates,
+    )
 
 
 def _closed(account: Account, at: float) -> Account:

@@ -77,7 +77,7 @@ NUMBERS = {
     Cause.DEMAND_GONE: ("", "1", "0 idle jobs"),
     Cause.EXPIRED: ("", "", "30 s past"),
     Cause.RETIRED: ("", "1800 s", "1805 s"),
-    Cause.OWNER: ("their-pod", "", "8 cores free there would do"),
+    Cause.OWNER: ("their-pod", "", "waiting 40 s"),
     Cause.ORDERED: ("drain", "", "new disks"),
     Cause.PREEMPTED: ("hep.bob@site k2", "PR2", "3.0 core-hours"),
     Cause.FINISHED: ("", "", ""),

@@ -18,12 +18,16 @@ def near_miss(miss: NearestMiss) -> str:
 
 def why_there(held: Held) -> str:
     """Why a placement went where it is: what ranked better and was held back, and what came next."""
-    chosen = next((one for one in held.candidates if _here(one, held)), None)
-    if chosen is None:
+    return why_so(held.placement.member, held.placement.node_group, held.candidates)
+
+
+def why_so(member: str, node_group: str, candidates: tuple[Candidate, ...]) -> str:
+    """The same of any placement, by its place and what was open to it."""
+    index = chosen(candidates, member, node_group)
+    if index < 0:
         return "The places that were open to it then are not recorded."
-    index = held.candidates.index(chosen)
-    better, next_best = held.candidates[:index], held.candidates[index + 1 :]
-    text = f"{_place(chosen)} was the best place that was open to it (rank {chosen.rank:g})"
+    taken, better, next_best = candidates[index], candidates[:index], candidates[index + 1 :]
+    text = f"{_place(taken)} was the best place that was open to it (rank {taken.rank:g})"
     if better:
         text += "; better but held back: " + ", ".join(f"{_place(c)} ({c.blocker or 'open'})" for c in better)
     if next_best:
@@ -31,8 +35,10 @@ def why_there(held: Held) -> str:
     return text + "."
 
 
-def _here(one: Candidate, held: Held) -> bool:
-    return (one.member, one.node_group) == (held.placement.member, held.placement.node_group)
+def chosen(candidates: tuple[Candidate, ...], member: str, node_group: str) -> int:
+    """Which of them was taken; -1 where none is recorded."""
+    places = [(one.member, one.node_group) for one in candidates]
+    return places.index((member, node_group)) if (member, node_group) in places else -1
 
 
 def _place(one: Candidate) -> str:

@@ -13,7 +13,8 @@ from fedsched.matchmaker.reasons import Reason, Verdict
 LinkName = Literal["job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim"]
 """The nine links from a job to its claim, in this order."""
 LinkVerdict = Literal["ok", "holds", "waits", "not reached", "unknown"]
-"""ok: passed. holds: this link keeps the job. waits: it is on its way here. not reached: an earlier one holds."""
+"""ok: passed. holds: this link keeps the job. waits: it is on its way here, or must change besides, as its text says.
+not reached: an earlier one holds."""
 
 
 class ChainLink(msgspec.Struct, frozen=True):
@@ -93,13 +94,17 @@ class HeldBack(msgspec.Struct, frozen=True):
 
 
 class ClusterExplanation(msgspec.Struct, frozen=True):
-    """Why a member is as full or as empty as it is (E4). fits: idle jobs that fit there now. held_back: by cause."""
+    """Why a member is as full or as empty as it is (E4). fits: idle jobs that fit there now. held_back: by cause.
+
+    never: idle jobs that would not run there if it were empty either.
+    """
 
     member: str
     sentence: str
     next: str
     fits: int = 0
     held_back: tuple[HeldBack, ...] = ()
+    never: int = 0
 
 
 class GroupExplanation(msgspec.Struct, frozen=True):
