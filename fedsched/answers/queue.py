@@ -14,14 +14,19 @@ from fedsched.matchmaker.explain import few_words, word
 
 def queue(view: View, of: Of, ask: QueueAsk) -> Queue:
     """The classes that `ask` wants."""
-    found = [line for line in map(_line, view.pairs) if _wanted(line, ask)]
+    schedds = tuple(
+        ScheddLine(one.name, one.pool, one.seen_at, one.error, one.busy) for one in view.observation.schedds
+    )
+    return narrowed(Queue(**head(of), classes=tuple(map(_line, view.pairs)), schedds=schedds), ask)
+
+
+def narrowed(whole: Queue, ask: QueueAsk) -> Queue:
+    """Of all classes the page that `ask` wants, with the sums of what matches."""
+    found = [line for line in whole.classes if _wanted(line, ask)]
     last = ask.offset + ask.limit if ask.limit else None
-    return Queue(
-        **head(of),
+    return msgspec.structs.replace(
+        whole,
         classes=tuple(found[ask.offset : last]),
-        schedds=tuple(
-            ScheddLine(one.name, one.pool, one.seen_at, one.error, one.busy) for one in view.observation.schedds
-        ),
         total=len(found),
         idle=sum(line.demand.idle for line in found),
         unmet=sum(line.report.unmet for line in found if line.report),

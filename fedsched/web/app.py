@@ -3,72 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from fedsched.client import NoAnswer
-from fedsched.client.documents import Document, Failed, QueueAsk
+from fedsched.config.settings import Web
+from fedsched.web.answering import Asker, Room
+from fedsched.web.asking import shown
+from fedsched.web.desk import Desk
+from fedsched.web.guard import FAULT, Guard
+from fedsched.web.hosts import Hosts
+from fedsched.web.names import Names
 from fedsched.web.newest import Newest
-
-STATUS = {"unknown": 404, "ambiguous": 409, "bad-question": 400, "refused": 403, "no-cycle": 503, "busy": 503}
-"""HTTP status of a question without an answer; "unreachable" is the client's own word."""
-A = TypeVar("A", bound=msgspec.Struct)
-
-
-class HistoryAsk(msgspec.Struct, frozen=True):
-    """since: epoch seconds."""
-
-    since: float = 0.0
+from fedsched.web.openapi import API, described, page, style
+from fedsched.web.questions import QUESTIONS
+from fedsched.web.replies import failed, refused
+from fedsched.web.streams import Streams
 
 
-def app(newest: Newest, health: Callable[[], tuple[int, dict[str, Any]]]) -> Starlette:
-    """The application over the newest cycle. health: HTTP status and body of /healthz."""
+class App:
+    """The application over the newest cycle, as ASGI has it."""
 
+    def __init__(
+        self,
+        newest: Newest,
+        health: Callable[[], tuple[int, dict[str, Any]]],
+        web: Web = Web(),  # noqa: B008 - frozen
+        listen: str = "",
+    ) -> None:
+        """`health`: HTTP status and body of /healthz. `listen`: where it listens, whose name it therefore has."""
+        self._streams = Streams(newest, web.streams)
+        self._desk = Desk()
+        room = Room(newest, self._desk, Names(web), self._streams)
+        inner = Starlette(
+            routes=[_health(health), *_routes(room)],
+            exception_handlers={NoAnswer: _no_answer, HTTPException: _http, Exception: _fault},
+        )
+        self._guarded = Guard(inner, Hosts(web.hosts, web.url, listen))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        await self._guarded(scope, receive, send)
+
+    def close(self) -> None:
+        """End all streams and take no more questions, from any thread; waits for nothing."""
+        self._streams.close()
+        self._desk.close()
+
+
+def _routes(room: Room) -> list[BaseRoute]:
+    """All but /healthz. What takes every address that is left stands last."""
+    asker = Asker(room)
+    return [
+        *(Route(f"{API}{question.path}", asker.route(question)) for question in QUESTIONS),
+        Route(f"{API}/cycles", room.streams.cycles),
+        Route("/openapi.json", described),
+        Route("/api", page),
+        Route("/api/style.css", style),
+    ]
+
+
+def _health(health: Callable[[], tuple[int, dict[str, Any]]]) -> Route:
     async def healthz(_request: Request) -> Response:
         status, body = health()
         return JSONResponse(body, status)
 
-    def queue(request: Request) -> Response:
-        return document(newest.answers.queue(asked(request, QueueAsk)))
-
-    def history(request: Request) -> Response:
-        ask = asked(request, HistoryAsk)
-        return document(newest.answers.history(request.path_params["job"], ask.since))
-
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/api/v1/queue", queue),
-            Route("/api/v1/history/{job:path}", history),
-        ],
-        exception_handlers={NoAnswer: no_answer},
-    )
+    return Route("/healthz", healthz)
 
 
-def asked(request: Request, kind: type[A]) -> A:
-    """The question's parameters, checked. NoAnswer (bad-question) names the one that is wrong."""
-    given = dict(request.query_params)
-    for name in given:
-        if name not in kind.__struct_fields__:
-            raise NoAnswer("bad-question", f"no parameter {name!r} here; known: {', '.join(kind.__struct_fields__)}")
-    try:
-        return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise NoAnswer("bad-question", str(error)) from None
-
-
-def document(answer: Document, status: int = 200) -> Response:
-    """An answer as JSON."""
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")
-
-
-def no_answer(_request: Request, error: Exception) -> Response:
-    """A question without an answer, as JSON with its status."""
+async def _no_answer(_request: Request, error: Exception) -> Response:
     if not isinstance(error, NoAnswer):
         raise error
-    return document(Failed(what=error.what, text=error.text, hint=error.hint), STATUS.get(error.what, 500))
+    return failed(error)
+
+
+async def _fault(_request: Request, _error: Exception) -> Response:
+    """A defect of ours: starlette raises it again after this answer, and the guard logs it."""
+    return FAULT
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the router itself says: no such address."""
+    if not isinstance(error, HTTPException):
+        raise error
+    text = f"nothing is at {shown(request.url.path)}" if error.status_code == 404 else error.detail
+    return refused(error.status_code, text, "what there is: /api", error.headers)

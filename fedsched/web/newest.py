@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fedsched.answers import Answerer, Chronicle, Turns, View
 from fedsched.client import NoAnswer
+from fedsched.client.documents import Cycle
 from fedsched.journal import Recorded
 from fedsched.matchmaker.model import Order
 
@@ -31,7 +32,8 @@ class Newest:
         self._now = now
         self._federation = federation
         self._turns = turns
-        self._answerer: Answerer | None = None
+        self._shown: tuple[View, Answerer] | None = None
+        self._told: Cycle | None = None
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self.chronicle = Chronicle()
@@ -41,7 +43,7 @@ class Newest:
         """A cycle is durable; called in the loop's thread, returns at once."""
         view = View(recorded, self._orders(), self._fresh_s, "daemon", self._federation)
         self.chronicle.see(recorded)
-        self._answerer = Answerer(view, self._now, self.chronicle, self._turns)
+        self._shown = view, Answerer(view, self._now, self.chronicle, self._turns)
         self.cycle = recorded.plan.cycle
         with self._lock:
             listeners = tuple(self._listeners)
@@ -60,8 +62,41 @@ class Newest:
         return end
 
     @property
+    def shown(self) -> tuple[View, Answerer]:
+        """The newest cycle with what answers about it. NoAnswer (no-cycle) before the first."""
+        if self._shown is None:
+            raise NoAnswer("no-cycle", "no cycle is recorded yet: the daemon has only just started", "ask again soon")
+        return self._shown
+
+    @property
     def answers(self) -> Answerer:
         """Answers about the newest cycle. NoAnswer (no-cycle) before the first."""
-        if self._answerer is None:
-            raise NoAnswer("no-cycle", "no cycle is recorded yet: the daemon has only just started", "ask again soon")
-        return self._answerer
+        return self.shown[1]
+
+    @property
+    def told(self) -> Cycle | None:
+        """What a stream of cycles says of the newest one; None before the first. The same value until the next."""
+        if self._shown is None:
+            return None
+        view = self._shown[0]
+        if self._told is None or (self._told.cycle, self._told.at) != (view.plan.cycle, view.plan.at):
+            self._told = _cycle(view)
+        return self._told
+
+    def now(self) -> float:
+        """The present, epoch seconds."""
+        return self._now()
+
+
+def _cycle(view: View) -> Cycle:
+    plan = view.plan
+    spikes = [spike.id for spike in plan.memory.surge.spikes if spike.ended_at is None]
+    return Cycle(
+        plan.cycle,
+        plan.at,
+        idle=sum(one.idle for one in plan.classes),
+        unmet=sum(one.unmet for one in plan.classes),
+        running=sum(demand.running for demand, _ in view.pairs),
+        spike=spikes[-1] if spikes else "",
+        orders=len(view.orders),
+    )

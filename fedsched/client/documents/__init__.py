@@ -1,6 +1,7 @@
 """Every answer of the API and of `-o json`, as frozen types; what makes them lives in `answers/`."""
 
 from fedsched.client.documents.clusters import ClusterLine, Clusters
+from fedsched.client.documents.cycles import Cycle
 from fedsched.client.documents.document import VERSION, Document, Failed, Of, Source, head
 from fedsched.client.documents.events import EventLine, Events, LogLine, Logs
 from fedsched.client.documents.explained import (
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterLine",
     "Clusters",
     "Counterfactuals",
+    "Cycle",
     "DecisionExplained",
     "Document",
     "EventLine",

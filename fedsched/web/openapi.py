@@ -1,0 +1,143 @@
+"""What the API is, as an OpenAPI document and as a page for people; both are made from the table of questions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import cache
+from typing import Any
+
+import jinja2
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedsched import __version__
+from fedsched.client.documents import VERSION, Cycle, Failed
+from fedsched.web.questions import QUESTIONS, Question
+from fedsched.web.replies import JSON, STATUS
+
+API = "/api/v1"
+_REF = "#/components/schemas/{name}"
+_STATES = {
+    400: "a parameter is unknown, wrong or too long",
+    404: "no such thing, or none whose name is shown to you",
+    409: "several things are called so",
+    503: "no cycle yet, or too many questions at once: ask again after Retry-After seconds",
+}
+
+
+async def described(_request: Request) -> Response:
+    """/openapi.json."""
+    return Response(_encoded(), media_type=JSON, headers={"Cache-Control": "no-cache"})
+
+
+async def page(_request: Request) -> Response:
+    """/api: the same for people."""
+    return Response(_page(), media_type="text/html", headers={"Cache-Control": "no-cache"})
+
+
+async def style(_request: Request) -> Response:
+    """/api/style.css."""
+    return Response(_environment().get_template("api.css").render(), media_type="text/css")
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The OpenAPI document."""
+    kinds = [*(question.answer for question in QUESTIONS), *(question.asks for question in QUESTIONS), Failed, Cycle]
+    shapes, components = msgspec.json.schema_components(dict.fromkeys(kinds), ref_template=_REF)
+    schemas = dict(zip(dict.fromkeys(kinds), shapes, strict=True))
+    paths = {_address(question): {"get": _operation(question, schemas, components)} for question in QUESTIONS}
+    paths[f"{API}/cycles"] = {"get": _stream(schemas)}
+    paths["/healthz"] = {"get": _health()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "fedsched",
+            "version": __version__,
+            "summary": "Questions about the last cycle of a federation; nothing can be changed here.",
+            "description": f"Every answer begins with its kind and the version of all answers, now {VERSION}. Times "
+            "are epoch seconds. Fields may be added at any time.",
+        },
+        "paths": paths,
+        "components": {"schemas": _without(components, {q.asks.__name__ for q in QUESTIONS})},
+    }
+
+
+def _address(question: Question) -> str:
+    return API + re.sub(r":\w+}", "}", question.path)
+
+
+def _operation(question: Question, schemas: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    answers = {str(status): _answer(text, schemas[Failed]) for status, text in _STATES.items()}
+    return {
+        "operationId": question.name,
+        "summary": question.text,
+        "description": inspect.getdoc(question.answer) or "",
+        "parameters": [
+            _parameter(question, name, shape)
+            for name, shape in components[question.asks.__name__]["properties"].items()
+        ],
+        "responses": {"200": _answer("The answer.", schemas[question.answer]), **answers},
+    }
+
+
+def _parameter(question: Question, name: str, shape: dict[str, Any]) -> dict[str, Any]:
+    in_path = re.search(rf"{{{name}[:}}]", question.path) is not None
+    found: dict[str, Any] = {"name": name, "in": "path" if in_path else "query", "required": in_path, "schema": shape}
+    text = inspect.getdoc(question.asks) or ""
+    return found | {"description": text}
+
+
+def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {JSON: {"schema": schema}}}
+
+
+def _stream(schemas: dict[Any, Any]) -> dict[str, Any]:
+    text = (
+        'One event "cycle" for the newest cycle and for each that follows, with its number as id. Who reads slowly gets '
+        "the newest, not all; who does not read is ended."
+    )
+    data = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    return {
+        "operationId": "cycles",
+        "summary": "Each cycle as it is decided, as server-sent events.",
+        "description": f"{text} The data of an event is a Cycle.",
+        "responses": {"200": data, "503": _answer("Enough streams are open.", schemas[Failed])},
+        "x-event": schemas[Cycle],
+    }
+
+
+def _health() -> dict[str, Any]:
+    body = {"type": "object", "properties": {"state": {"type": "string"}, "age_s": {"type": "number"}}}
+    return {
+        "operationId": "healthz",
+        "summary": "Whether cycles follow each other.",
+        "responses": {
+            "200": _answer("They do.", body),
+            "503": _answer("None came for too long, or the daemon is stopping.", body),
+        },
+    }
+
+
+def _without(components: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: shape for name, shape in components.items() if name not in names}
+
+
+@cache
+def _encoded() -> bytes:
+    return msgspec.json.encode(description())
+
+
+@cache
+def _page() -> str:
+    states = {word: status for word, status in STATUS.items()}
+    return _environment().get_template("api.html.j2").render(api=description(), states=states)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("fedsched.web", "pages"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
