@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fedsched.answers import clusters as _clusters
+from fedsched.answers import explained as _explained
 from fedsched.answers import history as _history
 from fedsched.answers import overview as _overview
 from fedsched.answers import queue as _queue
@@ -12,13 +13,26 @@ from fedsched.answers import shares as _shares
 from fedsched.answers import spikes as _spikes
 from fedsched.answers.chronicle import Chronicle
 from fedsched.answers.view import View
-from fedsched.client.documents import Clusters, History, Overview, Queue, QueueAsk, Shares, Spikes
+from fedsched.client.documents import (
+    ClusterExplained,
+    Clusters,
+    DecisionExplained,
+    Explained,
+    GroupExplained,
+    History,
+    Overview,
+    Queue,
+    QueueAsk,
+    Shares,
+    Spikes,
+)
 
 
 class Answerer:
     """Answers about one cycle. now: the present, epoch seconds. chronicle: what was before it, None for nothing.
 
-    turns: reads changes of reasons, in the thread that asks; None where none are kept.
+    turns: reads changes of reasons, in the thread that asks; None where none are kept. beyond: who knows of jobs and
+    placements that the cycle does not; asked in the thread that asks, and may take seconds.
     """
 
     def __init__(
@@ -27,11 +41,13 @@ class Answerer:
         now: Callable[[], float],
         chronicle: Chronicle | None = None,
         turns: _history.Turns | None = None,
+        beyond: _explained.Beyond = _explained.NOBODY,
     ) -> None:
         self._view = view
         self._now = now
         self._chronicle = chronicle
         self._turns = turns
+        self._beyond = beyond
 
     def queue(self, ask: QueueAsk) -> Queue:
         """See Answers."""
@@ -52,6 +68,22 @@ class Answerer:
     def overview(self) -> Overview:
         """See Answers."""
         return _overview.overview(self._view, self._view.of(self._now()), self._chronicle)
+
+    def explain(self, job: str) -> Explained:
+        """See Answers."""
+        return _explained.explained(self._view, self._view.of(self._now()), job, self._beyond.find)
+
+    def explain_cluster(self, name: str) -> ClusterExplained:
+        """See Answers."""
+        return _explained.cluster(self._view, self._view.of(self._now()), name)
+
+    def explain_group(self, path: str) -> GroupExplained:
+        """See Answers."""
+        return _explained.group(self._view, self._view.of(self._now()), path)
+
+    def explain_decision(self, placement: str) -> DecisionExplained:
+        """See Answers."""
+        return _explained.decision(self._view, self._view.of(self._now()), placement, self._beyond.gone)
 
     def history(self, job: str, since: float) -> History:
         """See Answers."""

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import msgspec
 
 from fedsched.matchmaker.explain.having import how_it_goes
-from fedsched.matchmaker.explain.sentences import action, age, clause
+from fedsched.matchmaker.explain.sentences import action, age, capital, clause
 from fedsched.matchmaker.model import Claim, Observation, Plan, Principal, SlotView
 from fedsched.matchmaker.reasons import Reason
 
 
 class Running(msgspec.Struct, frozen=True, omit_defaults=True):
-    """headline: one sentence with one action. since: of its claim, epoch seconds. why: its startd must go, if so."""
+    """sentence: where it runs. next: what to do. headline: both in one. since: of its claim, seen_at: of its slot.
+
+    why: its startd must go, if so. Times: epoch seconds.
+    """
 
     headline: str
     job: str
@@ -24,6 +27,11 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     node_group: str
     since: float
     why: Reason | None = None
+    sentence: str = ""
+    next: str = ""
+    pod: str = ""
+    pool: str = ""
+    seen_at: float | None = None
 
 
 def running(job: str, schedd: str, plan: Plan, seen: Observation) -> Running | None:
@@ -36,12 +44,12 @@ def running(job: str, schedd: str, plan: Plan, seen: Observation) -> Running | N
     who = f"{claim.job}@{claim.schedd}" if claim.schedd else claim.job
     text = f"{who} has run for {age(seen.at - claim.since)} on {slot.pod} of {slot.member}/{slot.node_group}"
     why = held.why if held is not None and held.wanted != "run" else None
+    what_next = "nothing to do"
     if held is not None and why is not None:
-        text += f", which {how_it_goes(held)} because {clause(why)}; {action(why)}."
-    else:
-        text += "; nothing to do."
+        text += f", which {how_it_goes(held)} because {clause(why)}"
+        what_next = action(why)
     return Running(
-        text,
+        f"{text}; {what_next}.",
         claim.job,
         claim.schedd,
         claim.principal,
@@ -50,6 +58,11 @@ def running(job: str, schedd: str, plan: Plan, seen: Observation) -> Running | N
         slot.node_group,
         claim.since,
         why,
+        sentence=f"{text}.",
+        next=f"{capital(what_next)}.",
+        pod=slot.pod,
+        pool=slot.pool,
+        seen_at=slot.seen_at,
     )
 
 

@@ -1,0 +1,146 @@
+"""Why, for a job or class, a member, a group, a placement: documents from one view; sentences are made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fedsched.answers import clusters as _clusters
+from fedsched.answers import shares as _shares
+from fedsched.answers.jobs import found_elsewhere, runs_here
+from fedsched.answers.naming import find, is_number, named_in, split
+from fedsched.answers.view import View
+from fedsched.client import NoAnswer
+from fedsched.client.documents import (
+    ClusterExplained,
+    DecisionExplained,
+    Explained,
+    GroupExplained,
+    JobState,
+    Of,
+    Share,
+    head,
+)
+from fedsched.journal import Account
+from fedsched.matchmaker.explain import Past, explain, explain_cluster, explain_decision, explain_group, explain_past
+from fedsched.matchmaker.explain import having as told_having
+from fedsched.matchmaker.model import DemandClass, FoundJob, Principal
+from fedsched.matchmaker.share import path_of
+
+Find = Callable[[str, str], FoundJob | None]
+"""Asks the schedds for a job by (number, schedd, "" for any); None where none has it. May take seconds."""
+Gone = Callable[[str], Account | None]
+"""The account of a placement that is gone, by its id; None where none is kept."""
+
+
+class Beyond(NamedTuple):
+    """Who knows of jobs and placements that a cycle does not; None for nobody."""
+
+    find: Find | None = None
+    gone: Gone | None = None
+
+
+NOBODY = Beyond()
+
+
+def explained(view: View, of: Of, job: str, find_job: Find | None = None) -> Explained:
+    """A job or a class. Only a job that the cycle knows neither by name nor by its claim is asked for elsewhere.
+
+    NoAnswer where nobody knows it.
+    """
+    number, schedd = split(job)
+    demand = named_in(view, number, schedd)
+    if demand is not None:
+        return of_class(view, of, demand, (f"{number}@{demand.schedd}", "idle"))
+    claimed = runs_here(view, number, schedd)
+    if claimed is not None:
+        return Explained(**head(of), **claimed, shares=up(view, claimed["principal"]))
+    asked = find_job(number, schedd) if find_job is not None and is_number(number) else None
+    if asked is None:
+        demand = find(view, job)
+        by_number = is_number(number) and demand.key != job
+        return of_class(view, of, demand, (f"{number}@{demand.schedd}", "idle") if by_number else ("", "class"))
+    return _as_asked(view, of, asked)
+
+
+def of_class(view: View, of: Of, demand: DemandClass, job: tuple[str, JobState] = ("", "class")) -> Explained:
+    """A class; job: what was asked for and how it stands."""
+    report = view.reports.get(demand.key)
+    return Explained(
+        **head(of),
+        job=job[0],
+        state=job[1],
+        principal=demand.principal,
+        explanation=explain(demand, report, view.observation, view.fresh_s, view.plan),
+        having=told_having(demand, view.plan, view.observation, view.fresh_s),
+        demand=demand,
+        report=report,
+        shares=up(view, demand.principal),
+    )
+
+
+def cluster(view: View, of: Of, name: str) -> ClusterExplained:
+    """A member. NoAnswer where none is called so."""
+    line = _clusters.clusters(view, of, name or "?").members[0]
+    return ClusterExplained(
+        **head(of), cluster=line, explanation=explain_cluster(line.name, view.plan, view.observation)
+    )
+
+
+def group(view: View, of: Of, path: str) -> GroupExplained:
+    """A group or principal, by its path, or a user's name where that means one. NoAnswer where it means none."""
+    answer = _shares.shares(view, of, path or "?")
+    named = [one for one in answer.named if one.lower() == path.lower()] or list(answer.named)
+    if len(named) > 1:
+        text = f"{path!r} could be any of these: {', '.join(named[:5])}"
+        raise NoAnswer("ambiguous", text, f"fedsched explain group {named[0]}")
+    return GroupExplained(
+        **head(of), explanation=explain_group(named[0], view.plan, view.observation), shares=answer.shares
+    )
+
+
+def decision(view: View, of: Of, placement: str, gone: Gone | None = None) -> DecisionExplained:
+    """A placement, by its id or its object's name, one that is gone included. NoAnswer where none is known."""
+    wanted = placement.removeprefix("fs-")
+    held = next((one for one in view.plan.held if one.placement.id == wanted), None)
+    if held is not None:
+        return DecisionExplained(**head(of), explanation=explain_decision(held, view.plan))
+    account = gone(wanted) if gone is not None else None
+    if account is None:
+        raise NoAnswer(
+            "unknown",
+            f"no placement {placement[:80]!r} is known: it is not in the last cycle, nor among those that ended",
+            "ids are in `fedsched explain JOB`, and the objects of a member are called fs-ID: kubectl get jobs",
+        )
+    return DecisionExplained(**head(of), explanation=explain_past(_past(account), of.now))
+
+
+def up(view: View, principal: Principal) -> tuple[Share, ...]:
+    """The principal's share and those of all groups above it."""
+    paths = _shares.upwards(view, path_of(principal))
+    return tuple(share for path in paths if (share := _shares.share_of(view, path)) is not None)
+
+
+def _as_asked(view: View, of: Of, asked: FoundJob) -> Explained:
+    """As its schedd has it now, in the class that the cycle knows, if any."""
+    demand = next((one for one, _ in view.pairs if one.key == asked.class_key), None)
+    if asked.state == "idle" and demand is not None:
+        return of_class(view, of, demand, (f"{asked.job}@{asked.schedd}", "idle"))
+    parts = found_elsewhere(view, asked, demand, of.now)
+    return Explained(**head(of), **parts, shares=up(view, parts["principal"]))
+
+
+def _past(account: Account) -> Past:
+    return Past(
+        placement=account.placement,
+        member=account.member,
+        node_group=account.node_group,
+        principal=account.principal,
+        created_at=account.created_at,
+        ended_at=account.ended_at,
+        why=account.why,
+        reason=account.reason,
+        class_key=account.class_key,
+        candidates=account.candidates,
+        claims=tuple((who, used.seconds) for who, used in sorted(account.claimed.items())),
+    )
