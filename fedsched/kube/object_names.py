@@ -13,6 +13,7 @@ PATHS = {
     "DaemonSet": "/apis/apps/v1/namespaces/{namespace}/daemonsets",
     "Pod": "/api/v1/namespaces/{namespace}/pods",
     "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
+    "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
     "Event": "/api/v1/namespaces/{namespace}/events",
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
 }
