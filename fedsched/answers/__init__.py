@@ -2,7 +2,9 @@
 
 from fedsched.answers.answerer import Answerer
 from fedsched.answers.chronicle import Chronicle, recalled
+from fedsched.answers.explained import Beyond
+from fedsched.answers.gone import gone_in
 from fedsched.answers.history import Turns, turns_in
 from fedsched.answers.view import View
 
-__all__ = ["Answerer", "Chronicle", "Turns", "View", "recalled", "turns_in"]
+__all__ = ["Answerer", "Beyond", "Chronicle", "Turns", "View", "gone_in", "recalled", "turns_in"]
