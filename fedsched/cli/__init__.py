@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
 import typer
 
-from fedsched.cli.output import Exit, Failure, fail, is_plain
+from fedsched.cli.help import Verbs, described
+from fedsched.cli.output import Exit, Failure, fail, terminal_width
 
-FAMILIES = (
-    *(
-        "join",
-        "clusters",
-        "queue",
-        "share",
-        "explain",
-        "logs",
-        "doctor",
-        "eta",
-        "plan",
-        "submit",
-        "whatif",
-        "replay",
-        "snapshot",
-        "spikes",
-        "orders",
-        "flock",
-        "negotiator",
-        "check",
-        "serve",
-        "demo",
-        "simulate",
-        "version",
-    ),
-)
-"""Modules with `register(app)`, in the order of --help."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "queue": ("q",),
+    "explain": ("explain",),
+    "share": ("share",),
+    "clusters": ("clusters",),
+    "spikes": ("spikes",),
+    "logs": ("logs", "events"),
+    "doctor": ("doctor",),
+    "eta": ("eta",),
+    "join": ("join", "unjoin", "rotate"),
+    "plan": ("plan",),
+    "submit": ("submit",),
+    "whatif": ("whatif",),
+    "replay": ("replay",),
+    "snapshot": ("snapshot",),
+    "orders": ("cordon", "uncordon", "drain", "pause", "resume", "deny", "allow", "orders"),
+    "flock": ("flock-config",),
+    "negotiator": ("negotiator-config",),
+    "check": ("check",),
+    "serve": ("serve",),
+    "demo": ("demo",),
+    "simulate": ("simulate",),
+    "completion": ("completion",),
+    "version": ("version",),
+}
+"""Modules with `register(app)` and the verbs that each has, in the order of --help: only what is called is loaded."""
 
 EPILOG = """
 Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 partly done, 4 done on stale data, 5 unreachable,
@@ -45,31 +46,36 @@ Try it without any cluster: fedsched demo
 """
 
 
-def make_app() -> typer.Typer:
-    """The application with all families registered."""
+def make_app(words: list[str] | None = None) -> typer.Typer:
+    """The application with all families registered; for a command line only with the one that it calls."""
     app = typer.Typer(
         name="fedsched",
+        cls=Verbs,
         help="Lends Kubernetes clusters to HTCondor pools while their queues are long, and says why.",
         epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
-        rich_markup_mode=None if is_plain() else "rich",
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": min(terminal_width(), 120)},
     )
-    for name in FAMILIES:
-        if find_spec(f"fedsched.cli.{name}") is not None:
-            import_module(f"fedsched.cli.{name}").register(app)
+    # Without it a single verb would become the whole application.
+    app.callback()(_nothing)
+    called = [family for family, verbs in FAMILIES.items() if words and words[0] in verbs]
+    for family in called or FAMILIES:
+        if find_spec(f"fedsched.cli.{family}") is not None:
+            import_module(f"fedsched.cli.{family}").register(app)
     return app
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command line and leave with its exit code."""
-    import sys
-
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        make_app()(args=words, prog_name="fedsched")
+        app = make_app(words)
+        if not words or words[0] in {"-h", "--help"}:
+            described(app)
+        app(args=words, prog_name="fedsched")
     except Failure as failure:
         fail(failure, as_json=_wants_json(words))
     except BrokenPipeError:
@@ -82,6 +88,10 @@ def main(arguments: list[str] | None = None) -> None:
         fail(known, as_json=_wants_json(words))
 
 
+def _nothing() -> None:
+    """Options of the whole program; there are none."""
+
+
 def _wants_json(words: list[str]) -> bool:
     joined = " ".join(words)
     return any(f"{option}{gap}json" in joined for option in ("-o", "--output") for gap in (" ", "=", ""))
@@ -89,6 +99,7 @@ def _wants_json(words: list[str]) -> bool:
 
 def _known(error: Exception) -> Failure | None:
     """Failures of other rooms that any verb may meet."""
+    from fedsched.cli.source import failed
     from fedsched.config import ConfigError
     from fedsched.journal import JournalError
 
@@ -99,7 +110,7 @@ def _known(error: Exception) -> Failure | None:
     for kind, (code, hint) in known.items():
         if isinstance(error, kind):
             return Failure(code, str(error), hint)
-    return None
+    return failed(error)
 
 
 __all__ = ["main", "make_app"]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.naming import find, split
 from fedsched.cli.options import ConfigOption, OutputOption, examples, federation
 from fedsched.cli.output import Column, Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.cli.recorded import Recorded
+    from fedsched.answers import View
+    from fedsched.client.documents import Of
+    from fedsched.config.settings import Federation
     from fedsched.forecast import Asked, Estimate, Record
     from fedsched.matchmaker.model import DemandClass
 
-SAY_AFTER_S = 2.0
 COLUMNS = (
     Column("CLASS"),
     Column("PRINCIPAL"),
@@ -31,6 +28,9 @@ COLUMNS = (
     Column("NEXT STARTS"),
     Column("LAST STARTS"),
 )
+
+
+Pair = tuple["Estimate", "Estimate"]
 
 
 class Told(NamedTuple):
@@ -70,22 +70,25 @@ def eta(
     the user's jobs. The range is widened by how past ones came out, so that four of five are right; the last line says
     how many were. It is an estimate: who submits after you, and what breaks, is not known to it.
     """
-    from fedsched.cli.recorded import last
+    from fedsched.answers.naming import find
+    from fedsched.cli.source import journal_view, present
 
     if job and (everything or user != "*"):
         raise Failure(Exit.USAGE, "a job is named, and all or a user's as well", "name one of them: fedsched eta JOB")
-    recorded = last(config)
-    classes = [find(recorded, job)] if job else [d for d, _ in recorded.classes() if d.idle and _of_user(d, user)]
+    settings = federation(config)
+    view = journal_view(settings)
+    of = view.of(present(settings, view.plan.at))
+    classes = [find(view, job)] if job else [d for d, _ in view.pairs if d.idle and _of_user(d, user)]
     asked = [one for demand in classes for one in (_asked(demand, job), _last(demand))]
-    told = foreseen(config, recorded, asked, (hours, seconds))
+    told = foreseen(settings, view, asked, (hours, seconds))
     pairs = list(zip(told.estimates[::2], told.estimates[1::2], strict=True))
     if form is Format.JSON:
         output.emit_json(
             "eta",
-            cycle=recorded.plan.cycle,
-            at=recorded.plan.at,
-            age_s=round(recorded.age_s, 3),
-            stale=recorded.stale,
+            cycle=of.cycle,
+            at=of.at,
+            age_s=round(of.age_s, 3),
+            stale=of.stale,
             record=told.record,
             classes=[
                 {"key": demand.key, "principal": str(demand.principal), "idle": demand.idle, "next": near, "last": far}
@@ -93,18 +96,26 @@ def eta(
             ],
         )
     else:
-        show(recorded, classes, pairs, told.record)
-    raise typer.Exit(int(recorded.exit_code))
+        show(view, of, (classes, pairs), told.record)
+    raise typer.Exit(int(_code(of)))
 
 
-def show(
-    recorded: Recorded, classes: Sequence[DemandClass], pairs: Sequence[tuple[Estimate, Estimate]], record: Record
-) -> None:
+def _code(of: Of) -> Exit:
+    """4 for an old cycle, and a word to the person about it."""
+    from fedsched.matchmaker.explain import age
+
+    if of.stale:
+        output.note(f"The last cycle is {age(of.age_s)} old: is `fedsched serve` running? Everything here is that old.")
+    return Exit.STALE if of.stale else Exit.DONE
+
+
+def show(view: View, of: Of, found: tuple[Sequence[DemandClass], Sequence[Pair]], record: Record) -> None:
     """The table, and what is to be thought of it."""
     from fedsched.forecast import record_said
     from fedsched.matchmaker.explain import age
     from fedsched.matchmaker.resources import describe
 
+    classes, pairs = found
     if not classes:
         output.line("No job is idle that fedsched knows of.")
         return
@@ -114,7 +125,7 @@ def show(
             str(demand.principal),
             describe(demand.request),
             str(demand.idle),
-            _rank(recorded, demand),
+            _rank(view, demand),
             _short(near),
             _short(far) if demand.idle > 1 else "",
         )
@@ -124,19 +135,25 @@ def show(
     output.line()
     for why in sorted({one.why for pair in pairs for one in pair if one.why}):
         output.line(f"no estimate: {why}")
-    output.line(f"{record_said(record)}; counted from cycle {recorded.plan.cycle}, {age(recorded.age_s)} ago")
+    output.line(f"{record_said(record)}; counted from cycle {of.cycle}, {age(of.age_s)} ago")
 
 
-def starting(config: Path | None, recorded: Recorded, demand: DemandClass, job: str) -> tuple[str, Told]:
-    """One line for `explain`: when the job starts, with how past estimates did.
+def starting(settings: Federation, key: str, job: str) -> tuple[str, Told | None]:
+    """One line for `explain`: when the job starts, with how past estimates did; "" where the class is gone by now.
 
     Of a class, and of a job that is not among those of its class that are known by name, the next and the last.
     """
+    from fedsched.answers.naming import split
+    from fedsched.cli.source import journal_view
     from fedsched.forecast import BUDGET_S, record_said, said
 
+    view = journal_view(settings)
+    demand = next((one for one, _ in view.pairs if one.key == key), None)
+    if demand is None:
+        return "", None
     asked = [_asked(demand, job)]
     known = demand.idle < 2 or split(job)[0] in demand.examples
-    told = foreseen(config, recorded, asked if known else [*asked, _last(demand)], (12.0, BUDGET_S))
+    told = foreseen(settings, view, asked if known else [*asked, _last(demand)], (12.0, BUDGET_S))
     texts = [_plain(said(one)) for one in told.estimates]
     if told.estimates[0].why:
         return texts[0], told
@@ -146,61 +163,39 @@ def starting(config: Path | None, recorded: Recorded, demand: DemandClass, job: 
     return f"the next of its class {texts[0]}, the last of {demand.idle} {texts[1]} ({record_said(told.record)})", told
 
 
-def foreseen(config: Path | None, recorded: Recorded, asked: Sequence[Asked], limits: tuple[float, float]) -> Told:
+def foreseen(settings: Federation, view: View, asked: Sequence[Asked], limits: tuple[float, float]) -> Told:
     """Estimates under the policy of the last cycle. limits: hours ahead, and seconds of this machine."""
     from fedsched.forecast import Calibration, Course, Effort, Estimate, estimates, hopeless, known_lengths, samples
     from fedsched.journal import open_journal
 
-    settings = federation(config)
+    cycle = view.recorded
     journal = open_journal(settings.journal)
     try:
-        cycle = journal.cycle(recorded.plan.cycle) or journal.last_cycle()
-        policy = journal.policy(cycle.policy) if cycle is not None else None
+        policy = journal.policy(cycle.policy)
         past = journal.forecasts()
-        lengths = known_lengths(journal, settings.records, cycle) if cycle is not None else None
+        lengths = known_lengths(journal, settings.records, cycle)
     finally:
         journal.close()
-    calibration = Calibration(past, recorded.plan.at)
-    pairs = {demand.key: (demand, report) for demand, report in recorded.classes()}
-    why = {key: hopeless(*pair) for key, pair in pairs.items()}
-    if cycle is None or policy is None:
+    calibration = Calibration(past, cycle.plan.at)
+    why = {demand.key: hopeless(demand, report) for demand, report in view.pairs}
+    if policy is None:
         why = dict.fromkeys(why, "the policy of the last cycle is not known any more")
     told = {one: Estimate(one.key, one.position, why=why[one.key]) for one in asked if why[one.key]}
     hopeful = [one for one in dict.fromkeys(asked) if one not in told]
-    if hopeful and cycle is not None and policy is not None:
-        with _Progress() as progress:
+    if hopeful and policy is not None:
+        with output.Progress("looking ahead") as progress:
             effort = Effort(Course(hours=limits[0]), budget_s=limits[1], told=progress)
             outlooks = samples(cycle.snapshot, policy, hopeful, effort, lengths)
         told |= zip(hopeful, estimates(hopeful, outlooks, calibration), strict=True)
     return Told(tuple(told[one] for one in asked), calibration.record)
 
 
-class _Progress:
-    """One line on a terminal's standard error that tells how far it is, once it takes long; gone when it is over."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._shown = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def __call__(self, part: float) -> None:
-        """So much, 0..1, is done."""
-        if sys.stderr.isatty() and time.monotonic() - self._began > SAY_AFTER_S:
-            self._shown = True
-            print(f"\rlooking ahead: {part:.0%} ", end="", file=sys.stderr, flush=True)
-
-
 def _asked(demand: DemandClass, job: str) -> Asked:
     """The job's place where it is known by name, else the first of its class."""
+    from fedsched.answers.naming import split
     from fedsched.forecast import Asked
 
-    number, _ = split(job)
+    number = split(job)[0] if job else ""
     return Asked(demand.key, demand.examples.index(number) + 1 if number in demand.examples else 1)
 
 
@@ -215,11 +210,11 @@ def _of_user(demand: DemandClass, user: str) -> bool:
     return fnmatchcase(name, user) or fnmatchcase(name.partition("@")[0], user)
 
 
-def _rank(recorded: Recorded, demand: DemandClass) -> str:
+def _rank(view: View, demand: DemandClass) -> str:
     from fedsched.matchmaker.share import path_of
 
     path = path_of(demand.principal)
-    return next((str(line.rank) for line in recorded.plan.shares if line.path == path and line.rank), "")
+    return next((str(line.rank) for line in view.plan.shares if line.path == path and line.rank), "")
 
 
 def _short(estimate: Estimate) -> str:

@@ -1,19 +1,24 @@
-"""`explain`: why a job waits: one sentence with one action, then what each member says."""
+"""`explain`: why a job waits, a member is empty, a group holds so much, a startd is there; shown in modules beside."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.naming import find, split
-from fedsched.cli.options import ConfigOption, OutputOption, examples
-from fedsched.cli.output import Format
+from fedsched.cli.options import ConfigOption, OutputOption, ServerOption, examples
+from fedsched.cli.output import Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.cli.recorded import Recorded
-    from fedsched.matchmaker.model import DemandClass, Explanation, Having, MemberLine
+    from collections.abc import Callable
+
+    from fedsched.cli.source import Source
+    from fedsched.client.documents import Document
+
+D = TypeVar("D", bound="Document")
+KINDS = {"cluster": "a member of `fedsched clusters`", "group": "a line of `fedsched share`", "decision": "a placement"}
+"""What else than a job can be asked about, and what names it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -24,110 +29,95 @@ def register(app: typer.Typer) -> None:
 @examples(
     "fedsched explain 4711.3@ce1.example.org",
     "fedsched explain ce1.example.org#4711.3",
-    "fedsched explain 3ddb3dd2016f",
+    "fedsched explain 3ddb3dd2016f             a class of `q`",
+    "fedsched explain 4711.3 --since 2h        every change of its reason",
+    "fedsched explain cluster m1               what would fit there and is held back",
+    "fedsched explain group physics.cms        why it holds what it holds",
+    "fedsched explain decision 6b01aa7d-8b     why a startd is there, and why it went",
 )
 def explain(
-    job: Annotated[
+    what: Annotated[
         str,
-        typer.Argument(metavar="JOB", help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC or a class of `q`."),
+        typer.Argument(
+            metavar="JOB|cluster|group|decision",
+            help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC or a class of `q`; or one of the three words.",
+        ),
     ],
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Which cluster, group or decision.", show_default=False)
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Every change of the job's reason in so long: 30m, 2h.")
+    ] = "",
+    counterfactuals: Annotated[
+        bool, typer.Option("--counterfactuals/--no-counterfactuals", help="Whether to prove what would help.")
+    ] = True,
     estimate: Annotated[
         bool, typer.Option("--estimate/--no-estimate", help="Whether to say when it starts: takes up to 3 s.")
     ] = True,
+    server: ServerOption = "",
     config: ConfigOption = None,
     form: OutputOption = Format.TABLE,
 ) -> None:
     """Say why a job waits, and what would help; of one that runs, where, and whether its startd must go.
 
-    The first line is one sentence with one action. Then what else would have to change, what the user has a right to
-    and who is ahead, where its startds are and which must go; then each member, the nearest to running the job first,
-    with what stands in the way: what is needed, what is there, and how old that knowledge is. When it starts is worked
-    out by running the recorded moment ahead (docs/forecast.md).
+    The first line is one sentence with the number that holds it, the second what to do. Then the chain from the job to
+    its claim, link by link; each member's first blocker, the nearest to running the job first; share and startds of its
+    user. Then, one by one as each is proven by deciding again on a changed moment, what would let it start; and when it
+    starts, worked out by running the recorded moment ahead (docs/forecast.md).
     """
-    from fedsched.cli.eta import starting
-    from fedsched.cli.recorded import last
-    from fedsched.matchmaker.explain import explain as tell
-    from fedsched.matchmaker.explain import having
-    from fedsched.matchmaker.share import path_of
+    from fedsched.cli.source import source
 
-    recorded = last(config)
-    if _told_running(recorded, job, form):
-        raise typer.Exit(int(recorded.exit_code))
-    demand = find(recorded, job)
-    reports = {report.key: report for report in recorded.plan.classes}
-    told = tell(demand, reports.get(demand.key), recorded.observation, recorded.fresh_s)
-    has = having(demand, recorded.plan, recorded.observation, recorded.fresh_s)
-    starts, foreseen = starting(config, recorded, demand, job) if estimate else ("", None)
-    if form is Format.JSON:
-        output.emit_json(
-            "explanation",
-            cycle=recorded.plan.cycle,
-            at=recorded.plan.at,
-            age_s=round(recorded.age_s, 3),
-            stale=recorded.stale,
-            explanation=told,
-            having=has,
-            starts=foreseen.estimates if foreseen else (),
-            record=foreseen.record if foreseen else None,
-            shares=recorded.shares([path_of(demand.principal)]),
-            demand=demand,
-            report=reports.get(demand.key),
+    if (what in KINDS) != bool(name):
+        raise _misread(what, name)
+    with source(config, server) as found:
+        if name:
+            code = _other(found, what, name, form)
+        elif since:
+            code = _since(found, what, since, form)
+        else:
+            from fedsched.cli.explained import told
+
+            code = told(found, what, form, counterfactuals=counterfactuals, estimate=estimate)
+    raise typer.Exit(int(code))
+
+
+def _misread(what: str, name: str) -> Failure:
+    if what in KINDS:
+        return Failure(
+            Exit.USAGE, f"`explain {what}` of which one? Name {KINDS[what]}", f"fedsched explain {what} NAME"
         )
-    else:
-        show(recorded, demand, told, (has, starts))
-    raise typer.Exit(int(recorded.exit_code))
-
-
-def _told_running(recorded: Recorded, job: str, form: Format) -> bool:
-    """Tell where a job runs; False where none of that name does, or one that is idle is known by it."""
-    from fedsched.matchmaker.explain import running
-
-    number, schedd = split(job)
-    idle = any(
-        number in demand.examples and schedd in {"", demand.schedd} for demand, _ in recorded.classes() if number
+    return Failure(
+        Exit.USAGE,
+        f"`explain {what} {name}`: two names, and {what!r} is none of {', '.join(KINDS)}",
+        f"fedsched explain {what}",
     )
-    found = None if idle else running(number, schedd, recorded.plan, recorded.observation)
-    if found is None:
-        return False
+
+
+def _other(found: Source, what: str, name: str, form: Format) -> Exit:
+    from fedsched.cli import explained_others as others
+
+    answers = found.answers
+    if what == "cluster":
+        return _shown(found, answers.explain_cluster(name), others.cluster, form)
+    if what == "group":
+        return _shown(found, answers.explain_group(name), others.group, form)
+    return _shown(found, answers.explain_decision(name), others.decision, form)
+
+
+def _since(found: Source, job: str, since: str, form: Format) -> Exit:
+    from fedsched.cli import explained_others as others
+    from fedsched.cli.durations import seconds
+
+    # The daemon's clock counts, which is another one where it is simulated.
+    now = found.answers.spikes().now
+    return _shown(found, found.answers.history(job, now - seconds("--since", since, "2h")), others.history, form)
+
+
+def _shown(found: Source, answer: D, show: Callable[[D], None], form: Format) -> Exit:
+    code = found.code(answer)
     if form is Format.JSON:
-        output.emit_json(
-            "running",
-            cycle=recorded.plan.cycle,
-            at=recorded.plan.at,
-            age_s=round(recorded.age_s, 3),
-            stale=recorded.stale,
-            running=found,
-        )
+        output.emit(answer)
     else:
-        output.wrapped(found.headline)
-    return True
-
-
-def show(recorded: Recorded, demand: DemandClass, told: Explanation, more: tuple[Having, str]) -> None:
-    """The explanation for a person. more: what the class has, and when it starts."""
-    from fedsched.matchmaker.explain import age
-    from fedsched.matchmaker.resources import describe
-
-    output.wrapped(told.sentence)
-    output.wrapped(f"Next: {told.next}")
-    output.line()
-    output.line(f"  class      {demand.key} of {demand.principal} at {demand.schedd}")
-    output.line(f"  each job   {describe(demand.request)}")
-    has, starts = more
-    blocks = (told.details, (starts,) if starts else (), has.share, has.startds, has.going, has.coming)
-    for label, texts in zip(("details", "starts", "share", "startds", "must go", "room from"), blocks, strict=True):
-        output.labelled(label, texts, 9)
-    output.line(f"  cycle      {recorded.plan.cycle}, {age(recorded.age_s)} ago")
-    if told.members:
-        output.line()
-        _members(told.members)
-
-
-def _members(lines: tuple[MemberLine, ...]) -> None:
-    wide = max(len(line.member) for line in lines)
-    for line in lines:
-        output.line(f"  {line.member:<{wide}}  {line.verdict}")
-        output.wrapped(line.text, indent=wide + 4)
-        if line.action and not line.action.startswith("nothing"):
-            arrow = output.symbol("→", "->")
-            output.wrapped(f"{arrow} {line.action}", indent=wide + 4)
+        show(answer)
+    return code

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 30.0
 """So long the members, pools and schedds have for their first answer."""
-SAY_AFTER_S = 2.0
 JUDGES_S = 5.0
 """So long is waited for negotiators after that."""
 TRIES = 5
@@ -119,7 +115,7 @@ def live(config: Path | None, wait_s: float = LOOK_S) -> Moment:
     configure(level="critical")
     files = load(config_file(config))
     world = live_world(files.federation, files.members)
-    with said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
+    with output.said(f"looking at {len(files.members)} members and {len(files.federation.pools)} pools"):
         world.start()
         try:
             first_look(world, SystemClock(), Agenda(), wait_s)
@@ -175,8 +171,8 @@ def taken(seen: Observation, files: Files, kept: Kept) -> Snapshot:
 
 def recorded(config: Path | None) -> Moment:
     """The last cycle as it was decided. Failure when there is none; says so when it is stale."""
+    from fedsched.answers.view import LEAST_STALE_S, STALE_CYCLES
     from fedsched.cli.options import federation
-    from fedsched.cli.recorded import LEAST_STALE_S, STALE_CYCLES
     from fedsched.config import load_policy
     from fedsched.journal import open_journal
     from fedsched.matchmaker.explain import age
@@ -248,15 +244,3 @@ def _stopped(world: LiveWorld) -> None:
     ending = threading.Thread(target=world.stop, daemon=True)
     ending.start()
     ending.join(3.0)
-
-
-@contextmanager
-def said(what: str) -> Iterator[None]:
-    """Tell a person who waits what for."""
-    saying = threading.Timer(SAY_AFTER_S, output.note, [f"{what} …"])
-    if sys.stderr.isatty():
-        saying.start()
-    try:
-        yield
-    finally:
-        saying.cancel()

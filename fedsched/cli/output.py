@@ -7,9 +7,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 if TYPE_CHECKING:
     import msgspec
@@ -19,10 +22,11 @@ JSON_VERSION = 1
 """Version of JSON that is no document of the API; it grows when a field changes its meaning, not when one is added."""
 
 
+SAY_AFTER_S = 2.0
 _HIDDEN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """What a terminal may obey and JSON would leave as it is."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
-TONES = {"good": "32", "warn": "33", "bad": "31", "faint": "2"}
+TONES = {"good": "32", "warn": "33", "bad": "31", "faint": "2", "heading": "1"}
 """Colours of a terminal, which its user has chosen to be readable: by what they mean."""
 
 
@@ -161,6 +165,46 @@ def note(text: str) -> None:
             print(printable(part), file=sys.stderr)
 
 
+class Progress:
+    """One line on a terminal's standard error that tells how far it is, once it takes long; gone when it is over."""
+
+    def __init__(self, what: str, after_s: float = SAY_AFTER_S) -> None:
+        self._what = what
+        self._from = time.monotonic() + after_s
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gone()
+
+    def __call__(self, part: float, whole: float | None = None) -> None:
+        """So much is done: `part` of `whole`, or a part of 1."""
+        if sys.stderr.isatty() and time.monotonic() > self._from:
+            far = f"{part:.0%}" if whole is None else f"{part} of {whole}"
+            self._shown = True
+            print(f"\r{self._what}: {far}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def gone(self) -> None:
+        """Take the line away, for something else to be printed."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._shown = False
+
+
+@contextmanager
+def said(what: str) -> Iterator[None]:
+    """Tell a person who waits what for."""
+    saying = threading.Timer(SAY_AFTER_S, note, [f"{what} {symbol('…', '...')}"])
+    if sys.stderr.isatty():
+        saying.start()
+    try:
+        yield
+    finally:
+        saying.cancel()
+
+
 def _parts(text: str, pad: str, *, on_terminal: bool) -> list[str]:
     if not on_terminal:
         return [pad + text]
@@ -179,11 +223,11 @@ def emit_json(kind: str, **fields: Any) -> None:
     print(json.dumps(msgspec.to_builtins(document), indent=2, ensure_ascii=not sys.stdout.isatty()))
 
 
-def emit(document: msgspec.Struct, *, on_one_line: bool = False) -> None:
-    """One document of the API as JSON, the same that a daemon answers with."""
+def emit(document: msgspec.Struct, more: Mapping[str, Any] | None = None, *, on_one_line: bool = False) -> None:
+    """One document of the API as JSON, the same that a daemon answers with; the fields of `more` follow its own."""
     import msgspec
 
-    encoded = msgspec.json.encode(document)
+    encoded = msgspec.json.encode(msgspec.to_builtins(document) | msgspec.to_builtins(more) if more else document)
     text = (encoded if on_one_line else msgspec.json.format(encoded, indent=2)).decode()
     hidden = _HIDDEN if "utf" in (sys.stdout.encoding or "").lower() else _NOT_ASCII
     print(hidden.sub(_escaped, text), flush=on_one_line)

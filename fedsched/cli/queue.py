@@ -54,7 +54,10 @@ def queue(
         str, typer.Option("--search", metavar="TEXT", help="Only what has it in name, schedd or reason.")
     ] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most so many rows; 0 for all.")] = 0,
-    jobs: Annotated[bool, typer.Option("--jobs", help="Ask the schedds for the single jobs, page by page.")] = False,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Ask the schedds themselves for the single jobs, page by page.")
+    ] = False,
+    after: Annotated[str, typer.Option("--after", metavar="JOB", help="With --jobs: the page after this one.")] = "",
     watch: WatchOption = False,
     server: ServerOption = "",
     config: ConfigOption = None,
@@ -74,7 +77,7 @@ def queue(
     if jobs:
         from fedsched.cli.jobs import listed
 
-        raise typer.Exit(int(listed(config, server, ask, form)))
+        raise typer.Exit(int(listed(config, ask, after, form)))
     raise typer.Exit(
         shown(lambda answers: answers.queue(ask), lambda it: show(it, ask), (config, server), form, watch=watch)
     )

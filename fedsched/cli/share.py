@@ -84,7 +84,7 @@ def show(answer: Shares) -> None:
     if not answer.shares:
         output.line("Nobody has a share yet: no demand was seen.")
     output.line()
-    output.table(COLUMNS, [_row(one) for one in answer.shares])
+    output.table(COLUMNS, [row(one) for one in answer.shares])
     output.line()
     output.line(
         f"{_amount(answer.lent)} core-equivalents lent, {answer.principals} in line; "
@@ -92,7 +92,8 @@ def show(answer: Shares) -> None:
     )
 
 
-def _row(one: Share) -> tuple[str, ...]:
+def row(one: Share) -> tuple[str, ...]:
+    """One line of the tree, as COLUMNS wants it."""
     return (
         _tree(one),
         _amount(one.entitled),

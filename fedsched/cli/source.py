@@ -14,7 +14,8 @@ from fedsched.cli.options import config_file
 from fedsched.cli.output import Exit, Failure
 
 if TYPE_CHECKING:
-    from fedsched.client import Answers, NoAnswer
+    from fedsched.answers import View
+    from fedsched.client import Answers
     from fedsched.client.documents import Document
     from fedsched.config.settings import Federation
     from fedsched.journal import Journal
@@ -217,18 +218,30 @@ def _lives(lease: Lease) -> bool:
     return time.time() < lease.expires_at and not lease.holder.is_surely_gone(Holder.mine())
 
 
+def journal_view(settings: Federation) -> View:
+    """The journal's last cycle, for what no daemon answers. Failure (stale) where none is recorded."""
+    from fedsched.journal import open_journal
+
+    journal = open_journal(settings.journal)
+    try:
+        return _view(settings, journal)
+    finally:
+        journal.close()
+
+
 def _answerer(settings: Federation, journal: Journal) -> Answers:
-    from fedsched.answers import Answerer, View
+    from fedsched.answers import Answerer
+    from fedsched.answers.history import turns_in
+
+    view = _view(settings, journal)
+    return Answerer(view, lambda: present(settings, view.plan.at), turns=turns_in(settings.journal))
+
+
+def _view(settings: Federation, journal: Journal) -> View:
+    from fedsched.answers import View
 
     cycle = journal.last_cycle()
     if cycle is None:
-        text = f"no cycle is recorded yet in {settings.journal.partition(':')[2]}, and no daemon answers"
-        raise _no_cycle(text)
-    view = View(cycle, journal.orders(), settings.cadence.cycle_s, "journal", settings.id)
-    return Answerer(view, lambda: present(settings, cycle.plan.at))
-
-
-def _no_cycle(text: str) -> NoAnswer:
-    from fedsched.client import NoAnswer
-
-    return NoAnswer("no-cycle", text, "start one: fedsched serve --once --dispatch=none")
+        text = f"no cycle is recorded yet in {settings.journal.partition(':')[2]}"
+        raise Failure(Exit.STALE, text, "start one: fedsched serve --once --dispatch=none")
+    return View(cycle, journal.orders(), settings.cadence.cycle_s, "journal", settings.id)

@@ -280,13 +280,12 @@ def _arrow(before: str, after: str) -> str:
 
 def _run_ahead(moment: Moment, after: Moment, hours: float, form: Format) -> None:
     from fedsched.cli.compared import ahead
-    from fedsched.cli.moment import said
     from fedsched.forecast import Course, forward, learn
     from fedsched.log import configure
 
     configure(level="critical")
     course = Course(hours=hours)
-    with said(f"running {hours:g} h ahead, twice"):
+    with output.said(f"running {hours:g} h ahead, twice"):
         lengths = learn(moment.snapshot.observation, moment.accounts)
         first = forward(moment.snapshot, moment.policy, course, lengths)
         second = forward(after.snapshot, after.policy, course, lengths)

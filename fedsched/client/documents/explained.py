@@ -29,7 +29,8 @@ JobState = Literal["idle", "running", "held", "elsewhere", "finished", "class"]
 class Explained(Document, frozen=True, kw_only=True, tag="explanation"):
     """A job or a class. job: as it was found, "" for a class. since: of its claim where it runs, epoch seconds.
 
-    placement: of the startd that it runs on. report: with every member's verdict.
+    placement: of the startd that it runs on. report: with every member's verdict. counterfactuals: what would help, of
+    `proven_of` changes that were tried; only `-o json` has them here, the API answers them by themselves.
     """
 
     job: str = ""
@@ -42,6 +43,8 @@ class Explained(Document, frozen=True, kw_only=True, tag="explanation"):
     shares: tuple[Share, ...] = ()
     placement: str = ""
     since: float | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    proven_of: int = 0
 
 
 class ClusterExplained(Document, frozen=True, kw_only=True, tag="explained-cluster"):
