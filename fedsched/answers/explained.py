@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from fedsched.answers import clusters as _clusters
 from fedsched.answers import shares as _shares
 from fedsched.answers.jobs import found_elsewhere, runs_here
@@ -66,12 +68,14 @@ def explained(view: View, of: Of, job: str, find_job: Find | None = None) -> Exp
 def of_class(view: View, of: Of, demand: DemandClass, job: tuple[str, JobState] = ("", "class")) -> Explained:
     """A class; job: what was asked for and how it stands."""
     report = view.reports.get(demand.key)
+    number = split(job[0])[0] if job[0] else ""
+    named = msgspec.structs.replace(demand, examples=(number,)) if number else demand
     return Explained(
         **head(of),
         job=job[0],
         state=job[1],
         principal=demand.principal,
-        explanation=explain(demand, report, view.observation, view.fresh_s, view.plan),
+        explanation=explain(named, report, view.observation, view.fresh_s, view.plan),
         having=told_having(demand, view.plan, view.observation, view.fresh_s),
         demand=demand,
         report=report,

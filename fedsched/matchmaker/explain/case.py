@@ -33,6 +33,11 @@ class Case:
         )
         return next((troubled(one) for one in startds(tried, self.seen) if one.problem), why)
 
+    @property
+    def spared(self) -> Reason | None:
+        """Why nobody, or nobody more, makes room for the unmet rest."""
+        return self.report.spared if self.report is not None and self.report.unmet else None
+
     @cached_property
     def trouble(self) -> Reason | None:
         """What keeps its startds where all jobs are provided for and none of them came any further."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fedsched.matchmaker.explain.case import Case
 from fedsched.matchmaker.explain.facts import fact
 from fedsched.matchmaker.explain.links import LATE, LINKS, holding
+from fedsched.matchmaker.explain.right import above_its_right
 from fedsched.matchmaker.explain.sentences import capital, clause, clean
 from fedsched.matchmaker.model import ChainLink, LinkName, LinkVerdict
-from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.reasons import Cause, Reason
 
 _STAGES: dict[LinkName, tuple[str, ...]] = {
     "pod": ("written", "pending"),
@@ -24,6 +25,8 @@ def chain(case: Case) -> tuple[ChainLink, ...]:
         return tuple(fact(case, name) for name in LINKS)
     holds = holding(case.why, case.plan)
     besides = {holding(reason, case.plan): reason for reason in reversed(case.report.also)}
+    if case.spared is not None and case.spared.cause is Cause.ABOVE_SHARE:
+        besides.setdefault("share", case.spared)
     links, reached = [], True
     for name in LINKS:
         if name == holds:
@@ -63,11 +66,14 @@ def _unplanned(case: Case) -> tuple[ChainLink, ...]:
 def _told(case: Case, name: LinkName, reason: Reason, verdict: LinkVerdict) -> ChainLink:
     """The link with what holds it; where the reason has no source or time, those of the link's own fact."""
     own = fact(case, name)
-    text = capital(clause(reason, case.plan)) + "."
+    over = above_its_right(reason.what, case.plan) if reason.cause is Cause.ABOVE_SHARE and case.plan else None
+    text = capital(over or clause(reason, case.plan)) + "."
+    if verdict == "waits":
+        text = f"{'Nobody makes room for it' if reason is case.spared else 'This must change, too'}: {text}"
     return ChainLink(
         name,
         verdict,
-        text if verdict == "holds" else f"This must change, too: {text}",
+        text,
         need=clean(reason.need),
         have=clean(reason.have),
         source=clean(reason.source) or own.source,

@@ -20,6 +20,9 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 
+_DECISIVE = frozenset({Cause.ABOVE_SHARE, Cause.ROOM_ON_ITS_WAY})
+"""Where nobody, or nobody more, makes room for these causes, they say what is to be waited for."""
+
 
 def word(report: ClassReport | None) -> str:
     """One word for a table's last column: the cause of the unmet rest, else how all of it is provided for."""
@@ -89,7 +92,12 @@ def _told(case: Case) -> tuple[str, str]:
             f"Please report cycle and class {demand.key}.",
         )
     more = f" ({len(report.also)} more in the way: see below)" if report.also else ""
-    return f"{how_many} {verb} because {_because(case, case.why)}{more}.", f"{capital(_next(case, case.why))}."
+    first = f"{how_many} {verb} because {_because(case, case.why)}{more}"
+    spared = report.spared
+    if spared is None or spared.cause not in _DECISIVE:
+        return f"{first}.", f"{capital(_next(case, case.why))}."
+    nobody = "nobody makes room: " if spared.cause is Cause.ABOVE_SHARE else ""
+    return f"{first}, and {nobody}{_because(case, spared)}.", f"{capital(_next(case, spared))}."
 
 
 def _how_many(report: ClassReport, who: str) -> str:
@@ -150,7 +158,7 @@ def _details(case: Case, fresh_s: float) -> list[str]:
         told += [f"{count} jobs: {sentence(why, seen.at, fresh_s)}" for count, why in report.parts if why != report.why]
     if report is not None and report.unmet:
         told += [f"And besides: {sentence(reason, seen.at, fresh_s)}" for reason in report.also]
-        told += [_spared(report.spared)] if report.spared else []
+        told += [_spared(case, report.spared)] if report.spared else []
         told += [near_miss(miss) for miss in report.near]
     if demand.oldest_at:
         told.append(f"The oldest has waited {age(seen.at - demand.oldest_at)}.")
@@ -167,11 +175,11 @@ def _details(case: Case, fresh_s: float) -> list[str]:
     return told
 
 
-def _spared(reason: Reason) -> str:
+def _spared(case: Case, reason: Reason) -> str:
     """Why nobody, or nobody more, makes room for the rest."""
     if reason.cause is Cause.ROOM_ON_ITS_WAY:
         return f"{clause(reason).capitalize()}."
-    return f"Nobody is evicted for them because {clause(reason)}."
+    return f"Nobody is evicted for them because {_because(case, reason)}."
 
 
 def _in_order(report: ClassReport) -> list[MemberVerdict]:

@@ -19,16 +19,17 @@ def explain_group(path: str, plan: Plan, seen: Observation) -> GroupExplanation:
     """A line of the tree of shares, by its path. Raises KeyError where the plan has none of that path."""
     lines = {line.path: line for line in plan.shares}
     mine = lines[path]
+    inside = Inside(path, lines)
     waiting = [
         Waiting(report.unmet, demand.key, report.why)
         for demand, report in unmet(plan, demands(seen))
-        if report.why is not None and within(demand.principal, path, lines)
+        if report.why is not None and inside(demand.principal)
     ]
     found = held_back(waiting, plan)
     where = Counter(
         held.placement.member
         for held in plan.held
-        if held.phase != "gone" and held.failure is None and within(held.placement.principal, path, lines)
+        if held.phase != "gone" and held.failure is None and inside(held.placement.principal)
     )
     return GroupExplanation(
         path=path,
@@ -40,13 +41,27 @@ def explain_group(path: str, plan: Plan, seen: Observation) -> GroupExplanation:
     )
 
 
-def within(principal: Principal, path: str, lines: Mapping[str, ShareLine]) -> bool:
-    """Whether a principal is, or lies in, the node of the tree at `path`."""
-    at: str | None = path_of(principal)
-    while at is not None and at != path:
-        line = lines.get(at)
-        at = line.parent if line is not None and at else None
-    return at == path
+class Inside:
+    """Whether a principal is, or lies in, the node of the tree at `path`; each is looked up once."""
+
+    def __init__(self, path: str, lines: Mapping[str, ShareLine]) -> None:
+        self._path = path
+        self._lines = lines
+        self._known: dict[Principal, bool] = {}
+
+    def __call__(self, principal: Principal) -> bool:
+        """Climbs from the principal to the root."""
+        found = self._known.get(principal)
+        if found is None:
+            found = self._known[principal] = self._path in self._upwards(path_of(principal))
+        return found
+
+    def _upwards(self, path: str) -> Iterator[str]:
+        while path:
+            yield path
+            line = self._lines.get(path)
+            path = line.parent if line is not None else ""
+        yield ""
 
 
 def _sentence(mine: ShareLine, found: tuple[HeldBack, ...], plan: Plan, lines: Mapping[str, ShareLine]) -> str:

@@ -75,7 +75,9 @@ def numbers(reason: Reason) -> tuple[str, str]:
 
 def clean(text: str) -> str:
     """One printable line: jobs, servers and people wrote these words, and a terminal obeys control characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _MAX_FIELD]).split())
+    text = text[: 4 * _MAX_FIELD]
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(plain.split())
     return line if len(line) <= _MAX_FIELD else line[: _MAX_FIELD - 1] + "…"
 
 
