@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from math import inf
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from fedsched.client.documents import Document, Failed, History, Queue, QueueAsk
+from fedsched.client import calls
+from fedsched.client.addresses import address as _address
+from fedsched.client.calls import Call
+from fedsched.client.documents import (
+    ClusterExplained,
+    Clusters,
+    Cycle,
+    DecisionExplained,
+    Document,
+    Explained,
+    GroupExplained,
+    History,
+    Overview,
+    Queue,
+    QueueAsk,
+    Shares,
+    Spikes,
+)
 from fedsched.client.protocol import NoAnswer
+from fedsched.client.sse import Reader
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of one answer that are taken."""
+SILENT_S = 45.0
+"""A stream says something every 15 seconds; one that is silent for so long is gone."""
+PAUSES_S = (0.5, 1.0, 2.0, 5.0)
+"""Between tries to reach a daemon that went: the last one again and again."""
 D = TypeVar("D", bound=Document)
 
 
+def connect(address: str | None = None, timeout_s: float = 30.0) -> Client:
+    """A client of the daemon at `address`, else of FEDSCHED_SERVER, else of this machine's. Nothing is asked yet."""
+    return Client(_address(address), timeout_s)
+
+
 class Client:
-    """One daemon. address: "http://host:port", "https://…" behind a proxy, or "unix:PATH"."""
+    """One daemon. address: "http://host:port", "https://…" behind a proxy, or "unix:PATH".
+
+    Every method raises NoAnswer, "unreachable" where nobody answers within `timeout_s` seconds.
+    """
 
     def __init__(self, address: str, timeout_s: float = 30.0) -> None:
-        """Nothing is asked yet."""
-        path = address.removeprefix("unix:") if address.startswith("unix:") else None
+        """Nothing is asked yet. NoAnswer (bad-question) for what is no address."""
         self.address = address
-        self._http = httpx.Client(
-            base_url="http://localhost" if path else address,
-            transport=httpx.HTTPTransport(uds=path) if path else None,
-            timeout=timeout_s,
-            trust_env=path is None,
-            headers={"Accept": "application/json"},
-        )
+        self._timeout_s = timeout_s
+        try:
+            self._http = httpx.Client(**settings(address, timeout_s, httpx.HTTPTransport))
+        except (httpx.InvalidURL, ValueError) as error:
+            raise NoAnswer(
+                "bad-question", f"{address!r} is no address: {error}", "host:port, a URL, or unix:PATH"
+            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -43,36 +71,124 @@ class Client:
         """End its connections."""
         self._http.close()
 
-    def queue(self, ask: QueueAsk) -> Queue:
-        """See Answers."""
-        return self._get("/api/v1/queue", Queue, **msgspec.structs.asdict(ask))
+    def queue(self, ask: QueueAsk = QueueAsk()) -> Queue:  # noqa: B008 - frozen
+        """Demand classes with the reason of each, most unmet first; `ask` says which, and which page."""
+        return self._ask(calls.queue(ask))
 
-    def history(self, job: str, since: float) -> History:
-        """See Answers."""
-        return self._get(f"/api/v1/history/{quote(job, safe='')}", History, since=since)
+    def shares(self, of: str = "") -> Shares:
+        """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""
+        return self._ask(calls.shares(of))
 
-    def _get(self, path: str, kind: type[D], **parameters: Any) -> D:
-        with self._asking():
-            answer = self._http.get(path, params={k: v for k, v in parameters.items() if v not in {"", None}})
-        return decoded(answer.content, kind, self.address)
+    def clusters(self, name: str = "") -> Clusters:
+        """All members as they stand, or one."""
+        return self._ask(calls.clusters(name))
+
+    def spikes(self, name: str = "") -> Spikes:
+        """Spikes that are remembered, or one, with tiers and budgets."""
+        return self._ask(calls.spikes(name))
+
+    def overview(self) -> Overview:
+        """Totals now and lately, evictions, notices."""
+        return self._ask(calls.overview())
+
+    def explain(self, job: str) -> Explained:
+        """Why a job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC) or a class stands as it does."""
+        return self._ask(calls.explain(job))
+
+    def explain_cluster(self, name: str) -> ClusterExplained:
+        """What would fit at a member and is held back."""
+        return self._ask(calls.explain_cluster(name))
+
+    def explain_group(self, path: str) -> GroupExplained:
+        """Why a group or principal holds what it holds."""
+        return self._ask(calls.explain_group(path))
+
+    def explain_decision(self, placement: str) -> DecisionExplained:
+        """Why a placement (its id, or its object's name) is where it is, and why it went."""
+        return self._ask(calls.explain_decision(placement))
+
+    def history(self, job: str, since: float = 0.0) -> History:
+        """Every change of a class's reason since then, epoch seconds."""
+        return self._ask(calls.history(job, since))
+
+    def cycles(self, patience_s: float = inf) -> Iterator[Cycle]:
+        """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.
+
+        Where the daemon goes away it is tried again. NoAnswer when that is in vain for `patience_s` seconds, or when it
+        refuses.
+        """
+        seen: tuple[int, float] | None = None
+        tries = 0
+        gone_at: float | None = None
+        while True:
+            try:
+                with closing(self._stream()) as stream:
+                    for cycle in stream:
+                        tries, gone_at = 0, None
+                        if (cycle.cycle, cycle.at) != seen:
+                            seen = cycle.cycle, cycle.at
+                            yield cycle
+            except NoAnswer as error:
+                gone_at = gone_at or time.monotonic()
+                again(error, time.monotonic() - gone_at, patience_s)
+            time.sleep(min(PAUSES_S[min(tries, len(PAUSES_S) - 1)], max(patience_s, 0.0)))
+            tries += 1
+
+    def _stream(self) -> Generator[Cycle, None, None]:
+        """One connection's events, until it ends. NoAnswer when it breaks, or none comes about."""
+        reader = Reader()
+        with self._asking(), self._http.stream("GET", calls.CYCLES, headers=STREAM, timeout=STREAM_TIMEOUT) as answer:
+            if answer.status_code != 200:
+                raise calls.refusal(self._body(answer), self.address)
+            for more in answer.iter_raw():
+                yield from cycles_in(reader, more)
+
+    def _ask(self, call: Call[D]) -> D:
+        with self._asking(), self._http.stream("GET", call.path, params=call.parameters) as answer:
+            body = self._body(answer)
+        return calls.decoded(body, call.kind, self.address)
+
+    def _body(self, answer: httpx.Response) -> bytearray:
+        body = calls.Body(self.address, self._timeout_s)
+        body.begun(answer.headers.get("location", "") if answer.is_redirect else None)
+        for more in answer.iter_bytes():
+            body.take(more)
+        return body.bytes
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
         try:
             yield
-        except httpx.HTTPError as error:
-            raise NoAnswer(
-                "unreachable", f"no answer from {self.address}: {str(error) or type(error).__name__}", "fedsched serve"
-            ) from None
+        except (httpx.HTTPError, httpx.StreamError, ValueError) as error:
+            raise calls.no_contact(self.address, error) from None
 
 
-def decoded(body: bytes, kind: type[D], address: str) -> D:
-    """The document, or NoAnswer as the daemon said it, or for a body that is none of ours."""
-    try:
-        found = msgspec.json.decode(body, type=kind | Failed)
-    except msgspec.DecodeError as error:
-        raise NoAnswer("unreachable", f"{address} answers, but not as fedsched does: {error}") from None
-    if isinstance(found, Failed):
-        raise NoAnswer(found.what, found.text, found.hint)  # type: ignore[arg-type]  # words of another version pass
-    answer: D = found
-    return answer
+def settings(address: str, timeout_s: float, transport: Any) -> dict[str, Any]:
+    """What a client of httpx is made with. transport: its class for a unix socket; no proxy stands before one."""
+    path = address.removeprefix("unix:") if address.startswith("unix:") else None
+    return {
+        "base_url": "http://localhost" if path else address,
+        "transport": transport(uds=path) if path else None,
+        "timeout": timeout_s,
+        "trust_env": path is None,
+        "follow_redirects": False,
+        "headers": {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fedsched"},
+    }
+
+
+STREAM = {"Accept": "text/event-stream"}
+STREAM_TIMEOUT = httpx.Timeout(30.0, read=SILENT_S)
+"""How a stream is asked for."""
+
+
+def cycles_in(reader: Reader, more: bytes) -> Iterator[Cycle]:
+    """Cycles among the events that these bytes complete. ValueError for what is none."""
+    for event in reader.take(more):
+        if event.name == "cycle":
+            yield msgspec.json.decode(event.data, type=Cycle)
+
+
+def again(error: NoAnswer, gone_s: float, patience_s: float) -> None:
+    """Whether to try again after that; raises it where not: patience is over, or the daemon said no."""
+    if gone_s >= patience_s or error.what not in {"unreachable", "no-cycle", "busy"}:
+        raise error

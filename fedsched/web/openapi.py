@@ -70,15 +70,13 @@ def _address(question: Question) -> str:
 
 
 def _operation(question: Question, schemas: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    asks = components[question.asks.__name__]["properties"]
     answers = {str(status): _answer(text, schemas[Failed]) for status, text in _STATES.items()}
     return {
         "operationId": question.name,
         "summary": question.text,
         "description": inspect.getdoc(question.answer) or "",
-        "parameters": [
-            _parameter(question, name, shape)
-            for name, shape in components[question.asks.__name__]["properties"].items()
-        ],
+        "parameters": [_parameter(question, name, shape) for name, shape in asks.items()],
         "responses": {"200": _answer("The answer.", schemas[question.answer]), **answers},
     }
 
@@ -96,8 +94,8 @@ def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _stream(schemas: dict[Any, Any]) -> dict[str, Any]:
     text = (
-        'One event "cycle" for the newest cycle and for each that follows, with its number as id. Who reads slowly gets '
-        "the newest, not all; who does not read is ended."
+        'One event "cycle" for the newest cycle and for each that follows, with its number as id. Who reads '
+        "slowly gets the newest, not all; who does not read is ended."
     )
     data = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     return {
@@ -132,8 +130,7 @@ def _encoded() -> bytes:
 
 @cache
 def _page() -> str:
-    states = {word: status for word, status in STATUS.items()}
-    return _environment().get_template("api.html.j2").render(api=description(), states=states)
+    return _environment().get_template("api.html.j2").render(api=description(), states=STATUS)
 
 
 @cache

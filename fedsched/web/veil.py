@@ -16,7 +16,7 @@ from fedsched.web.aliases import Aliases
 from fedsched.web.people import People
 
 LEAST = 3
-"""A bare name shorter than this is a unit or a letter where it stands in a sentence; where a user is due, it is hidden."""
+"""A bare name that is shorter is a unit or a letter in a sentence; where a user is due it is hidden all the same."""
 MOST_PARTS = 12
 MOST_TEXTS = 200_000
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
