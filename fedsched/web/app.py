@@ -16,6 +16,7 @@ from fedsched.client import NoAnswer
 from fedsched.config.settings import Web
 from fedsched.web.answering import Asker, Room
 from fedsched.web.asking import shown
+from fedsched.web.dashboard import dashboard
 from fedsched.web.desk import Desk
 from fedsched.web.guard import FAULT, Guard
 from fedsched.web.hosts import Hosts
@@ -63,6 +64,7 @@ def _routes(room: Room) -> list[BaseRoute]:
     return [
         *(Route(f"{API}{question.path}", asker.route(question)) for question in QUESTIONS),
         Route(f"{API}/cycles", room.streams.cycles),
+        *dashboard(),
         Route("/openapi.json", described),
         Route("/api", page),
         Route("/api/style.css", style),

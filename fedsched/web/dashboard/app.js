@@ -143,6 +143,7 @@ function decoded(text) {
 
 async function follow() {
   const before = state.route;
+  const first = before.page === "";
   const route = routeOf(location.hash);
   const same = before.page === route.page && before.id === route.id;
   state.route = route;
@@ -156,7 +157,7 @@ async function follow() {
     await refresh({ now: true });
   }
   document.title = [route.id, state.docs.overview?.federation, "fedsched"].filter(Boolean).join(" · ");
-  settle(route, same);
+  if (!first || route.section) settle(route, same); // who has just come begins at the top
 }
 
 // The reader stands where the new page begins, with eyes, keyboard or ears.

@@ -1,6 +1,6 @@
 // Demand against supply over time, drawn by hand: two panels over one time axis, and the same numbers as a table.
 
-import { amount, clock, day, short } from "./format.js";
+import { amount, clock, day, fineClock, short } from "./format.js";
 import { h, svg } from "./dom.js";
 
 const LEFT = 44;
@@ -89,7 +89,7 @@ function bands(spikes, from, until, x, height) {
 
 function times(from, until, x, y, wide) {
   const most = Math.max(2, Math.floor((wide - LEFT) / 110));
-  const write = until - from > 36 * 3600 ? day : clock;
+  const write = until - from > 36 * 3600 ? day : until - from < 900 ? fineClock : clock;
   return Array.from({ length: most }, (_, number) => {
     const at = from + ((until - from) * number) / (most - 1);
     const anchor = number === 0 ? "start" : number === most - 1 ? "end" : "middle";

@@ -6,6 +6,7 @@ const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 const MONEY = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const FINE = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const FINE_CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 export const count = (number) => WHOLE.format(number ?? 0);
@@ -29,6 +30,7 @@ export function age(seconds) {
 }
 
 export const clock = (at) => CLOCK.format(new Date(at * 1000));
+export const fineClock = (at) => FINE_CLOCK.format(new Date(at * 1000));
 export const day = (at) => DAY.format(new Date(at * 1000));
 export const iso = (at) => new Date(at * 1000).toISOString();
 
