@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Literal, Self
@@ -108,22 +108,31 @@ class JobAds:
         self._threads.shutdown(cancel_futures=True)
 
     def find(self, number: str, schedd: str = "") -> Found:
-        """The job "4711.3", or the first one of cluster "4711", at that schedd or at any. ValueError for no number."""
+        """The job "4711.3", or the first one of cluster "4711", at that schedd or at any. ValueError for no number.
+
+        Where no queue has it, the schedds' histories of the last days are asked.
+        """
         if not _NUMBER.fullmatch(number):
             raise ValueError(f"{number[:80]!r} is no job's number: as in 4711.3")
         entries, silent = self._schedds((schedd,) if schedd else ())
         answers = self._each(entries, lambda entry: self._question(entry, number=number))
-        found = [line for answer in answers if isinstance(answer, JobLines) for line in answer.jobs]
-        return Found(tuple(found), (*silent, *_silent(answers)))
+        found = _lines(answers)
+        if not found:
+            here = [entry for entry, one in zip(entries, answers, strict=True) if isinstance(one, JobLines)]
+            # A schedd that keeps no history, or lets nobody read it, has told of its queue all the same.
+            found = _lines(self._each(here, lambda entry: self._question(entry, number=number, past=True)))
+        return Found(found, (*silent, *_silent(answers)))
 
     def page(self, asked: JobsAsked) -> JobsPage:
         """One page. ValueError for an `after` that is none of ours or a limit that is out of bounds."""
         if not 1 <= asked.limit <= MOST:
             raise ValueError(f"a page has 1 to {MOST} jobs, not {asked.limit}")
+        begin, after = _position(asked.after)
         entries, silent = self._schedds(asked.schedds)
         counts = self._each(entries, lambda entry: self._question(entry, asked))
         answered = [(entry, one) for entry, one in zip(entries, counts, strict=True) if isinstance(one, JobLines)]
-        filled = self._filled([entry for entry, count in answered if count.total], asked)
+        having = [entry for entry, count in answered if count.total and entry.view.name >= begin]
+        filled = self._filled(having, asked, {begin: after})
         return JobsPage(
             filled.jobs,
             sum(count.total for _, count in answered),
@@ -133,36 +142,30 @@ class JobAds:
             time.time(),
         )
 
-    def _filled(self, entries: Iterable[Entry], asked: JobsAsked) -> JobsPage:
+    def _filled(self, entries: Sequence[Entry], asked: JobsAsked, after: Mapping[str, tuple[int, int]]) -> JobsPage:
         """Jobs of one schedd after the other until the page is full: no more are held than are shown."""
-        begin, after = _position(asked.after)
         jobs: list[JobLine] = []
         silent: list[Silent] = []
         more = False
-        for entry in sorted(entries, key=lambda entry: entry.view.name):
-            name = entry.view.name
-            if name < begin or more:
-                continue
-            if len(jobs) == asked.limit:
+        for entry in entries:
+            if more or len(jobs) == asked.limit:
                 more = True
+                break
+            begin = after.get(entry.view.name, NONE_BEFORE)
+            question = msgspec.structs.replace(self._question(entry, asked), after=begin, limit=asked.limit - len(jobs))
+            answer = self._ask(entry, question)
+            if isinstance(answer, Silent):
+                silent.append(answer)
                 continue
-            since = after if name == begin else NONE_BEFORE
-            (one,) = self._each([entry], self._more(asked, since, asked.limit - len(jobs)))
-            if isinstance(one, Silent):
-                silent.append(one)
-                continue
-            jobs += one.jobs
-            more = one.more
+            jobs += answer.jobs
+            more = answer.more
         last = f"{jobs[-1].schedd}#{jobs[-1].job}" if more and jobs else ""
         return JobsPage(tuple(jobs), len(jobs), last, silent=tuple(silent))
 
-    def _more(self, asked: JobsAsked, after: tuple[int, int], limit: int) -> Callable[[Entry], AskJobs]:
-        return lambda entry: msgspec.structs.replace(self._question(entry, asked), after=after, limit=limit)
-
-    def _question(self, entry: Entry, asked: JobsAsked = _ALL, number: str = "") -> AskJobs:
-        return AskJobs(
-            entry.schedd, entry.view.pool, self._terms, number, asked.user, asked.group, asked.states, NONE_BEFORE, 0
-        )
+    def _question(self, entry: Entry, asked: JobsAsked = _ALL, *, number: str = "", past: bool = False) -> AskJobs:
+        """About one job, or only how many jobs there are."""
+        which = (number, past, asked.user, asked.group, asked.states)
+        return AskJobs(entry.schedd, entry.view.pool, self._terms, *which)
 
     def _each(self, entries: Sequence[Entry], question: Callable[[Entry], AskJobs]) -> list[JobLines | Silent]:
         return list(self._threads.map(lambda entry: self._ask(entry, question(entry)), entries))
@@ -184,12 +187,12 @@ class JobAds:
                 silent.append(answer)
             else:
                 roster.listed(pool.name, answer.found, now)
-        entries = roster.due(now, early=True)
+        entries = sorted(roster.due(now, early=True), key=lambda entry: entry.view.name)
         if not names:
             return entries, tuple(silent)
         known = {entry.view.name: entry for entry in entries}
         silent += [Silent(name, "no collector lists such a schedd") for name in names if name not in known]
-        return [known[name] for name in dict.fromkeys(names) if name in known], tuple(silent)
+        return [known[name] for name in sorted(set(names) & known.keys())], tuple(silent)
 
     def _find(self, pool: PoolSettings) -> Schedds | Silent:
         try:
@@ -226,6 +229,10 @@ def told(line: JobLine) -> FoundJob:
     detail = line.detail or line.host or (line.state if _STATES[line.state] != line.state else "")
     since = line.since or None
     return FoundJob(line.job, line.schedd, _STATES[line.state], line.class_key, detail, since, line.principal)
+
+
+def _lines(answers: Iterable[JobLines | Silent]) -> tuple[JobLine, ...]:
+    return tuple(line for answer in answers if isinstance(answer, JobLines) for line in answer.jobs)
 
 
 def _silent(answers: Iterable[JobLines | Silent]) -> tuple[Silent, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any, get_args
+
+import msgspec
 
 from fedsched.condor import slots as slot_ads
 from fedsched.condor.classes import demand_classes, reads
@@ -16,7 +19,7 @@ from fedsched.matchmaker import classad
 from fedsched.matchmaker.model import DemandClass, Principal
 
 # htcondor2 is imported before classad2, as query.py says.
-from fedsched.condor.query import MOST_READ, ROUNDS, NoAnswerError, always, asked_of, texts  # isort: skip
+from fedsched.condor.query import MOST_READ, ROUNDS, UNMADE, NoAnswerError, always, asked_of, texts  # isort: skip
 import htcondor2  # isort: skip
 import classad2  # isort: skip
 
@@ -32,6 +35,8 @@ AT_ONCE = 2000
 """Most job ids that are looked at together."""
 MOST_OWNERS = 200
 """Most owners of jobs that one question names to the schedd."""
+PAST_S = 7 * 86_400
+"""So far back a job that left the queue is looked for, in seconds."""
 LONGEST_NAME = 4096
 LONGEST_DETAIL = 400
 
@@ -54,11 +59,38 @@ def jobs(question: AskJobs) -> JobLines:
 
 def _one(schedd: Any, question: AskJobs) -> JobLines:
     cluster, proc = _id(question.number)
+    if question.past:
+        return _past(schedd, question, cluster, proc)
     if proc < 0:
         ids = _query(schedd, f"ClusterId == {cluster}", ["ClusterId", "ProcId"], AT_ONCE)
         proc = min((int(text.get("ProcId", "0")) for text in map(texts, ids)), default=0)
     found = _ads(schedd, f"ClusterId == {cluster} && ProcId == {proc}", question.terms)
-    return JobLines(tuple(_line(ad, question) for ad in found[:1]), len(found[:1]))
+    lines = [_line(ad, question) for ad in found[:1]] or _unmade(schedd, question, cluster, proc)
+    return JobLines(tuple(lines), len(lines))
+
+
+def _unmade(schedd: Any, question: AskJobs, cluster: int, proc: int) -> list[JobLine]:
+    """A job that its factory has announced and not made yet, as the first of those will be."""
+    where, counts = f"ClusterId == {cluster} && {UNMADE}", ("TotalSubmitProcs", "JobMaterializeNextProcId")
+    names = [*always(question.terms), *STATE, *counts]
+    with _answering():
+        ads = list(map(texts, schedd.query(where, names, opts=htcondor2.QueryOpt.IncludeClusterAd)))
+    for ad in ads:
+        total, made = (slot_ads.number(ad, name) or 0 for name in counts)
+        if made <= proc < total:
+            line = _line({**ad, "ProcId": str(proc), "JobStatus": "1"}, question)
+            return [msgspec.structs.replace(line, detail="its factory has not made it yet")]
+    return []
+
+
+def _past(schedd: Any, question: AskJobs, cluster: int, proc: int) -> JobLines:
+    """From the schedd's history, newest first, not further back than some days: reading it is work for its machine."""
+    where = f"ClusterId == {cluster}" + (f" && ProcId == {proc}" if proc >= 0 else "")
+    until = f"EnteredCurrentStatus < {int(time.time() - PAST_S)}"
+    with _answering():
+        ads = list(map(texts, schedd.history(where, [], 1, until)))
+    lines = [msgspec.structs.replace(_line(ad, question), past=True) for ad in ads[:1]]
+    return JobLines(tuple(lines), len(lines))
 
 
 def _id(number: str) -> tuple[int, int]:
@@ -72,10 +104,8 @@ def _chosen(schedd: Any, question: AskJobs) -> tuple[str, int]:
     states = [number for number, word in enumerate(WORDS, 1) if not question.states or word in question.states]
     wanted = f"{VANILLA} && member(JobStatus, {{{', '.join(map(str, states))}}})"
     names = ["JobStatus", "JobUniverse", *OWNERS]
-    try:
+    with _answering():
         groups = [texts(ad) for ad in schedd.query(wanted, names, opts=htcondor2.QueryOpt.GroupBy)]
-    except (htcondor2.HTCondorException, classad2.ClassAdException) as error:
-        raise _silent(error) from error
     fits = [group for group in groups if _fits(_principal(group, question), question)]
     total = sum(int(group.get("JobCount", "0")) for group in fits)
     if len(fits) == len(groups):
@@ -190,11 +220,14 @@ def _shown(ad: dict[str, str], name: str) -> str:
 
 
 def _query(schedd: Any, constraint: str, attributes: Iterable[str], limit: int) -> list[Any]:
-    try:
+    with _answering():
         return list(schedd.query(constraint, list(attributes), limit=limit))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
     except (htcondor2.HTCondorException, classad2.ClassAdException) as error:
-        raise _silent(error) from error
-
-
-def _silent(error: Exception) -> NoAnswerError:
-    return NoAnswerError(f"{str(error).rstrip('= ')}: it is down, or does not let us READ its queue")
+        silent = f"{str(error).rstrip('= ')}: it is down, or does not let us READ its queue"
+        raise NoAnswerError(silent) from error

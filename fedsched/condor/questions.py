@@ -118,9 +118,10 @@ class ReadSubmit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
 
 
 class AskJobs(msgspec.Struct, frozen=True, tag="jobs", omit_defaults=True):
-    """Single jobs of one schedd, the lowest ids first; held ones and those that left the queue's idle part too.
+    """Single jobs of one schedd, idle or not, the lowest ids first.
 
-    number: one job ("4711.3") or the first of a cluster ("4711"); "" for a page of all that the rest of it says:
+    number: one job ("4711.3") or the first of a cluster ("4711"); with `past` it is looked for among those that left
+    the queue lately. "" for a page of all that the rest of it says:
     user, group: globs as in QueueAsk. states: () for all. after: (cluster, proc) of the last one of the page before.
     limit: most of them, 0 for none: only the count.
     """
@@ -129,6 +130,7 @@ class AskJobs(msgspec.Struct, frozen=True, tag="jobs", omit_defaults=True):
     pool: str
     terms: Terms
     number: str = ""
+    past: bool = False
     user: str = "*"
     group: str = "*"
     states: tuple[JobWord, ...] = ()
@@ -215,7 +217,8 @@ class JobLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One job as its schedd has it. Times are epoch seconds, 0 where it does not say.
 
     job: "cluster.proc". class_key: of its demand class, "" for universes that have none. since: of its state.
-    host: the slot that it runs on. detail: HoldReason, RemoveReason, or that it is not materialised yet.
+    host: the slot that it runs on. detail: HoldReason, RemoveReason, or that a factory has not made it yet. past: it
+    left the queue; removed or completed it may also be while it is still in there.
     """
 
     job: str
@@ -229,7 +232,6 @@ class JobLine(msgspec.Struct, frozen=True, omit_defaults=True):
     host: str = ""
     detail: str = ""
     past: bool = False
-    """It has left the queue: from the schedd's history."""
 
 
 class JobLines(msgspec.Struct, frozen=True, tag="job-lines", omit_defaults=True):
