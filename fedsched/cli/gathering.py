@@ -27,7 +27,7 @@ PODS_AT_ONCE = 8
 """Of one member."""
 HOLD_S = 1.0
 """A line waits so long for older ones of other members before it is shown."""
-AGAIN_S = 3.0
+AGAIN_S = 2.0
 """A stream that broke, and pods that came, are looked for so often."""
 T = TypeVar("T")
 

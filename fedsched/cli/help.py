@@ -32,7 +32,7 @@ class Verbs(TyperGroup):
         hasten(found)
         return found
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as typer calls it
         """One section for each panel."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for name, command in self.commands.items():

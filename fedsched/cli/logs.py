@@ -156,9 +156,9 @@ def _follow(files: Files, job: str, user: str, ask: LogAsk, *, as_json: bool) ->
         with background(files.federation, job or user) as behind:
             return concerned(behind.known, job, user)
 
-    _meant(lambda: tuple(find()))
     unread = False
     try:
+        _meant(lambda: tuple(find()))
         for said in _gathering(files).follow(find, ask):
             if isinstance(said, str):
                 output.note(said)

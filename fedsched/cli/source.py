@@ -7,22 +7,24 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fedsched.cli import output
 from fedsched.cli.options import config_file
 from fedsched.cli.output import Exit, Failure
+from fedsched.client import Answers
 
 if TYPE_CHECKING:
     from fedsched.answers import View
-    from fedsched.client import Answers
-    from fedsched.client.documents import Document
+    from fedsched.client.documents import Cycle, Document
     from fedsched.config.settings import Federation
     from fedsched.journal import Journal
     from fedsched.journal.lease import Lease
 
 LOOK_S = 1.0
 """Between two looks at a journal, and between two tries to reach a daemon that went."""
+PATIENCE_S = 3.0
+"""So long a stream of cycles that broke off is tried again before the journal is read instead."""
 CONNECT_S = 1.0
 """So long a daemon has to take a connection before the journal is read instead."""
 _CODES = {
@@ -36,30 +38,37 @@ _CODES = {
 }
 
 
-class Source:
-    """Somebody who answers. settings: of the federation, None where only a daemon's address is known."""
+class Daemon(Answers, Protocol):
+    """Answers that can be waited for."""
 
-    def __init__(self, answers: Answers, settings: Federation | None = None, lacking: str = "") -> None:
-        """`lacking`: why it is the journal that answers, as a sentence; "" for a daemon."""
+    def cycles(self, patience_s: float) -> Iterator[Cycle]:
+        """The newest cycle, then each that follows; NoAnswer when the daemon is gone for so long."""
+        ...
+
+
+class Source:
+    """Somebody who answers. settings: of the federation, None where only a daemon's address is known.
+
+    live: it is a daemon. lacking: why it is the journal, as a sentence. stopped: no daemon runs that could follow.
+    """
+
+    def __init__(self, answers: Answers, settings: Federation | None, daemon: Daemon | None = None) -> None:
         self.answers = answers
         self.settings = settings
-        self.lacking = lacking
+        self.live = daemon is not None
+        self.lacking = ""
         self.stopped = False
+        self._daemon = daemon
         self._told = False
-
-    @property
-    def live(self) -> bool:
-        """Whether a daemon answers."""
-        return not self.lacking
 
     def cycles(self) -> Iterator[int]:
         """The number of each cycle as it ends. Over when somebody else should be asked: `source` finds whom."""
-        if self.settings is None or self.live:
-            yield from self.answers.cycles()
-            return
-        before = _stamp(self.settings)
-        while _stamp(self.settings) == before and not any(map(_takes_calls, _addresses(self.settings))):
-            time.sleep(LOOK_S)
+        if self._daemon is not None:
+            yield from (one.cycle for one in self._daemon.cycles(PATIENCE_S))
+        elif self.settings is not None:
+            before = _stamp(self.settings)
+            while _stamp(self.settings) == before and not any(map(_takes_calls, _addresses(self.settings))):
+                time.sleep(LOOK_S)
 
     def code(self, answer: Document) -> Exit:
         """What a verb ends with that shows this answer; what a person must know of its age is said once."""
@@ -71,7 +80,7 @@ class Source:
     def _tell(self, answer: Document) -> None:
         from fedsched.matchmaker.explain import age
 
-        if self.settings is not None and simulated(self.settings) and not self.live:
+        if not self.live and self.settings is not None and simulated(self.settings):
             return
         if not self.live:
             ask = " Is `fedsched serve` running?" if self.stopped or answer.stale else ""
@@ -105,13 +114,6 @@ def failed(error: Exception) -> Failure | None:
     return Failure(_CODES.get(error.what, Exit.REFUSED), error.text, error.hint)
 
 
-def address_of(text: str) -> str:
-    """ADDRESS as a client takes it, from all its spellings: a path, "unix:PATH", "host:port", or a URL."""
-    if text.startswith(("unix:", "http://", "https://")):
-        return text
-    return f"unix:{text}" if "/" in text else f"http://{text}"
-
-
 def present(settings: Federation, last_at: float) -> float:
     """Now in epoch seconds; in a simulated federation, which has a time of its own, when its last cycle was."""
     return last_at if simulated(settings) else time.time()
@@ -125,9 +127,20 @@ def simulated(settings: Federation) -> bool:
 
 
 def _named(server: str, until: ExitStack) -> Source:
-    from fedsched.client.http import Client
+    from fedsched.client.addresses import spelled
 
-    return Source(until.enter_context(Client(address_of(server))))
+    daemon = _daemon(spelled(server), until)
+    return Source(daemon, None, daemon)
+
+
+def _daemon(address: str, until: ExitStack) -> Daemon:
+    from fedsched.cli.daemon_answers import DaemonAnswers, serves
+
+    if serves(address):
+        return until.enter_context(DaemonAnswers(address))
+    from fedsched.client import Client
+
+    return until.enter_context(Client(address))
 
 
 def _found(config: Path | None, until: ExitStack) -> Source:
@@ -137,11 +150,9 @@ def _found(config: Path | None, until: ExitStack) -> Source:
     settings = load_federation(file)
     for address in _addresses(settings):
         if _takes_calls(address):
-            from fedsched.client.http import Client
-
-            client = until.enter_context(Client(address))
-            if address.startswith("unix:") or _is_of(client, settings):
-                return Source(client, settings)
+            daemon = _daemon(address, until)
+            if address.startswith("unix:") or _is_of(daemon, settings):
+                return Source(daemon, settings, daemon)
     return _journal(file, settings, until)
 
 
@@ -182,12 +193,12 @@ def _stamp(settings: Federation) -> tuple[int, ...]:
     return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
-def _is_of(client: Answers, settings: Federation) -> bool:
+def _is_of(answers: Answers, settings: Federation) -> bool:
     """Whether the daemon at a port serves this federation; one that has no cycle yet is believed."""
     from fedsched.client import NoAnswer
 
     try:
-        return client.overview().federation in {"", settings.id}
+        return answers.overview().federation in {"", settings.id}
     except NoAnswer as error:
         return error.what == "no-cycle"
 
@@ -201,9 +212,10 @@ def _journal(file: Path, settings: Federation, until: ExitStack) -> Source:
     if not place.is_file():
         text = f"neither a daemon nor a journal: nothing answers at {where}, and there is no {place}"
         raise Failure(Exit.UNREACHABLE, text, f"start it: fedsched serve --config {file}")
-    journal = open_journal(settings.journal)
+    journal = open_journal(settings.journal, reading=True)
     until.callback(journal.close)
-    found = Source(_answerer(settings, journal), settings, f"No daemon answers at {where}.")
+    found = Source(_answerer(settings, journal), settings)
+    found.lacking = f"No daemon answers at {where}."
     lease = journal.lease()
     if lease is not None and _lives(lease):
         found.lacking = f"{str(lease.holder).capitalize()} runs the federation, but does not answer at {where}."
@@ -222,7 +234,7 @@ def journal_view(settings: Federation) -> View:
     """The journal's last cycle, for what no daemon answers. Failure (stale) where none is recorded."""
     from fedsched.journal import open_journal
 
-    journal = open_journal(settings.journal)
+    journal = open_journal(settings.journal, reading=True)
     try:
         return _view(settings, journal)
     finally:
