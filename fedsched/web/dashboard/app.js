@@ -77,7 +77,8 @@ async function refresh({ now = false } = {}) {
     // The overview first: its time is what other questions are asked with, and its failure is theirs.
     const docs = { overview: await ask.overview() };
     if (!state.docs.overview) state.docs.overview = docs.overview;
-    Object.assign(docs, await answers(questions[route.page](route.id)));
+    const more = docs.overview.spike && route.page !== "overview" ? { spikes: ask.spikes() } : {};
+    Object.assign(docs, await answers({ ...questions[route.page](route.id), ...more }));
     if (route === state.route) take(docs, null);
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;

@@ -57,8 +57,8 @@ const COLUMNS = [
   { name: "Cluster" },
   { name: "Verdict" },
   { name: "First blocker" },
-  { name: "Needs", right: true, wide: true },
-  { name: "Has", right: true, wide: true },
+  { name: "Needs", wide: true },
+  { name: "Has", wide: true },
   { name: "Age", right: true, wide: true },
 ];
 
@@ -80,9 +80,9 @@ function members(state) {
 const member = (one, now) => [
   `member-${one.member}`,
   [link("cluster", one.member), one.node_group ? h("span", { class: "sub" }, one.node_group) : null],
-  h("span", { class: "word" }, one.verdict),
+  h("span", { class: "word still" }, one.verdict),
   [one.text || "–", one.action ? h("span", { class: "sub" }, one.action) : null],
-  one.need || "–", one.have || "–", aged(one.seen_at, now),
+  one.need || "–", one.have || "–", one.seen_at ? aged(one.seen_at, now) : "–",
 ];
 
 function having({ having: has }) {
@@ -91,7 +91,7 @@ function having({ having: has }) {
     kinds.map(([name, said]) => [h("h3", null, name), h("ul", { class: "plain-list" }, said.map((text) => h("li", null, text)))])) : null;
 }
 
-const lines = (shown) => (shown.length ? section("job-shares", "Its share", shareTable(shown)) : null);
+const lines = (known) => (known.length ? section("job-shares", "Its share", shareTable(known)) : null);
 
 function history(known) {
   if (!known?.turns.length) return null;

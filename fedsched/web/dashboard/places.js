@@ -62,7 +62,7 @@ export function groupPage(state) {
   return h("article", { class: "why", key: `group-${explanation.path}` },
     top(`${explanation.path.includes("/") ? "User" : "Group"} ${explanation.path || "of all"}`, explanation),
     explanation.details.length ? h("ul", { class: "plain-list" }, explanation.details.map((text) => h("li", null, text))) : null,
-    shares.length ? section("group-shares", "Shares against entitlement", shareTable(shares.filter((one) => one.path).slice(0, 60))) : null,
+    shares.length ? section("group-shares", "Shares against entitlement", shareTable(shares.slice(0, 60))) : null,
     heldBack(state, "waiting", "Why its jobs wait", explanation.waiting),
     section("where", "Where its startds are", explanation.where.length
       ? h("ul", { class: "plain-list" }, explanation.where.slice(0, 60).map(([member, number]) =>

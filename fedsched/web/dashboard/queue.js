@@ -32,6 +32,7 @@ export function queue(state) {
 
 function row({ demand, report, word, reason }, known) {
   const unmet = report ? report.unmet : demand.idle;
+  const said = report || demand.idle ? word : "runs";
   return [
     `class-${demand.schedd}-${demand.key}`,
     [link("job", demand.key, demand.principal.user), h("span", { class: "sub" }, demand.principal.group || "no group", ` · ${demand.schedd}`)],
@@ -39,7 +40,7 @@ function row({ demand, report, word, reason }, known) {
     [count(unmet), unmet === demand.idle ? null : h("span", { class: "sub" }, `of ${count(demand.idle)}`)],
     count(demand.running),
     demand.oldest_at && demand.idle ? age(known.now - demand.oldest_at) : "–",
-    [h("span", { class: "word" }, word), reason && reason !== word ? h("span", { class: "sub" }, reason) : null],
+    [h("span", { class: "word" }, said), reason && reason !== word && said === word ? h("span", { class: "sub" }, reason) : null],
   ];
 }
 

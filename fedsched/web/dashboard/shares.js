@@ -15,7 +15,7 @@ export function shares(state) {
   const known = state.docs.shares;
   const list = state.lists.shares;
   const wanted = known.shares.filter((one) => one.path && (list.users || one.is_group) && one.path.toLowerCase().includes(list.search.toLowerCase()));
-  const found = wanted.length || list.users || list.search ? wanted : known.shares.filter((one) => one.path);
+  const found = inTree(wanted.length || list.users || list.search ? wanted : known.shares);
   const offset = Math.min(list.offset, Math.max(0, found.length - 1));
   const shown = found.slice(offset, offset + list.limit);
   return section("shares", "Shares against entitlement",
@@ -28,7 +28,12 @@ export function shares(state) {
     found.length > list.limit ? pager("shares", { offset, limit: list.limit, total: found.length }) : null);
 }
 
-export function shareTable(shown) {
+// As a tree: a group, its users, the groups below it. The root stands for everybody and is left out.
+const inTree = (known) => known.filter((one) => one.path).sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+const placeOf = (one) => one.path.replace("/", "\u0000");
+
+export function shareTable(known) {
+  const shown = inTree(known);
   const most = Math.max(1, ...shown.map((one) => Math.max(one.counted, Math.min(one.entitled, 4 * one.counted || one.entitled))));
   return table("Shares: what is held against what there is a right to, in core-equivalents", COLUMNS,
     [{ rows: shown.map((one) => row(one, most)) }]);
@@ -38,8 +43,8 @@ function row(one, most) {
   const lacks = one.demand > one.counted && one.level !== null && one.level < 0.95;
   return [
     `share-${one.path}`,
-    h("span", { class: `depth-${Math.min(4, depth(one.path))}` }, link("group", one.path, name(one)),
-      one.is_group ? null : h("span", { class: "sub" }, one.parent)),
+    h("span", { class: `depth-${Math.min(4, depth(one))}` }, link("group", one.path, name(one)),
+      one.is_group ? null : h("span", { class: "sub" }, one.path.split("/")[0])),
     h("div", { class: "held" },
       bar(`holds ${amount(one.counted)} of ${amount(one.entitled)}`, [
         { kind: "claimed", value: Math.min(one.charged, one.counted) },
@@ -52,5 +57,5 @@ function row(one, most) {
   ];
 }
 
-const depth = (path) => (path.includes("/") ? path.split("/")[0].split(".").length : path.split(".").length - 1);
+const depth = (one) => (one.is_group ? one.path.split(".").length - 1 : one.parent.split(".").length);
 const name = (one) => (one.is_group ? one.path : one.path.slice(one.path.indexOf("/") + 1));
