@@ -186,6 +186,8 @@ class _Daemon:
             self._code = REFUSED if self._how.once else DONE
             return
         self._health.cycled(summary)
+        if self._window is not None:
+            self._window.cycled(summary)
         if self._how.once and summary.partial:
             self._code = PARTIAL
         if self._parts.over():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fedsched.answers import recalled, turns_in
+from fedsched.answers import View, recalled, turns_in
+from fedsched.client import NoAnswer
 from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health
 from fedsched.journal import Journal, Recorded
 from fedsched.log import log
+from fedsched.loop import Summary
 from fedsched.matchmaker.model import Order
 from fedsched.web import App, Newest, WebServer
+from fedsched.web.metrics import Metrics, Sources
 
 LONGEST_SOCKET = 107
 """Bytes of a socket's path that the kernel takes."""
@@ -29,8 +32,10 @@ class Window:
     ) -> None:
         """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds."""
         self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
-        application = App(self._newest, health.report, settings.web, settings.listen)
-        self._server = WebServer(_addresses(settings), application, application.close)
+        sources = Sources(health.report, now, settings.journal, settings.pools, self._streams)
+        self._metrics = Metrics(self._view, sources)
+        self._app = App(self._newest, health.report, settings.web, settings.listen, self._metrics)
+        self._server = WebServer(_addresses(settings), self._app, self._app.close)
 
     def recall(self, journal: Journal) -> None:
         """Know what was lately before this start; takes about a second at most. In the loop's thread."""
@@ -39,6 +44,11 @@ class Window:
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable."""
         self._newest.see(recorded)
+        self._metrics.see(recorded)
+
+    def cycled(self, summary: Summary) -> None:
+        """A cycle is over."""
+        self._metrics.cycled(summary)
 
     @property
     def port(self) -> int:
@@ -48,6 +58,16 @@ class Window:
     def close(self) -> None:
         """Nobody is answered any more."""
         self._server.close()
+
+    def _view(self) -> View | None:
+        """Of the newest cycle; None before the first."""
+        try:
+            return self._newest.shown[0]
+        except NoAnswer:
+            return None
+
+    def _streams(self) -> int:
+        return self._app.streams
 
 
 def _addresses(settings: Federation) -> list[str]:

@@ -20,6 +20,7 @@ from fedsched.web.dashboard import dashboard
 from fedsched.web.desk import Desk
 from fedsched.web.guard import FAULT, Guard
 from fedsched.web.hosts import Hosts
+from fedsched.web.metrics import Metrics, metrics_route
 from fedsched.web.names import Names
 from fedsched.web.newest import Newest
 from fedsched.web.openapi import API, described, page, style
@@ -37,13 +38,17 @@ class App:
         health: Callable[[], tuple[int, dict[str, Any]]],
         web: Web = Web(),  # noqa: B008 - frozen
         listen: str = "",
+        metrics: Metrics | None = None,
     ) -> None:
-        """`health`: HTTP status and body of /healthz. `listen`: where it listens, whose name it therefore has."""
+        """`health`: HTTP status and body of /healthz. `listen`: where it listens, whose name it therefore has.
+
+        metrics: what /metrics says; None where there are none.
+        """
         self._streams = Streams(newest, web.streams)
         self._desk = Desk()
         room = Room(newest, self._desk, Names(web), self._streams)
         inner = Starlette(
-            routes=[_health(health), *_routes(room)],
+            routes=[_health(health), *([metrics_route(metrics, self._desk)] if metrics else []), *_routes(room)],
             exception_handlers={NoAnswer: _no_answer, HTTPException: _http, Exception: _fault},
         )
         self._guarded = Guard(inner, Hosts(web.hosts, web.url, listen))
@@ -51,6 +56,11 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         await self._guarded(scope, receive, send)
+
+    @property
+    def streams(self) -> int:
+        """Open event streams."""
+        return self._streams.open
 
     def close(self) -> None:
         """End all streams and take no more questions, from any thread; waits for nothing."""

@@ -40,6 +40,11 @@ class Streams:
         self._end_listening: Callable[[], None] | None = None
         self.closing = False
 
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._open
+
     async def cycles(self, _request: Request) -> Response:
         """The stream of cycles, as a route."""
         return self.stream(self._cycles())
