@@ -65,13 +65,19 @@ def tolerations(taints: Iterable[Taint], added: Iterable[Mapping[str, Any]]) -> 
     fedsched tolerates nothing by itself: a taint is somebody's wish to keep others off.
     """
     found = [_toleration(each) for each in added]
-    for taint in taints:
-        if taint.effect != "PreferNoSchedule" and not any(_tolerates(each, taint) for each in found):
-            raise RefusedError(
-                f"node group has taint {taint.key}={taint.value}:{taint.effect}; "
-                f"list it under tolerations in {WHERE} if its nodes are for us"
-            )
+    for taint in barring(taints, found):
+        raise RefusedError(
+            f"node group has taint {taint.key}={taint.value}:{taint.effect}; "
+            f"list it under tolerations in {WHERE} if its nodes are for us"
+        )
     return found
+
+
+def barring(taints: Iterable[Taint], added: Iterable[Mapping[str, Any]]) -> tuple[Taint, ...]:
+    """Those of a node group's taints that none of the member's tolerations lifts; a malformed one lifts nothing."""
+    known = [each for each in added if isinstance(each.get("key"), str)]
+    hard = (taint for taint in taints if taint.effect != "PreferNoSchedule")
+    return tuple(taint for taint in hard if not any(_tolerates(each, taint) for each in known))
 
 
 def _toleration(raw: Mapping[str, Any]) -> dict[str, Any]:

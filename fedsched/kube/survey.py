@@ -17,6 +17,7 @@ from fedsched.kube.declared import declared_groups, template_groups
 from fedsched.kube.node_groups import Group, Grouper
 from fedsched.kube.nodes import Node
 from fedsched.kube.objects import OwnPod, epoch, views
+from fedsched.kube.overrides import barring
 from fedsched.kube.pods import Seat, Stuck
 from fedsched.kube.quota import limits, quota
 from fedsched.kube.rooms import Rooms, histogram
@@ -141,6 +142,7 @@ class Survey:
             selector=group.selector,
             labels=tuple(sorted(common)),
             taints=group.key.taints,
+            barred=barring(group.key.taints, self._member.overrides.tolerations),
             attributes=attributes(dict(common), self._member, storage, declared.attributes if declared else ()),
             gpu_resource=group.gpu_resource,
             can_grow_to=declared.can_grow_to if declared else 0,

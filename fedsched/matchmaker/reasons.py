@@ -19,6 +19,7 @@ class Cause(StrEnum):
     FORM_REFUSED = "form-refused"  # MA1 the member allows no form that we could use
     PRINCIPAL_REFUSED = "principal-refused"  # MA1 the member does not admit the principal
     IMAGE_REFUSED = "image-refused"  # MA1 the member does not admit the image
+    TAINTED = "tainted"  # MA1 the group's nodes carry a taint that the member's file does not tolerate
     TOO_LONG = "too-long"  # SU2 the job outlives the longest startd of the member
     NO_NODE_GROUPS = "no-node-groups"  # the member has no node that we may use
     EXPRESSION_REFUSED = "expression-refused"  # MA4 the gate refused the expression
@@ -113,6 +114,7 @@ NEVERS = frozenset(
         Cause.FORM_REFUSED,
         Cause.PRINCIPAL_REFUSED,
         Cause.IMAGE_REFUSED,
+        Cause.TAINTED,
         Cause.TOO_LONG,
         Cause.NO_NODE_GROUPS,
         Cause.EXPRESSION_REFUSED,

@@ -16,9 +16,10 @@ from fedsched.matchmaker.reasons import Cause, Reason
 GOLDEN = Path(__file__).parent / "reasons.txt"
 NUMBERS = {
     # as the rules write them
-    Cause.REQUIREMENTS: ("TARGET.HasCVMFS =?= true", "true", "UNDEFINED"),
+    Cause.REQUIREMENTS: ("TARGET.HasCVMFS =?= true", "HasCVMFS =?= true", "HasCVMFS = undefined"),
     Cause.NODE_TOO_SMALL: ("memory_mib", "96 GiB", "32 GiB"),
     Cause.FORM_REFUSED: ("form", "a startd", "job"),
+    Cause.TAINTED: ("taint", "a toleration", "dedicated=other:NoSchedule"),
     Cause.PRINCIPAL_REFUSED: ("principal", "hep.ann@site", "astro.*"),
     Cause.IMAGE_REFUSED: ("image", "registry.site/own:1", "registry.site/worker:*"),
     Cause.TOO_LONG: ("AllowedJobDuration", "129600 s", "43200 s"),

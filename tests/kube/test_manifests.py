@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedsched.config.settings import MemberFile
-from fedsched.kube import manifests
+from fedsched.kube import manifests, overrides
 from fedsched.kube.digest import digest
 from fedsched.kube.manifests import Manifest
 from fedsched.kube.vetting import RefusedError
@@ -170,6 +170,15 @@ def test_a_host_path_comes_only_where_the_file_allows_it() -> None:
 def test_a_taint_that_the_members_file_does_not_tolerate_is_named() -> None:
     with pytest.raises(RefusedError, match="taint gpu=only:NoSchedule"):
         made(placement(taints=(Taint("gpu", "only", "NoSchedule"),)))
+
+
+def test_taints_bar_us_unless_the_members_file_tolerates_them() -> None:
+    gpu, soft = Taint("gpu", "only", "NoSchedule"), Taint("cheap", "", "PreferNoSchedule")
+    gone = Taint("old", "", "NoExecute")
+    assert overrides.barring((gpu, soft, gone), ()) == (gpu, gone)
+    assert overrides.barring((gpu, gone), ({"key": "gpu", "operator": "Exists"},)) == (gone,)
+    assert overrides.barring((gpu,), ({"key": "gpu", "value": "other"},)) == (gpu,)
+    assert overrides.barring((gpu,), ({"operator": "Exists"},)) == (gpu,), "the file must name the taint"
 
 
 def test_a_node_label_of_the_file_may_not_contradict_the_group() -> None:

@@ -45,6 +45,7 @@ def test_devices_of_any_name_are_room_and_gpus_are_told_by_product(control_plane
         assert dict(dgx.attributes)["GPUs_DeviceName"] == '"NVIDIA-A100-SXM4-80GB"'
         assert dict(dgx.attributes)["GPUs_GlobalMemoryMb"] == "81920"
         assert [(t.key, t.value, t.effect) for t in dgx.taints] == [("gpu", "yes", "NoSchedule")]
+        assert dgx.barred == dgx.taints, "the member's file tolerates none"
 
 
 def test_cordoned_and_silent_nodes_are_no_room_but_stay_in_their_group(control_plane: Any, namespace: str) -> None:

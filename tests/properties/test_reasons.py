@@ -34,6 +34,7 @@ from fedsched.matchmaker.model import (
     Ramping,
     Room,
     Snapshot,
+    Taint,
     Trust,
 )
 from fedsched.matchmaker.negotiate import negotiate
@@ -275,6 +276,9 @@ FACTS: dict[str, Fact] = {
         (Cause.IMAGE_REFUSED,),
         lambda world: job(image="x/y:1")(of_terms(images=("z/*",))(world)),
         of_terms(images=("z/*", "x/*")),
+    ),
+    "taint": Fact(
+        (Cause.TAINTED,), of_group(barred=(Taint("dedicated", "other", "NoSchedule"),)), of_group(barred=())
     ),
     "form": Fact((Cause.FORM_REFUSED,), of_terms(forms=()), of_terms(forms=("startd-job",))),
     "pool": Fact((Cause.FORM_REFUSED,), of_terms(pools=("z",)), of_terms(pools=("z", "a"))),

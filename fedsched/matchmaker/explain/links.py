@@ -36,6 +36,7 @@ HOLDS: dict[Cause, LinkName] = {
     Cause.FORM_REFUSED: "member",
     Cause.PRINCIPAL_REFUSED: "member",
     Cause.IMAGE_REFUSED: "member",
+    Cause.TAINTED: "node",
     Cause.TOO_LONG: "member",
     Cause.NO_NODE_GROUPS: "member",
     Cause.CORDONED: "member",

@@ -47,6 +47,10 @@ SAYINGS: dict[Cause, Saying] = {
         "set a shorter AllowedJobDuration in the job, or let startds live longer: `max_lifetime` in "
         "clusters/{member}.toml, `lifetime_s` in the policy",
     ),
+    Cause.TAINTED: Saying(
+        "the nodes of {where} carry a taint that keeps our pods off | {have} | {need} for it is missing",
+        "ask the site, then list it under `tolerations` among the overrides in clusters/{member}.toml",
+    ),
     Cause.NO_NODE_GROUPS: Saying(
         "{who} has no node that fedsched may use",
         "look at `fedsched clusters` and declare node groups in clusters/{member}.toml",
@@ -56,7 +60,7 @@ SAYINGS: dict[Cause, Saying] = {
         "simplify the job's requirements and rank",
     ),
     Cause.ADMISSION_REFUSED: Saying(
-        "the admission of {where} refused this shape before | {what} | asked {need}{of} | allowed {have}{of}",
+        "the admission of {site} refused this shape before | {what} | asked {need}{of} | allowed {have}{of}",
         "ask the site's admin about that rule, or ask for a shape that it allows",
     ),
     # not while somebody says so
@@ -68,9 +72,9 @@ SAYINGS: dict[Cause, Saying] = {
     Cause.OBSERVE_ONLY: Saying(
         "{who} is only observed", 'set `mode = "trial(2)"` in clusters/{member}.toml when the site agrees'
     ),
-    Cause.PAUSED: Saying("placing on {where} is paused | {have}", "run `fedsched resume {member_or_all}`"),
+    Cause.PAUSED: Saying("placing on {site} is paused | {have}", "run `fedsched resume {member_or_all}`"),
     Cause.DENIED: Saying(
-        "the principal or its schedd is denied | {have} | by the pattern {what}",
+        "the user or the schedd is denied | {have} | by the pattern {what}",
         "run `fedsched allow {what_or_pattern}` to lift it",
     ),
     Cause.DRAINING: Saying(
@@ -86,11 +90,11 @@ SAYINGS: dict[Cause, Saying] = {
         "wait until work on one of these nodes ends, or ask for less on one node",
     ),
     Cause.QUOTA_FULL: Saying(
-        "the quota of {where} is full | {what} | {need}{of} needed | {have}{of} left",
+        "the quota of {site} is full | {what} | {need}{of} needed | {have}{of} left",
         "ask the admin of {member} for a larger ResourceQuota, or wait",
     ),
     Cause.CEILING_REACHED: Saying(
-        "the ceiling of {where} is reached | {need}{of} would be held | {have}{of} allowed",
+        "the ceiling of {site} is reached | {need}{of} would be held | {have}{of} allowed",
         "raise `ceiling` in clusters/{member}.toml, or wait",
     ),
     Cause.TRIAL_FULL: Saying(
@@ -130,7 +134,7 @@ SAYINGS: dict[Cause, Saying] = {
         "check the hub's own network first",
     ),
     Cause.STALE: Saying(
-        "what is known of {where} is too old to act on | {what}: {have} | allowed: {need}",
+        "what is known of {site} is too old to act on | {what}: {have} | allowed: {need}",
         "check that `fedsched serve` runs and that {member} answers: `fedsched clusters`",
     ),
     Cause.BUDGET: Saying(
@@ -142,7 +146,7 @@ SAYINGS: dict[Cause, Saying] = {
         "look at the failure with `fedsched clusters`, and mend it",
     ),
     Cause.SCHEDD_STALE: Saying(
-        "its schedd does not answer, so its queue may be long over | {what} | {have} | {need} allowed",
+        "the schedd does not answer, so that its queue may be long over | {what} | heard: {have} | allowed: {need}",
         "check the schedd and the hub's way to it",
     ),
     Cause.GROUP_LIMIT: Saying(
@@ -170,7 +174,7 @@ SAYINGS: dict[Cause, Saying] = {
         "wait until jobs that use it end, or raise the limit in the policy",
     ),
     Cause.SUPPLY_ON_ITS_WAY: Saying(
-        "startds for it are on their way | for {have} of {need} jobs",
+        "startds for it are on their way | {have} of {need} jobs",
         "wait for them to join the pool",
     ),
     Cause.LEAKED: Saying(
@@ -181,11 +185,11 @@ SAYINGS: dict[Cause, Saying] = {
         "these jobs are announced by a job factory and do not exist yet | {have}", "wait for the schedd to make them"
     ),
     Cause.TIER_CLOSED: Saying(
-        "the tier of {where} is not open yet | tier {what} | {have} | {need} needed",
+        "the tier of {site} is not open yet | tier {what} | {have} | {need} needed",
         "wait until cheaper places stay full for so long, or lower `dwell_s` of the tier in the policy",
     ),
     Cause.TIER_WINDOW: Saying(
-        "the tier of {where} may not be used now | tier {what} | {have} | {need} needed",
+        "the tier of {site} may not be used now | tier {what} | {have} | {need} needed",
         "wait for its hours, or change `windows` of the tier in the policy",
     ),
     Cause.BUDGET_SPENT: Saying(
@@ -213,11 +217,11 @@ SAYINGS: dict[Cause, Saying] = {
         "wait, or lower `protect_s` of the policy's preemption",
     ),
     Cause.EVICTION_RATE: Saying(
-        "the evictions of this minute are used up on {where} | {have} | {need} allowed",
+        "the evictions of this minute are used up on {site} | {have} | {need} allowed",
         "wait a minute, or raise `evictions_per_min` under `budgets` in clusters/{member}.toml",
     ),
     Cause.ROOM_ON_ITS_WAY: Saying(
-        "room is being made for it | for {have} of {need} jobs",
+        "room is being made for it | {have} of {need} jobs",
         "wait until those who yield have gone",
     ),
     # why something was done
@@ -249,7 +253,7 @@ SAYINGS: dict[Cause, Saying] = {
     Cause.FINISHED: Saying("it finished on {where} | {have}", "nothing to do, its object is cleared"),
     Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),
     Cause.SUPERSEDED: Saying(
-        "a newer fedsched stands at {where} | epoch {have} | ours is {need}",
+        "a newer fedsched stands at {site} | epoch {have} | ours is {need}",
         "stop this one, or find out who started the other",
     ),
     # why a placement failed
@@ -258,7 +262,7 @@ SAYINGS: dict[Cause, Saying] = {
         "check the image's name and the pull secret in clusters/{member}.toml",
     ),
     Cause.POD_REFUSED: Saying(
-        "the admission of {where} refuses the pod | {have}",
+        "the admission of {site} refuses the pod | {have}",
         "show that message to the site's admin",
     ),
     Cause.PENDING_TOO_LONG: Saying(
@@ -296,7 +300,7 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "add the pool under `pools` in clusters/{member}.toml, with the site's consent",
     ),
     (Cause.QUOTA_FULL, "jobs"): Saying(
-        "the quota of {where} allows no further Job | {need} needed | {have} left",
+        "the quota of {site} allows no further Job | {need} needed | {have} left",
         "ask the admin of {member} for a larger count/jobs.batch, or wait",
     ),
     (Cause.NO_ROOM, "node group"): Saying(
@@ -310,7 +314,7 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "nothing that is known keeps it, which is a bug", "please report this cycle: `fedsched snapshot`"
     ),
     (Cause.STALE, "anchor"): Saying(
-        "the object that allows us to work on {where} is gone | {need}: {have}",
+        "the object that allows us to work on {site} is gone | {need}: {have}",
         "ask its admin whether fedsched was stopped there on purpose; if not, run `fedsched join {member}` again",
     ),
     (Cause.STALE, "collector"): Saying(

@@ -18,7 +18,7 @@ _POLICY = "lifetime_s of the policy"
 
 
 def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
-    """What the member's file does not allow: pool, form, principal, image, length."""
+    """What the member's file does not allow: pool, form, principal, image, taints of the nodes, length."""
     terms = place.terms
     if terms.pools and demand.pool not in terms.pools:
         yield Reason(Cause.FORM_REFUSED, "pool", demand.pool, ", ".join(terms.pools), source=_FILE)
@@ -29,6 +29,9 @@ def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
         yield Reason(Cause.PRINCIPAL_REFUSED, "principal", who, ", ".join(terms.principals), source=_FILE)
     if demand.image and not _admits(terms.images, demand.image):
         yield Reason(Cause.IMAGE_REFUSED, "image", demand.image, ", ".join(terms.images), source=_FILE)
+    for taint in place.group.barred:
+        have = f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
+        yield Reason(Cause.TAINTED, "taint", "a toleration", have, source="its nodes", at=place.view.seen_at)
     yield from _too_long(demand.length, place)
 
 

@@ -36,6 +36,7 @@ class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     can_grow_to: nodes that an autoscaler could still bring it to; 0 where nothing grows. grow_s: how long that takes.
     images: images that most of its nodes hold already, of those that the member's file names. template: no node of it
     exists yet; what one would be is declared or known from its autoscaler (S9).
+    barred: those of its taints that the member's file does not tolerate: no pod of ours can go there.
     declared: stands in the member file (visibility = namespace): rooms are a guess, quota is the truth.
     """
 
@@ -55,6 +56,7 @@ class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     declared: bool = False
     images: tuple[str, ...] = ()
     template: bool = False
+    barred: tuple[Taint, ...] = ()
 
 
 class NodeRoom(msgspec.Struct, frozen=True):

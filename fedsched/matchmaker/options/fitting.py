@@ -42,7 +42,9 @@ class Fitting:
     def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
         self._policy = policy
         self._shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
-        self._kinds = _numbered((site.place.terms.name, form_for(site.place)) for site in sites)
+        self._kinds = _numbered(
+            (site.place.terms.name, form_for(site.place), site.place.group.barred) for site in sites
+        )
         self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}

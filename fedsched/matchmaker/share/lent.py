@@ -77,8 +77,8 @@ def member_lends(
 
 
 def _group_free(group: NodeGroup, terms: MemberTerms) -> Resources:
-    """Free room of the group's nodes beyond what its owner keeps free; a template has no node yet."""
-    if group.template:
+    """Free room of the group's nodes beyond what its owner keeps free; a template has no node yet, taints bar us."""
+    if group.template or group.barred:
         return Resources()
     total = Resources()
     for room in group.rooms:
