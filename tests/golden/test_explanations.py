@@ -148,7 +148,35 @@ def test_why_nobody_makes_room_is_told() -> None:
     assert told.details[0].startswith("Nobody is evicted for them because those who must make room on m1/big")
     coming = Reason(Cause.ROOM_ON_ITS_WAY, "room", "19", "4")
     told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=coming), seen(), 10.0)
-    assert told.details[0] == "Room is being made for it: for 4 of 19 jobs."
+    assert told.sentence.endswith(", and room is being made for it: 4 of 19 jobs.")
+    assert told.next == "Wait until those who yield have gone."
+
+
+def test_who_waits_for_its_share_reads_who_has_more_than_its_right_and_how_many_wait_for_that() -> None:
+    """PR2, E2: of the outermost group of which it is so."""
+    lines = (
+        ShareLine(""),
+        ShareLine("hep", entitled=30_000, held=33_600, demand=90_000),
+        ShareLine("hep/ann@site", "hep", 20_000, held=22_000, demand=80_000, rank=4),
+        ShareLine("hep/bob@site", "hep", 10_000, held=9_000, demand=30_000, rank=3),
+        ShareLine("bio/eve@site", "", 20_000, held=1_000, demand=30_000, rank=1),
+        ShareLine("bio/fay@site", "", 20_000, held=1_000, demand=30_000, rank=2),
+    )
+    above = Reason(Cause.ABOVE_SHARE, "hep/ann@site", "20 core-equivalents", "22 core-equivalents")
+    for spared in (above, None):
+        one = msgspec.structs.replace(report(10), spared=spared)
+        told = explain.explain(demand(), one, seen(), 10.0, plan(shares=lines))
+        assert told.sentence.endswith(
+            "and nobody makes room: hep holds 12% above its right while 2 others wait "
+            "(entitled to 30, holds 33.6 core-equivalents)."
+        )
+        assert told.next.startswith("Wait for your turn (number 4 of 4 in line), or ")
+        share = next(link for link in told.chain if link.name == "share")
+        assert share.verdict == "waits"
+    alone = msgspec.structs.replace(report(10), why=above)
+    told = explain.explain(demand(), alone, seen(), 10.0, plan(shares=lines[:3]))
+    assert "because hep/ann@site holds 10% above its right (entitled to 20, holds 22" in told.sentence
+    assert "share" in {link.name for link in told.chain if link.verdict == "holds"}
 
 
 def test_a_user_reads_what_it_holds_what_it_has_a_right_to_and_who_is_ahead() -> None:

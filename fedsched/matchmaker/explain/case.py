@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from fedsched.matchmaker.explain.right import others_wait
 from fedsched.matchmaker.explain.startds import Startd, startds, troubled
 from fedsched.matchmaker.model import ClassReport, DemandClass, MemberView, Observation, Plan, ScheddView, ShareLine
-from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason
+from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 from fedsched.matchmaker.share import path_of
+
+_FULL = frozenset({Cause.NO_ROOM, Cause.FRAGMENTED, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.LEAVE_FREE})
+"""Causes that are over when somebody of ours makes room."""
 
 
 class Case:
@@ -17,7 +21,7 @@ class Case:
         self, demand: DemandClass, report: ClassReport | None, seen: Observation, plan: Plan | None = None
     ) -> None:
         self.demand = demand
-        self.report = report
+        self.report = report or _none_idle(demand)
         self.seen = seen
         self.plan = plan
 
@@ -33,10 +37,20 @@ class Case:
         )
         return next((troubled(one) for one in startds(tried, self.seen) if one.problem), why)
 
-    @property
+    @cached_property
     def spared(self) -> Reason | None:
-        """Why nobody, or nobody more, makes room for the unmet rest."""
-        return self.report.spared if self.report is not None and self.report.unmet else None
+        """Why nobody, or nobody more, makes room for the unmet rest; where none was asked as it has its right, that."""
+        if self.why is None or self.report is None:
+            return None
+        return self.report.spared or (self._has_its_right() if self.why.cause in _FULL else None)
+
+    def _has_its_right(self) -> Reason | None:
+        line = self.share
+        if line is None or self.plan is None or line.held < line.entitled or not others_wait(line.path, self.plan):
+            return None
+        need, have = (f"{amount / 1000:.4g} core-equivalents" for amount in (line.entitled, line.held))
+        source = f"shares of cycle {self.plan.cycle}"
+        return Reason(Cause.ABOVE_SHARE, line.path, need, have, source=source, at=self.plan.at)
 
     @cached_property
     def trouble(self) -> Reason | None:
@@ -85,3 +99,8 @@ class Case:
     def in_stages(self, *stages: str) -> tuple[Startd, ...]:
         """Its startds that are in one of these."""
         return tuple(one for one in self.startds if one.stage in stages)
+
+
+def _none_idle(demand: DemandClass) -> ClassReport | None:
+    """A class without idle jobs is planned for by nothing."""
+    return ClassReport(demand.key, 0, 0, 0, 0, Verdict.NOW) if not demand.idle else None

@@ -67,13 +67,13 @@ def _told(case: Case, name: LinkName, reason: Reason, verdict: LinkVerdict) -> C
     """The link with what holds it; where the reason has no source or time, those of the link's own fact."""
     own = fact(case, name)
     over = above_its_right(reason.what, case.plan) if reason.cause is Cause.ABOVE_SHARE and case.plan else None
-    text = capital(over or clause(reason, case.plan)) + "."
+    text = f"{over or clause(reason, case.plan)}."
     if verdict == "waits":
-        text = f"{'Nobody makes room for it' if reason is case.spared else 'This must change, too'}: {text}"
+        text = f"{'Nobody makes room for it' if reason is case.spared else 'this must change, too'}: {text}"
     return ChainLink(
         name,
         verdict,
-        text,
+        capital(text),
         need=clean(reason.need),
         have=clean(reason.have),
         source=clean(reason.source) or own.source,

@@ -55,7 +55,7 @@ def explain(
     said, what_next = _told(case)
     return Explanation(
         key=demand.key,
-        word=word(report),
+        word=word(case.report),
         sentence=said,
         next=what_next,
         chain=chain(case),
@@ -93,7 +93,7 @@ def _told(case: Case) -> tuple[str, str]:
         )
     more = f" ({len(report.also)} more in the way: see below)" if report.also else ""
     first = f"{how_many} {verb} because {_because(case, case.why)}{more}"
-    spared = report.spared
+    spared = case.spared
     if spared is None or spared.cause not in _DECISIVE:
         return f"{first}.", f"{capital(_next(case, case.why))}."
     nobody = "nobody makes room: " if spared.cause is Cause.ABOVE_SHARE else ""
@@ -132,7 +132,8 @@ def _next(case: Case, why: Reason) -> str:
 def _provided(case: Case, report: ClassReport, who: str) -> tuple[str, str]:
     """Nothing is unmet: by what it is provided for, and what keeps that."""
     if not report.idle:
-        return f"No job like {who} is idle.", "Nothing to do."
+        runs = f"; {_jobs(case.demand.running)}" if case.demand.running else ""
+        return f"No job like {who} is idle{runs}.", "Nothing to do."
     parts = [f"{report.served:,} by startds that are starting or unclaimed"] if report.served else []
     parts += [f"{report.placed:,} placed in this cycle"] if report.placed else []
     jobs = _how_many(msgspec.structs.replace(report, unmet=report.idle), who)
@@ -155,10 +156,10 @@ def _details(case: Case, fresh_s: float) -> list[str]:
     demand, report, seen = case.demand, case.report, case.seen
     told = []
     if report is not None and report.unmet and report.why is not None:
-        told += [f"{count} jobs: {sentence(why, seen.at, fresh_s)}" for count, why in report.parts if why != report.why]
+        told += [_part(count, why, seen.at, fresh_s) for count, why in report.parts if why != report.why]
     if report is not None and report.unmet:
         told += [f"And besides: {sentence(reason, seen.at, fresh_s)}" for reason in report.also]
-        told += [_spared(case, report.spared)] if report.spared else []
+        told += [_spared(case, case.spared)] if case.spared and case.spared.cause not in _DECISIVE else []
         told += [near_miss(miss) for miss in report.near]
     if demand.oldest_at:
         told.append(f"The oldest has waited {age(seen.at - demand.oldest_at)}.")
@@ -173,6 +174,20 @@ def _details(case: Case, fresh_s: float) -> list[str]:
         if view.name == demand.schedd and view.seen_at is not None and seen.at - view.seen_at > fresh_s:
             told.append(f"The schedd was last heard {age(seen.at - view.seen_at)} before this cycle.")
     return told
+
+
+def _jobs(running: int) -> str:
+    return "1 job runs" if running == 1 else f"{running:,} jobs run"
+
+
+def _part(many: int, why: Reason, at: float, fresh_s: float) -> str:
+    """What becomes of some of the jobs while the rest is held."""
+    jobs, is_ = ("1 job", "is") if many == 1 else (f"{many:,} jobs", "are")
+    if why.cause in {Cause.DEMAND, Cause.PROBE}:
+        return f"{jobs} {is_} placed for in this cycle."
+    if why.cause is Cause.SUPPLY_ON_ITS_WAY:
+        return f"{jobs} {is_} provided for by startds that are starting or unclaimed."
+    return f"{jobs}: {sentence(why, at, fresh_s)}"
 
 
 def _spared(case: Case, reason: Reason) -> str:

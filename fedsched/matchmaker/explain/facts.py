@@ -30,7 +30,6 @@ def _job(case: Case) -> ChainLink:
         "job",
         "ok" if view is not None and view.seen_at is not None else "unknown",
         f"{_jobs(demand.idle)} alike {'is' if demand.idle == 1 else 'are'} idle at {clean(demand.schedd)}{waits}.",
-        need="idle jobs",
         have=f"{demand.idle} idle, {demand.running} running",
         source=f"schedd {clean(demand.schedd)}",
         at=view.seen_at if view is not None else None,
@@ -154,8 +153,9 @@ def _room(request: Resources, group: NodeGroup) -> tuple[str, str]:
 
 def _pod(case: Case) -> ChainLink:
     waiting, past = case.in_stages("written", "pending"), case.in_stages("joining", "unclaimed", "claimed")
+    run = f"{len(past)} of {len(waiting) + len(past)} pods run"
     where = waiting[0] if waiting else (past[0] if past else None)
-    link = _late(case, "pod", where, have=f"{len(past)} of {len(waiting) + len(past)} pods run")
+    link = _late(case, "pod", where, have=run)
     if past or where is None:
         return link
     if case.trouble is not None:
@@ -185,8 +185,9 @@ def _claim(case: Case) -> ChainLink:
     if where is None or not free or not case.demand.idle:
         return link
     since = min((one.held.unclaimed_since or one.held.since for one in free), default=case.seen.at)
-    text = f"{_startds(len(free))} for it {'is' if len(free) == 1 else 'are'} unclaimed, the first for "
-    text += f"{age(case.seen.at - since)}: the pool's negotiator has to hand {'it' if len(free) == 1 else 'them'} over."
+    waited, many = age(case.seen.at - since), len(free)
+    how = f"is unclaimed for {waited}" if many == 1 else f"are unclaimed, the first for {waited}"
+    text = f"{_startds(many)} for it {how}: the pool's negotiator has to hand {'it' if many == 1 else 'them'} over."
     return msgspec.structs.replace(link, verdict="holds", text=text, need="claimed by the schedd")
 
 

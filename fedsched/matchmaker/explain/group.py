@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fedsched.matchmaker.explain.held_back import Waiting, demands, held_back, jobs, next_of, unmet
-from fedsched.matchmaker.explain.right import named, over, waiting_below
+from fedsched.matchmaker.explain.right import named, others_wait, over
 from fedsched.matchmaker.explain.sentences import clause
 from fedsched.matchmaker.model import GroupExplanation, HeldBack, Observation, Plan, Principal, ShareLine
 from fedsched.matchmaker.share import path_of
@@ -33,7 +33,7 @@ def explain_group(path: str, plan: Plan, seen: Observation) -> GroupExplanation:
     )
     return GroupExplanation(
         path=path,
-        sentence=_sentence(mine, found, plan, lines),
+        sentence=_sentence(mine, found, plan),
         next=next_of(found),
         waiting=found,
         where=tuple(sorted(where.items(), key=lambda item: (-item[1], item[0]))),
@@ -64,9 +64,9 @@ class Inside:
         yield ""
 
 
-def _sentence(mine: ShareLine, found: tuple[HeldBack, ...], plan: Plan, lines: Mapping[str, ShareLine]) -> str:
-    holds = f"{named(mine.path)} holds {over(mine)}" if mine.held > mine.entitled else _less(mine)
-    others = waiting_below(plan, mine.path) if mine.path in lines and mine.held > mine.entitled else 0
+def _sentence(mine: ShareLine, found: tuple[HeldBack, ...], plan: Plan) -> str:
+    holds = f"{named(mine.path)} holds {over(mine)}"
+    others = others_wait(mine.path, plan) if mine.held > mine.entitled else 0
     among = f" while {others} {'other waits' if others == 1 else 'others wait'}" if others else ""
     numbers = f" ({_ce(mine.held)} of {_ce(mine.entitled)} core-equivalents)"
     total = sum(one.jobs for one in found)
@@ -74,14 +74,6 @@ def _sentence(mine: ShareLine, found: tuple[HeldBack, ...], plan: Plan, lines: M
         return f"{holds}{among}{numbers}, and no job of it waits."
     most = "wait" if len(found) == 1 else f"wait, {found[0].jobs:,} of them"
     return f"{holds}{among}{numbers}, and {jobs(total)} of it {most} because {clause(found[0].reason, plan)}."
-
-
-def _less(mine: ShareLine) -> str:
-    if not mine.entitled:
-        return f"{named(mine.path)} wants nothing and holds nothing"
-    if mine.held == mine.entitled:
-        return f"{named(mine.path)} holds all that it has a right to"
-    return f"{named(mine.path)} holds {100 * mine.held / mine.entitled:.0f}% of its right"
 
 
 def _details(mine: ShareLine, plan: Plan, lines: Mapping[str, ShareLine]) -> Iterator[str]:

@@ -13,27 +13,37 @@ LEAST_PERCENT = 0.1
 
 
 def above_its_right(path: str, plan: Plan) -> str | None:
-    """Say "physics.hep holds 12% above its right while 3 others wait": path's own line or its outermost group above.
+    """Say "physics.hep holds 12% above its right while 3 others wait", with numbers; None where the plan has no line.
 
-    None where the plan has no line for it.
+    Told of the outermost group on the way up for which that is so, else of the path itself.
     """
     lines = {line.path: line for line in plan.shares}
     mine = lines.get(path)
     if mine is None:
         return None
-    groups = [line for line in _above(mine, lines) if line.held > line.entitled]
-    subject = groups[-1] if groups else mine
+    above = [line for line in (mine, *_above(mine, lines)) if _has_more(line) and _waiting(line, lines)]
+    subject = above[-1] if above else mine
     numbers = f"entitled to {_ce(subject.entitled)}, holds {_ce(subject.held)} core-equivalents"
-    return f"{named(subject.path)} holds {over(subject)}{_while(_waiting(subject, lines))}: {numbers}"
+    return f"{named(subject.path)} holds {over(subject)}{_while(_waiting(subject, lines))} ({numbers})"
+
+
+def _has_more(line: ShareLine) -> bool:
+    return 100 * (line.level - 1) >= LEAST_PERCENT
 
 
 def over(line: ShareLine) -> str:
-    """How much more than its right: "12% above its right", "8 core-equivalents without any right"."""
+    """How much of its right: "90% of its right", "12% above its right", "8 core-equivalents without any right"."""
+    if not line.held:
+        return "nothing yet" if line.entitled else "nothing"
     if isinf(line.level):
         return f"{_ce(line.held)} core-equivalents without any right"
+    if line.held < line.entitled:
+        return f"{100 * line.level:.0f}% of its right"
+    if line.level >= 2:
+        return f"{line.level:.3g} times its right"
     percent = 100 * (line.level - 1)
     if percent < LEAST_PERCENT:
-        return "all that it has a right to" if line.held >= line.entitled else f"{-percent:.3g}% less than its right"
+        return "all that it has a right to"
     return f"{percent:.0f}% above its right" if percent >= 10 else f"{percent:.2g}% above its right"
 
 
@@ -49,8 +59,8 @@ def named(path: str) -> str:
     return clean(path.lstrip("/")) or "everybody together"
 
 
-def waiting_below(plan: Plan, path: str) -> int:
-    """Principals outside `path` that want more and hold less than their right."""
+def others_wait(path: str, plan: Plan) -> int:
+    """How many principals outside `path` want more and hold less than their right."""
     lines = {line.path: line for line in plan.shares}
     return _waiting(lines[path], lines) if path in lines else 0
 

@@ -92,13 +92,15 @@ def _saying(reason: Reason) -> Saying:
 
 def _fill(template: str, reason: Reason, among: int) -> str:
     need, have = numbers(reason)
-    where = place(reason) + (f" (the nearest of {among} members)" if among > 1 and reason.member else "")
+    near = f" (the nearest of {among} members)" if among > 1 and reason.member else ""
+    site = (clean(reason.member) or "any member") + near
     fields = {
         "what": _what(reason.what),
         "need": need,
         "have": have,
-        "where": where,
-        "who": f"member {where}" if reason.member else "every member",
+        "where": place(reason) + near,
+        "site": site,
+        "who": f"member {site}" if reason.member else "every member",
         "of": _OF.get(reason.what, ""),
         "member": clean(reason.member) or "NAME",
         "what_or_pattern": clean(reason.what) or "PATTERN",
