@@ -140,27 +140,37 @@ def _with_new(answers: Answers, config: Path | None, name: str) -> Clusters:
 
     from fedsched.client import NoAnswer
 
-    new = {one.name: one for one in _new(config) if name in {"", one.name}}
     try:
         answer = answers.clusters(name)
     except NoAnswer:
+        new = tuple(_new(config, frozenset(), name))
         if not new:
             raise
-        answer = msgspec.structs.replace(answers.clusters(), members=(), attention=())
-    members = new | {one.name: one for one in answer.members}
-    return msgspec.structs.replace(answer, members=tuple(members[one] for one in sorted(members)))
+        return msgspec.structs.replace(answers.clusters(), members=new, attention=())
+    known = frozenset(one.name for one in answer.members)
+    new = () if name else tuple(_new(config, known))
+    members = sorted((*answer.members, *new), key=lambda one: one.name)
+    return msgspec.structs.replace(answer, members=tuple(members)) if new else answer
 
 
-def _new(config: Path | None) -> Iterator[ClusterLine]:
-    """As the files say; a bad file is told, and the others are shown as of the last cycle."""
-    from fedsched.answers.clusters import mode
+def _new(config: Path | None, known: frozenset[str], name: str = "") -> Iterator[ClusterLine]:
+    """Members with a file that no cycle knows, or the one of that name; a bad file is told, and none is added."""
     from fedsched.cli.options import federation
+
+    settings = federation(config)
+    files = {file.stem for file in settings.clusters.glob("*.toml")} - known
+    if not (files & {name} if name else files):
+        return
+    from fedsched.answers.clusters import mode
     from fedsched.client.documents import ClusterLine
     from fedsched.config import ConfigError, load_members
 
     try:
-        for member in load_members(federation(config)):
-            price = member.terms.price_per_core_hour
-            yield ClusterLine(member.name, "never", mode(member.terms), price_per_core_hour=price, region=member.region)
+        for member in load_members(settings):
+            if member.name in files and name in {"", member.name}:
+                price = member.terms.price_per_core_hour
+                yield ClusterLine(
+                    member.name, "never", mode(member.terms), price_per_core_hour=price, region=member.region
+                )
     except ConfigError as error:
         output.note(f"{error}\n  next: fedsched check (members are shown as of the last cycle)")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from fedsched.matchmaker import classad
 from fedsched.matchmaker.resources import Resources
+
+if TYPE_CHECKING:
+    from fedsched.matchmaker import classad
 
 CE = 1000
 """Thousandths in a core-equivalent: amounts are counted in these."""
@@ -46,6 +49,8 @@ class Sizes:
 
     def _measure(self, request: Resources) -> int:
         if self._weight is not None:
+            from fedsched.matchmaker import classad  # noqa: PLC0415 - HTCondor's library, only where it is spoken
+
             value = classad.evaluate_number(self._weight, classad.Ad(_slot_ad(request)))
             return _whole(value) if value is not None and 0 <= value < _MOST else max(0, request.cpu_milli)
         if not self.names:
@@ -64,8 +69,12 @@ def _whole(value: float) -> int:
 
 
 def _parsed(text: str) -> classad.Expression | None:
+    if not text:
+        return None
+    from fedsched.matchmaker import classad  # noqa: PLC0415 - as above
+
     try:
-        return classad.parse(text) if text else None
+        return classad.parse(text)
     except classad.Refused:
         return None
 
