@@ -22,6 +22,7 @@ from tests.laboratory.pool import Pool
 
 pytestmark = [pytest.mark.kube, pytest.mark.condor, pytest.mark.realnode]
 LONG_S = 600
+PATIENT = POLICY.replace("idle_s = 20", "idle_s = 5").replace("join_s = 40", "join_s = 120")
 LATE_S = 5.0
 """So much older than what was shown before a followed line may be."""
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})  (m[123])  (fs-\S+)( \(kept\))?  .*")
@@ -53,7 +54,7 @@ def scene(
         for name in ("m1", "m2"):
             part.real_node(members[name], f"real-{name}", labels={"real": "true"})
         folder = tmp_path_factory.mktemp("doctor") / "hub"
-        hub = Federation(folder, pool, policy=POLICY.replace("idle_s = 20", "idle_s = 5"))
+        hub = Federation(folder, pool, policy=PATIENT)
         for name, plane in members.items():
             hub.join(plane, name)
         hub.start()
@@ -61,8 +62,11 @@ def scene(
             made = Scene(hub, members, guest)
             eventually("both jobs run", lambda: len(claimed(pool)) >= 2, 90)
             yield made
+        except AssertionError:
+            print(hub.run("q", check=False).stdout, hub.log()[:6000])
+            raise
         finally:
-            print(hub.log()[-3000:])
+            print(hub.log()[-2000:])
             hub.stop()
 
 
