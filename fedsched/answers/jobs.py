@@ -68,15 +68,19 @@ def _said(asked: FoundJob, who: str, since: str) -> tuple[str, str, LinkName | N
     if asked.state == "held":
         why = f": {detail}" if detail else " and its schedd gives no reason"
         release = f"mend that, then at {clean(asked.schedd)}: condor_release {clean(asked.job)}"
-        return f"{who} is held{since}{why}.", f"{release[:1].upper()}{release[1:]}.", "job"
+        return f"{who} {_has_been('held', since)}{why}.", f"{release[:1].upper()}{release[1:]}.", "job"
     if asked.state == "finished":
         how = f": {detail}" if detail else ""
         return f"{who} is not in the queue any more{how}.", "Nothing to do.", None
     if asked.state == "idle":
         return (
-            f"{who} is idle{since}, but its class was not in the last cycle.",
+            f"{who} {_has_been('idle', since)}, but its class was not in the last cycle.",
             "Wait for the next cycle, which asks its schedd again.",
             "demand class",
         )
-    where = f" on {detail}" if detail else ""
-    return f"{who} runs{since}{where}, which is no startd of fedsched.", "Nothing to do.", None
+    where, runs = f" on {detail}" if detail else "", "has run" if since else "runs"
+    return f"{who} {runs}{since}{where}, which is no startd of fedsched.", "Nothing to do.", None
+
+
+def _has_been(how: str, since: str) -> str:
+    return f"has been {how}{since}" if since else f"is {how}"

@@ -13,12 +13,12 @@ from fedsched.matchmaker.model import Candidate, DecisionExplanation, Held, Plan
 from fedsched.matchmaker.reasons import Cause, Reason
 
 _STANDS = {
-    "intended": "it is about to be written",
-    "starting": "it is starting",
-    "unclaimed": "its startd is unclaimed",
-    "claimed": "its startd is claimed",
-    "leaving": "it is leaving",
-    "gone": "it is gone",
+    "intended": "it has been about to be written",
+    "starting": "it has been starting",
+    "unclaimed": "its startd has been unclaimed",
+    "claimed": "its startd has been claimed",
+    "leaving": "it has been leaving",
+    "gone": "it has been gone",
 }
 
 
@@ -51,7 +51,7 @@ def explain_decision(held: Held, plan: Plan) -> DecisionExplanation:
     """One that stands."""
     at, ended = held.placement, _ended(held.failure or (held.why if held.wanted != "run" else None))
     sentence = f"{at.object_name} {_there(at.member, at.node_group, held.candidates)}"
-    then = f"; {_STANDS[held.phase]} since {age(plan.at - held.since)}"
+    then = f"; {_STANDS[held.phase]} for {age(plan.at - held.since)}"
     if ended.why is not None:
         going = "failed" if held.failure is not None else how_it_goes(held)
         then = f"; it {going} because {clause(ended.why, plan)}"
@@ -105,7 +105,8 @@ def _there(member: str, node_group: str, candidates: tuple[Candidate, ...]) -> s
         return f"was placed on {place}"
     if not index:
         return f"was placed on {place}, which ranked best ({candidates[index].rank:g})"
-    return f"was placed on {place} (rank {candidates[index].rank:g}), as {index} better were held back"
+    better = "1 better place was" if index == 1 else f"{index} better places were"
+    return f"was placed on {place} (rank {candidates[index].rank:g}), as {better} held back"
 
 
 def _ended(why: Reason | None) -> _Ended:
