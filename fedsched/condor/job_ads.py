@@ -209,7 +209,12 @@ def find_job(settings: Federation, number: str, schedd: str = "", max_classes: i
     several schedds have: it names them.
     """
     with JobAds(settings, max_classes) as ads:
-        found = ads.find(number, schedd)
+        return found_job(ads, number, schedd)
+
+
+def found_job(ads: JobAds, number: str, schedd: str = "") -> FoundJob | None:
+    """As find_job, with children that stay."""
+    found = ads.find(number, schedd)
     if len(found.jobs) > 1:
         names = ", ".join(f"{line.job}@{line.schedd}" for line in found.jobs[:5])
         raise ValueError(f"{number} is a job of several schedds: {names}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from fedsched.answers.finding import JobFinder
 from fedsched.config import ConfigError, Files, load
 from fedsched.config.settings import Federation
 from fedsched.daemon.announcing import Announcing
@@ -115,7 +116,10 @@ class _Daemon:
                 _signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hup})
             )
             if not self._how.once:
-                self._window = Window(settings, self._health, journal.orders, self._clock.now)
+                find = None if self._parts.time.virtual else JobFinder(settings)
+                if find is not None:
+                    ending.callback(find.close)
+                self._window = Window(settings, self._health, journal.orders, self._clock.now, find)
                 ending.callback(self._window.close)
                 self._window.recall(journal)
                 self._parts.opened(self._window.port)

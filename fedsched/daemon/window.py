@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fedsched.answers import View, recalled, turns_in
+from fedsched.answers import Beyond, View, gone_in, recalled, turns_in
+from fedsched.answers.explained import Find
 from fedsched.client import NoAnswer
 from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health
@@ -29,9 +30,14 @@ class Window:
         health: Health,
         orders: Callable[[], tuple[Order, ...]],
         now: Callable[[], float],
+        find: Find | None = None,
     ) -> None:
-        """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds."""
+        """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds.
+
+        find: asks schedds for a job, in the thread that wants to know.
+        """
         self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
+        self._newest.beyond = Beyond(find, gone_in(settings.journal, settings.records))
         sources = Sources(health.report, now, settings.journal, settings.pools, self._streams)
         self._metrics = Metrics(self._view, sources)
         self._app = App(self._newest, health.report, settings.web, settings.listen, self._metrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from fedsched.answers import Answerer, Chronicle, Turns, View
+from fedsched.answers import Answerer, Beyond, Chronicle, Turns, View
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Cycle
 from fedsched.journal import Recorded
@@ -25,7 +25,7 @@ class Newest:
     ) -> None:
         """`fresh_s`: seconds between two cycles. `now`: the present, epoch seconds, as the daemon's clock has it.
 
-        turns: reads changes of reasons, in whatever thread asks.
+        turns: reads changes of reasons, in whatever thread asks; as does whoever `beyond` names, set before a cycle.
         """
         self._orders = orders
         self._fresh_s = fresh_s
@@ -37,13 +37,14 @@ class Newest:
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self.chronicle = Chronicle()
+        self.beyond = Beyond()
         self.cycle = 0
 
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable; called in the loop's thread, returns at once."""
         view = View(recorded, self._orders(), self._fresh_s, "daemon", self._federation)
         self.chronicle.see(recorded)
-        self._shown = view, Answerer(view, self._now, self.chronicle, self._turns)
+        self._shown = view, Answerer(view, self._now, self.chronicle, self._turns, self.beyond)
         self.cycle = recorded.plan.cycle
         with self._lock:
             listeners = tuple(self._listeners)

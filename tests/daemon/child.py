@@ -14,7 +14,7 @@ from typing import Any
 from fedsched.config.settings import Federation, MemberFile
 from fedsched.daemon import How, Parts, serve
 from fedsched.log import configure
-from fedsched.matchmaker.model import MemberView, Observation, Plan, Policy, Snapshot
+from fedsched.matchmaker.model import ClassNotice, MemberView, Observation, Plan, Policy, Snapshot
 from tests.loop.shelf import Shelf, Wishes
 
 FOLDER = Path(sys.argv[1])
@@ -40,6 +40,9 @@ class World(Shelf):
         self.members = tuple(member.name for member in members)
         for member in self.members:
             (self.folder / member).mkdir(parents=True, exist_ok=True)
+
+    def announce(self, notices: tuple[ClassNotice, ...]) -> None:
+        (FOLDER / "announced").write_text(str(len(notices)))
 
     def upkeep(self) -> None:
         """Nothing expires."""
