@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fedsched.answers import clusters as _clusters
+from fedsched.answers import events as _events
 from fedsched.answers import explained as _explained
 from fedsched.answers import history as _history
 from fedsched.answers import overview as _overview
@@ -17,6 +18,7 @@ from fedsched.client.documents import (
     ClusterExplained,
     Clusters,
     DecisionExplained,
+    Events,
     Explained,
     GroupExplained,
     History,
@@ -88,3 +90,7 @@ class Answerer:
     def history(self, job: str, since: float) -> History:
         """See Answers."""
         return _history.history(self._view, self._view.of(self._now()), (job, since), self._turns)
+
+    def events(self, job: str) -> Events:
+        """See Answers."""
+        return _events.lately(self._view, self._view.of(self._now()), job, self._turns)

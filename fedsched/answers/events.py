@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from fedsched.answers.concerned import Concern, Known, claims, concerned
+from fedsched.answers.view import View
 from fedsched.client.documents import EventLine, Events, Of, head
 from fedsched.journal import Account
 from fedsched.matchmaker.explain import age, sentence, why_there
 from fedsched.matchmaker.model import Claim, Held, Turn
 from fedsched.matchmaker.resources import describe
 
+ELSEWHERE = (
+    "Placements that are gone, and what Kubernetes says of pods, are told where the federation's files are: "
+    "fedsched events JOB."
+)
 _GOING = {
     "leave": ("told-to-leave", "Takes no new work, finishes and goes"),
     "vacate": ("vacated", "Goes now"),
@@ -37,6 +42,15 @@ def events(known: Known, of: Of, job: str, past: Past | None = None, unread: Ite
     """The story of what `job` means (see `concerned`). NoAnswer when that is nothing."""
     lines = told(known, concerned(known, job), past or Past())
     return Events(**head(of), job=job, events=lines, unread=tuple(unread))
+
+
+def lately(view: View, of: Of, job: str, turns: Callable[[str, float], Iterable[Turn]] | None) -> Events:
+    """The same by what one cycle and the turns know: of placements that it holds, without what members say."""
+    known = Known(view.plan, view.observation)
+    held = known.held()
+    keys = {held[one.placement].placement.class_key for one in concerned(known, job) if one.placement in held}
+    changes = tuple(turn for key in sorted(keys) for turn in turns(key, 0.0)) if turns is not None else ()
+    return events(known, of, job, Past(turns=changes), (ELSEWHERE,))
 
 
 def told(known: Known, about: Iterable[Concern], past: Past) -> tuple[EventLine, ...]:

@@ -20,6 +20,7 @@ from fedsched.client.documents import (
     Cycle,
     DecisionExplained,
     Document,
+    Events,
     Explained,
     GroupExplained,
     History,
@@ -102,6 +103,10 @@ class AsyncClient:
     async def history(self, job: str, since: float = 0.0) -> History:
         """Every change of a class's reason since then, epoch seconds."""
         return await self._ask(calls.history(job, since))
+
+    async def events(self, job: str) -> Events:
+        """What happened to the startds of a job, class or placement that are held now, oldest first."""
+        return await self._ask(calls.events(job))
 
     async def cycles(self, patience_s: float = inf) -> AsyncIterator[Cycle]:
         """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.

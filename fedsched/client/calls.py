@@ -13,6 +13,7 @@ from fedsched.client.documents import (
     Clusters,
     DecisionExplained,
     Document,
+    Events,
     Explained,
     Failed,
     GroupExplained,
@@ -88,6 +89,11 @@ def explain_decision(placement: str) -> Call[DecisionExplained]:
 def history(job: str, since: float) -> Call[History]:
     """See Answers."""
     return _call(History, "history", job, since=since)
+
+
+def events(job: str) -> Call[Events]:
+    """See Answers."""
+    return _call(Events, "events", job)
 
 
 def decoded(body: bytes | bytearray, kind: type[D], address: str) -> D:

@@ -9,6 +9,7 @@ from fedsched.client.documents import (
     ClusterExplained,
     Clusters,
     DecisionExplained,
+    Events,
     Explained,
     GroupExplained,
     History,
@@ -74,6 +75,10 @@ class Answers(Protocol):
 
     def history(self, job: str, since: float) -> History:
         """Changes of a class's reason since then, epoch seconds."""
+        ...
+
+    def events(self, job: str) -> Events:
+        """What happened to the startds of a job, class or placement that are held now, oldest first."""
         ...
 
     def counterfactuals(self, job: str) -> Iterator[Tried]:

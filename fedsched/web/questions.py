@@ -15,6 +15,7 @@ from fedsched.client.documents import (
     Clusters,
     DecisionExplained,
     Document,
+    Events,
     Explained,
     GroupExplained,
     History,
@@ -193,6 +194,15 @@ QUESTIONS = (
         HistoryAsk,
         History,
         lambda answers, asked: answers.history(asked.job, asked.since),
+        live=True,
+    ),
+    Question(
+        "/events/{job:path}",
+        "events",
+        "What happened to the startds of a job, class or placement that are held now, oldest first.",
+        JobAsk,
+        Events,
+        lambda answers, asked: answers.events(asked.job),
         live=True,
     ),
 )
