@@ -9,6 +9,7 @@ from fedsched.journal.forecasts import Forecast
 from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import Journal
 from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded, digest
+from fedsched.journal.runs import Run, RunFiles
 from fedsched.journal.sqlite import SqliteJournal
 
 
@@ -50,6 +51,8 @@ __all__ = [
     "Limits",
     "PlacementFiles",
     "Recorded",
+    "Run",
+    "RunFiles",
     "SqliteJournal",
     "digest",
     "open_journal",

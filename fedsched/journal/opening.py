@@ -10,6 +10,7 @@ from pathlib import Path
 from fedsched.journal.archive import TABLES, Limits
 from fedsched.journal.forecasts import TABLE
 from fedsched.journal.lease import JournalError
+from fedsched.journal.runs import TABLE as RUN_TABLE
 from fedsched.journal.turns import TABLES as TURN_TABLES
 
 SCHEMA = 4
@@ -68,7 +69,7 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
     if version < SCHEMA:
         for table in ("cycles", "bodies", "policies") if version < CYCLES_SINCE else ():
             db.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in (_TABLES + TABLE + TABLES + TURN_TABLES).strip().split(";\n"):
+        for statement in (_TABLES + TABLE + RUN_TABLE + TABLES + TURN_TABLES).strip().split(";\n"):
             db.execute(re.sub(r"^\s*CREATE (TABLE|INDEX)", r"CREATE \1 IF NOT EXISTS", statement))
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")

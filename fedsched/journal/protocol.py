@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from fedsched.journal.forecasts import Forecast
 from fedsched.journal.lease import Holder, Lease
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
+from fedsched.journal.runs import Run
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
 
 OrderKind = Literal["cordon", "drain", "pause", "deny"]
@@ -52,7 +53,7 @@ class Journal(Protocol):
         ...
 
     def commit_cycle(self, commit: Commit) -> None:
-        """All of a cycle or nothing: its memory, record, intents, accounts, turns; its outcomes count as read then."""
+        """All of a cycle or nothing: memory, record, intents, accounts, turns, runs; its outcomes are read then."""
         ...
 
     def done(self, ends: tuple[Done, ...]) -> None:
@@ -104,6 +105,14 @@ class Journal(Protocol):
         ...
 
     def forget_ended(self, placements: tuple[str, ...]) -> None:
+        """They are in the records now."""
+        ...
+
+    def ended_runs(self) -> tuple[Run, ...]:
+        """Runs that are over and not yet in the records."""
+        ...
+
+    def forget_runs(self, ids: tuple[str, ...]) -> None:
         """They are in the records now."""
         ...
 

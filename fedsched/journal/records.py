@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from fedsched.journal.lines import append, lines
+from fedsched.journal.runs import Run
 from fedsched.matchmaker.model import (
     Candidate,
     Change,
@@ -73,7 +74,11 @@ def digest(value: Any) -> str:
 
 
 class Stay(msgspec.Struct, omit_defaults=True):
-    """One claim on a placement: who, which job, where, from when to when it was last seen. Times in epoch seconds."""
+    """One claim on a placement: who, which job, where, from when to when it was last seen. Times in epoch seconds.
+
+    memory_mib, disk_mib, gpus: 0 where its slot told no more than cores. claimed_at: of the slot, None for `since`: it
+    served another job before. over: it ended and its run is recorded. serial: counts the claims of its placement.
+    """
 
     principal: Principal
     since: float
@@ -83,6 +88,12 @@ class Stay(msgspec.Struct, omit_defaults=True):
     node: str = ""
     job: str = ""
     schedd: str = ""
+    memory_mib: int = 0
+    disk_mib: int = 0
+    gpus: int = 0
+    claimed_at: float | None = None
+    over: bool = False
+    serial: int = 0
 
 
 class PodTimes(msgspec.Struct, omit_defaults=True):
@@ -108,6 +119,7 @@ class Account(msgspec.Struct, omit_defaults=True):
     left_out: claims that are counted in `claimed` but are too many to be listed in `stays`. why: the cause of its end;
     reason: the same with its numbers, for a victim who took its room, by which rule, and what work was lost (PR8).
     class_key: of the jobs that it was placed for. candidates: the places that were open to it then, best first.
+    serial: claims so far. price_per_core_hour, watts_per_core, grams_co2_per_kwh: of its place when it was placed.
     """
 
     placement: str
@@ -129,13 +141,17 @@ class Account(msgspec.Struct, omit_defaults=True):
     reason: Reason | None = None
     class_key: str = ""
     candidates: tuple[Candidate, ...] = ()
+    serial: int = 0
+    price_per_core_hour: float = 0.0
+    watts_per_core: float = 0.0
+    grams_co2_per_kwh: float = 0.0
 
 
 class Commit(msgspec.Struct, frozen=True):
     """What one cycle makes durable at once: the cycle, new intents, accounts that changed, and those that ended.
 
-    turns: classes whose reason changed in it. policy: what `recorded.policy` names; kept once, however many cycles
-    name it.
+    turns: classes whose reason changed in it. runs: those that are over. policy: what `recorded.policy` names; kept
+    once, however many cycles name it.
     """
 
     recorded: Recorded
@@ -144,6 +160,7 @@ class Commit(msgspec.Struct, frozen=True):
     accounts: tuple[Account, ...] = ()
     ended: tuple[Account, ...] = ()
     turns: tuple[Turn, ...] = ()
+    runs: tuple[Run, ...] = ()
 
 
 class PlacementFiles:
@@ -163,8 +180,8 @@ class PlacementFiles:
             if account.placement not in known:
                 day = datetime.fromtimestamp(account.ended_at or 0, UTC).date()
                 days.setdefault(self._folder / f"placements-{day}.jsonl", []).append(msgspec.json.encode(account))
-        for path, lines in days.items():
-            _append(path, lines)
+        for path, new in days.items():
+            append(path, new)
         # Only a crash between file and journal can bring an id back, so nothing needs remembering after the first time.
         self._known = set()
         return tuple(ids)
@@ -183,21 +200,9 @@ class _Line(msgspec.Struct):
 
 def _ids(path: Path) -> set[str]:
     found = set()
-    for line in path.read_bytes().splitlines():
+    for line in lines(path):
         try:
             found.add(msgspec.json.decode(line, type=_Line).placement)
         except msgspec.DecodeError:
             continue  # torn by a crash: the journal still has its record
     return found
-
-
-def _append(path: Path, lines: list[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        size = os.fstat(handle).st_size
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, (b"\n" if torn else b"") + b"\n".join(lines) + b"\n")
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,6 +18,7 @@ from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, 
 from fedsched.journal.opening import move_aside, open_to_read, open_to_write
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
+from fedsched.journal.runs import Run
 from fedsched.journal.turns import Row, Turns
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
 
@@ -124,6 +125,8 @@ class SqliteJournal:
             accounts = [(a.placement, 0, _encode(a)) for a in commit.accounts]
             accounts += [(a.placement, 1, _encode(a)) for a in commit.ended]
             self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", accounts)
+            runs = [(run.id, _encode(run)) for run in commit.runs]
+            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?)", runs)
             self._turns.append(Row(t.key, t.at, t.reason is not None, _encode(t)) for t in commit.turns)
         self._archive.settle(tail)
 
@@ -198,6 +201,15 @@ class SqliteJournal:
         with self._transaction():
             rows = [(placement,) for placement in placements]
             self._db.executemany("DELETE FROM accounts WHERE ended = 1 AND placement = ?", rows)
+
+    def ended_runs(self) -> tuple[Run, ...]:
+        """See Journal."""
+        return tuple(self._decode(body, Run) for (body,) in self._all("SELECT body FROM runs ORDER BY id"))
+
+    def forget_runs(self, ids: tuple[str, ...]) -> None:
+        """See Journal."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM runs WHERE id = ?", [(one,) for one in ids])
 
     def keep_forecasts(self, kept: tuple[Forecast, ...], lost: tuple[Forecast, ...] = ()) -> None:
         """See Journal."""

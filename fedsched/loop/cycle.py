@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedsched import __version__
-from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded, digest
+from fedsched.journal import Commit, Done, Intent, Journal, PlacementFiles, Recorded, RunFiles, digest
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.log import log
 from fedsched.loop.accounts import Accounts
@@ -70,6 +70,7 @@ class Options(msgspec.Struct, frozen=True):
     dispatch: bool = True
     inline: bool = False
     records: PlacementFiles | None = None
+    runs: RunFiles | None = None
     told: tuple[Callable[[Recorded], None], ...] = ()
     quiet: bool = False
 
@@ -207,14 +208,17 @@ class Loop:
             policy=self._digests[0],
             members=self._digests[1],
         )
-        accounts, ended = self._accounts.update(snapshot.observation, plan)
+        counted = self._accounts.update(snapshot.observation, plan, snapshot.terms)
+        if self._options.runs is None:
+            counted = counted._replace(runs=())
         turns = turned(self._reasons, plan)
         checkpoint("commit-before")
-        self._journal.commit_cycle(Commit(recorded, self._mind.policy, intents, accounts, ended, turns))
+        self._journal.commit_cycle(Commit(recorded, self._mind.policy, intents, turns=turns, **counted._asdict()))
         checkpoint("commit-after")
         self._memory = plan.memory
         self._reasons = stand(self._reasons, turns)
         self._write_records()
+        self._write_runs()
         for told in self._options.told:
             told(recorded)
 
@@ -229,6 +233,18 @@ class Loop:
             return
         checkpoint("records-written")
         self._journal.forget_ended(written)
+
+    def _write_runs(self) -> None:
+        if self._options.runs is None or not (over := self._journal.ended_runs()):
+            return
+        try:
+            written = self._options.runs.append(over)
+        except OSError as error:
+            # The same.
+            _LOG.error("records", error=str(error), waiting=len(over))
+            return
+        checkpoint("runs-written")
+        self._journal.forget_runs(written)
 
     def _dispatch(self, intents: tuple[Intent, ...]) -> None:
         self._in_flight |= {key_of(intent.change): intent for intent in intents}

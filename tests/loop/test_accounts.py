@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fedsched.journal import Account, PlacementFiles, SqliteJournal
 from fedsched.loop import Loop
-from fedsched.loop.accounts import MOST_STAYS, Accounts
+from fedsched.loop.accounts import Accounts
+from fedsched.loop.stays import MOST_STAYS
 from fedsched.matchmaker.model import (
     Claim,
     Held,
@@ -58,7 +59,7 @@ def run(*steps: tuple[float, tuple[Claim, ...]]) -> Account:
     accounts = Accounts()
     for at, claims in steps:
         accounts.update(seen(at, *claims), planned(at))
-    _, ended = accounts.update(seen(steps[-1][0] + 10, gone=True), planned(steps[-1][0] + 10, gone=True))
+    ended = accounts.update(seen(steps[-1][0] + 10, gone=True), planned(steps[-1][0] + 10, gone=True)).ended
     assert len(accounts) == 0
     return ended[0]
 
@@ -86,7 +87,7 @@ def test_a_victim_s_line_says_who_took_its_room_although_the_plan_forgets_it_wit
     told = planned(20).held[0]
     told = msgspec.structs.replace(told, wanted="vacate", why=why)
     accounts.update(seen(20, claim(ADA, 0)), msgspec.structs.replace(planned(20), held=(told,)))
-    _, (account,) = accounts.update(seen(30, gone=True), planned(30, gone=True))
+    (account,) = accounts.update(seen(30, gone=True), planned(30, gone=True)).ended
     assert (account.why, account.reason) == ("preempted", why)
     again = msgspec.json.decode(msgspec.json.encode(account), type=Account)
     assert again.reason == why
@@ -112,7 +113,7 @@ def test_a_startd_that_changes_hands_too_often_is_still_counted_whole() -> None:
         at = 10.0 * (n + 1)
         accounts.update(seen(at, claim(ADA, at - 10, job=f"{n}.0")), planned(at))
     end = 10.0 * (MOST_STAYS + 51)
-    _, (account,) = accounts.update(seen(end, gone=True), planned(end, gone=True))
+    (account,) = accounts.update(seen(end, gone=True), planned(end, gone=True)).ended
     assert account.claimed[str(ADA)].seconds == pytest.approx(10.0 * (MOST_STAYS + 50))
     assert (len(account.stays), account.left_out) == (MOST_STAYS, 50)
 
@@ -121,24 +122,22 @@ def test_a_restart_goes_on_counting_where_the_last_written_account_stood() -> No
     whole = (claim(ADA, 0),)
     accounts = Accounts()
     accounts.update(seen(10, *whole), planned(10))
-    written, _ = accounts.update(seen(90, *whole), planned(90))
-    again = Accounts(written)
-    changed, _ = again.update(seen(400, *whole), planned(400))
+    again = Accounts(accounts.update(seen(90, *whole), planned(90)).accounts)
+    changed = again.update(seen(400, *whole), planned(400)).accounts
     assert changed[0].claimed[str(ADA)].seconds == 400
 
 
 def test_a_claim_that_only_goes_on_is_not_written_at_every_cycle() -> None:
     whole = (claim(ADA, 0),)
     accounts = Accounts()
-    written = sum(bool(accounts.update(seen(at, *whole), planned(at))[0]) for at in range(10, 610, 10))
+    written = sum(bool(accounts.update(seen(at, *whole), planned(at)).accounts) for at in range(10, 610, 10))
     assert written == 10, "at first, then every 60 s"
 
 
 def test_a_placement_whose_member_is_silent_is_not_ended() -> None:
     accounts = Accounts()
     accounts.update(seen(10, claim(ADA, 0)), planned(10))
-    _, ended = accounts.update(seen(20, gone=True), planned(20))
-    assert not ended
+    assert not accounts.update(seen(20, gone=True), planned(20)).ended
 
 
 def ended_account(name: str, at: float) -> Account:

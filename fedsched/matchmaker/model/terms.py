@@ -33,6 +33,7 @@ class MemberTerms(msgspec.Struct, frozen=True):
     job ("" for none). images: images that jobs' classes may ask for beyond the default; glob patterns.
     pod_overhead: what a pod needs beside the startd's size. attributes: (name, ClassAd text) of the whole member.
     price_per_core_hour: in the federation's currency. group_prices: the same for single node groups.
+    watts_per_core, grams_co2_per_kwh: for accounting, 0 where nobody tells.
     """
 
     name: str
@@ -59,6 +60,8 @@ class MemberTerms(msgspec.Struct, frozen=True):
     price_per_core_hour: float = 0.0
     group_prices: tuple[tuple[str, float], ...] = ()
     yield_s: int = 60
+    watts_per_core: float = 0.0
+    grams_co2_per_kwh: float = 0.0
 
 
 class Ramp(msgspec.Struct, frozen=True):
