@@ -68,8 +68,8 @@ def _about(view: View, named: list[str]) -> list[ShareLine]:
 
 def _order(path: str) -> tuple[list[str], bool, str]:
     """Groups in the order of a tree, the principals of each before its subgroups."""
-    group, _, user = path.partition("/")
-    return group.split("."), not user, user
+    group, slash, user = path.partition("/")
+    return group.split(".") if group else [], bool(slash), user
 
 
 def _names(whom: str, path: str) -> bool:

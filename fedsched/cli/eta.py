@@ -71,7 +71,7 @@ def eta(
     how many were. It is an estimate: who submits after you, and what breaks, is not known to it.
     """
     from fedsched.answers.naming import find
-    from fedsched.cli.source import journal_view, present
+    from fedsched.cli.journal_answers import journal_view, present
 
     if job and (everything or user != "*"):
         raise Failure(Exit.USAGE, "a job is named, and all or a user's as well", "name one of them: fedsched eta JOB")
@@ -144,7 +144,7 @@ def starting(settings: Federation, key: str, job: str) -> tuple[str, Told | None
     Of a class, and of a job that is not among those of its class that are known by name, the next and the last.
     """
     from fedsched.answers.naming import split
-    from fedsched.cli.source import journal_view
+    from fedsched.cli.journal_answers import journal_view
     from fedsched.forecast import BUDGET_S, record_said, said
 
     view = journal_view(settings)

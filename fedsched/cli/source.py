@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fedsched.cli import output
+from fedsched.cli import output, reach
+from fedsched.cli.journal_answers import file_of, present, read, simulated, stamp
 from fedsched.cli.options import config_file
 from fedsched.cli.output import Exit, Failure
 from fedsched.client import Answers
 
 if TYPE_CHECKING:
-    from fedsched.answers import View
     from fedsched.client.documents import Cycle, Document
     from fedsched.config.settings import Federation
-    from fedsched.journal import Journal
-    from fedsched.journal.lease import Lease
 
 LOOK_S = 1.0
 """Between two looks at a journal, and between two tries to reach a daemon that went."""
 PATIENCE_S = 3.0
 """So long a stream of cycles that broke off is tried again before the journal is read instead."""
-CONNECT_S = 1.0
-"""So long a daemon has to take a connection before the journal is read instead."""
 _CODES = {
     "unknown": Exit.REFUSED,
     "ambiguous": Exit.REFUSED,
@@ -66,8 +61,8 @@ class Source:
         if self._daemon is not None:
             yield from (one.cycle for one in self._daemon.cycles(PATIENCE_S))
         elif self.settings is not None:
-            before = _stamp(self.settings)
-            while _stamp(self.settings) == before and not any(map(_takes_calls, _addresses(self.settings))):
+            before = stamp(self.settings)
+            while stamp(self.settings) == before and not any(map(reach.answers, reach.addresses(self.settings))):
                 time.sleep(LOOK_S)
 
     def code(self, answer: Document) -> Exit:
@@ -114,18 +109,6 @@ def failed(error: Exception) -> Failure | None:
     return Failure(_CODES.get(error.what, Exit.REFUSED), error.text, error.hint)
 
 
-def present(settings: Federation, last_at: float) -> float:
-    """Now in epoch seconds; in a simulated federation, which has a time of its own, when its last cycle was."""
-    return last_at if simulated(settings) else time.time()
-
-
-def simulated(settings: Federation) -> bool:
-    """Whether its folder is that of a simulation."""
-    from fedsched.config.checks import SCENARIO
-
-    return (settings.root / SCENARIO).is_file()
-
-
 def _named(server: str, until: ExitStack) -> Source:
     from fedsched.client.addresses import spelled
 
@@ -148,49 +131,12 @@ def _found(config: Path | None, until: ExitStack) -> Source:
 
     file = config_file(config)
     settings = load_federation(file)
-    for address in _addresses(settings):
-        if _takes_calls(address):
+    for address in reach.addresses(settings):
+        if reach.answers(address):
             daemon = _daemon(address, until)
             if address.startswith("unix:") or _is_of(daemon, settings):
                 return Source(daemon, settings, daemon)
     return _journal(file, settings, until)
-
-
-def _addresses(settings: Federation) -> list[str]:
-    """Where its daemon would answer: the socket is nobody else's, the port may be another federation's."""
-    tried = [f"unix:{settings.socket}"] if settings.socket else []
-    if settings.listen.startswith("unix:"):
-        return [*tried, settings.listen]
-    host, _, port = settings.listen.rpartition(":")
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only called
-    return tried if port == "0" else [*tried, f"http://{host}:{port}"]
-
-
-def _takes_calls(address: str) -> bool:
-    if address.startswith("unix:"):
-        with socket.socket(socket.AF_UNIX) as over:
-            over.settimeout(CONNECT_S)
-            return _connects(over, address.removeprefix("unix:"))
-    host, _, port = address.removeprefix("http://").rpartition(":")
-    host = host.strip("[]")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as over:
-        over.settimeout(CONNECT_S)
-        return _connects(over, (host, int(port)))
-
-
-def _connects(over: socket.socket, to: str | tuple[str, int]) -> bool:
-    try:
-        over.connect(to)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _stamp(settings: Federation) -> tuple[int, ...]:
-    """Changes whenever something is written to the journal."""
-    place = settings.journal.partition(":")[2]
-    files = (Path(place), Path(f"{place}-wal"))
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
 def _is_of(answers: Answers, settings: Federation) -> bool:
@@ -204,70 +150,18 @@ def _is_of(answers: Answers, settings: Federation) -> bool:
 
 
 def _journal(file: Path, settings: Federation, until: ExitStack) -> Source:
-    from fedsched.journal import open_journal
-
-    where = " or ".join(_addresses(settings)) or "any address"
-    place = Path(settings.journal.partition(":")[2])
+    where = " or ".join(reach.addresses(settings)) or "any address"
     # Opening would make one, and a reader leaves no trace.
-    if not place.is_file():
-        text = f"neither a daemon nor a journal: nothing answers at {where}, and there is no {place}"
+    if not file_of(settings).is_file():
+        text = f"neither a daemon nor a journal: nothing answers at {where}, and there is no {file_of(settings)}"
         raise Failure(Exit.UNREACHABLE, text, f"start it: fedsched serve --config {file}")
-    journal = open_journal(settings.journal, reading=True)
-    until.callback(journal.close)
-    found = Source(_answerer(settings, journal), settings)
+    answers, daemon = read(settings, until)
+    found = Source(answers, settings)
     found.lacking = f"No daemon answers at {where}."
-    lease = journal.lease()
-    if lease is not None and _lives(lease):
-        found.lacking = f"{str(lease.holder).capitalize()} runs the federation, but does not answer at {where}."
-    else:
-        found.stopped = not simulated(settings)
+    if daemon is not None:
+        found.lacking = f"{str(daemon).capitalize()} runs the federation, but does not answer at {where}."
+    found.stopped = daemon is None and not simulated(settings)
     return found
 
 
-def _lives(lease: Lease) -> bool:
-    from fedsched.journal import Holder
-
-    return time.time() < lease.expires_at and not lease.holder.is_surely_gone(Holder.mine())
-
-
-def journal_view(settings: Federation) -> View:
-    """The journal's last cycle, for what no daemon answers. Failure (stale) where none is recorded."""
-    from fedsched.journal import open_journal
-
-    journal = open_journal(settings.journal, reading=True)
-    try:
-        return _view(settings, journal)
-    finally:
-        journal.close()
-
-
-def _answerer(settings: Federation, journal: Journal) -> Answers:
-    from fedsched.answers import Answerer
-    from fedsched.answers.history import turns_in
-
-    view = _view(settings, journal)
-    return Answerer(view, lambda: present(settings, view.plan.at), turns=turns_in(settings.journal))
-
-
-def _view(settings: Federation, journal: Journal) -> View:
-    from fedsched.answers import View
-
-    with _unswept():
-        cycle = journal.last_cycle()
-    if cycle is None:
-        text = f"no cycle is recorded yet in {settings.journal.partition(':')[2]}"
-        raise Failure(Exit.STALE, text, "start one: fedsched serve --once --dispatch=none")
-    return View(cycle, journal.orders(), settings.cadence.cycle_s, "journal", settings.id)
-
-
-@contextmanager
-def _unswept() -> Iterator[None]:
-    """Without a collector of garbage, which finds none in a million values just made, and takes longer than they do."""
-    import gc
-
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+__all__ = ["Daemon", "Source", "failed", "present", "simulated", "source"]
