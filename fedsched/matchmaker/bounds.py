@@ -50,7 +50,7 @@ class Bounds:
         return next(self.blockers(demand, size, units), None)
 
     def blockers(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
-        """The bounds that they would pass, one of each group, of the principal, of loans and of limits (RE2).
+        """All bounds that they would pass: of groups, of the principal, of loans and of limits (RE2).
 
         Asked for many places in a row, and the same for all of them until something is taken.
         """
@@ -63,13 +63,11 @@ class Bounds:
     def _passed(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
         weight = self._shared.sizes.of(size)
         chain = self._chain(demand.principal)
-        checks: Iterable[Reason | None] = (
-            *(self._group(self._shared.groups[path], chain, size, weight) for path in chain[1:]),
-            self._ceiling(demand, weight),
-            self._not_lent(chain, weight),
-            self._concurrency(demand, units),
-        )
-        yield from (reason for reason in checks if reason is not None)
+        for path in chain[1:]:
+            yield from self._group(self._shared.groups[path], chain, size, weight)
+        yield from self._ceiling(demand, weight)
+        yield from self._not_lent(chain, weight)
+        yield from self._concurrency(demand, units)
 
     def take(self, demand: DemandClass, size: Resources, units: int) -> None:
         """Count startds of `size` in all, for `units` jobs of the class, from now on."""
@@ -90,7 +88,7 @@ class Bounds:
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size
 
-    def _group(self, group: Group, chain: tuple[str, ...], size: Resources, weight: int) -> Reason | None:
+    def _group(self, group: Group, chain: tuple[str, ...], size: Resources, weight: int) -> Iterator[Reason]:
         """The group's limit, its quota where that is also the ceiling, and what it may borrow."""
         kept = math.fsum(self._kept_inside(group.path, chain).values())
         scale = self._shared.quotas.scales.get(group.path, 1.0)
@@ -100,53 +98,66 @@ class Bounds:
                 asked, left = size.get(name), bound.get(name) - held.get(name)
                 if asked > max(0, left):
                     cause = Cause.GROUP_LIMIT if bound is group.limit else Cause.GROUP_QUOTA
-                    return _said(cause, f"{name} of {group.path}", show(name, asked), show(name, max(0, left)))
+                    yield _said(cause, f"{name} of {group.path}", show(name, asked), show(name, max(0, left)))
         quota = self._shared.quotas.amounts.get(group.path, 0.0)
         left_ce = most(group, quota) - kept - self._sizes.get(group.path, 0)
         if weight > left_ce + _SLACK:
             cause = Cause.GROUP_BORROW if group.accept_surplus else Cause.GROUP_QUOTA
-            return _said(cause, group.path, _cores(weight), _cores(left_ce))
-        return None
+            yield _said(cause, group.path, _cores(weight), _cores(left_ce))
 
-    def _kept_inside(self, path: str, chain: tuple[str, ...]) -> dict[str, float]:
-        """What groups inside this one, not on the way to the principal, do not lend; the outermost of them count."""
-        inside = [keeper for keeper in self._inside.get(path, ()) if keeper not in chain]
+    def _kept_inside(
+        self, path: str, chain: tuple[str, ...], lenders: frozenset[str] = frozenset()
+    ) -> dict[str, float]:
+        """What groups inside this one, not on the way to the principal, do not lend; the outermost of them count.
+
+        lenders: counted as if they lent all.
+        """
+        inside = [keeper for keeper in self._inside.get(path, ()) if keeper not in chain and keeper not in lenders]
         outer = set(inside)
         return {keeper: self._kept(keeper) for keeper in inside if outer.isdisjoint(self._keepers[keeper])}
 
-    def _ceiling(self, demand: DemandClass, weight: int) -> Reason | None:
+    def _ceiling(self, demand: DemandClass, weight: int) -> Iterator[Reason]:
         path = path_of(demand.principal)
         terms = self._shared.terms.get(path)
-        if terms is None or terms.ceiling <= 0:
-            return None
-        left = terms.ceiling * CE - self._sizes.get(path, 0)
-        if weight <= left + _SLACK:
-            return None
-        return _said(Cause.PRINCIPAL_CEILING, str(demand.principal), _cores(weight), _cores(left))
+        left = terms.ceiling * CE - self._sizes.get(path, 0) if terms else 0.0
+        if terms is not None and terms.ceiling > 0 and weight > left + _SLACK:
+            yield _said(Cause.PRINCIPAL_CEILING, str(demand.principal), _cores(weight), _cores(left))
 
-    def _not_lent(self, chain: tuple[str, ...], weight: int) -> Reason | None:
-        """Unused quota of others that may not be lent stays free, in whole."""
-        kept = self._kept_inside("", chain)
-        if not kept:
-            return None
-        left = self._shared.capacity - math.fsum(kept.values()) - self._sizes.get("", 0)
+    def _not_lent(self, chain: tuple[str, ...], weight: int) -> Iterator[Reason]:
+        """Unused quota of others that may not be lent stays free, in whole.
+
+        Named are those who would have to lend, and none of them who need not.
+        """
+        left = self._left(chain, frozenset())
         if weight <= left + _SLACK:
-            return None
-        keeper = max(sorted(kept), key=lambda path: kept[path])
-        return _said(Cause.NOT_LENT, keeper, _cores(weight), _cores(left))
+            return
+        lenders: list[str] = []
+        while weight > self._left(chain, frozenset(lenders)) + _SLACK:
+            kept = self._kept_inside("", chain, frozenset(lenders))
+            lenders.append(max(sorted(kept), key=lambda path: kept[path]))
+        for path in tuple(lenders):
+            others = frozenset(lenders) - {path}
+            if weight <= self._left(chain, others) + _SLACK:
+                lenders.remove(path)
+        for path in lenders:
+            yield _said(Cause.NOT_LENT, path, _cores(weight), _cores(left))
+
+    def _left(self, chain: tuple[str, ...], lenders: frozenset[str]) -> float:
+        """What others leave free for the principal if `lenders` lent all; infinite where nobody keeps anything."""
+        kept = self._kept_inside("", chain, lenders)
+        return self._shared.capacity - math.fsum(kept.values()) - self._sizes.get("", 0) if kept else math.inf
 
     def _kept(self, path: str) -> float:
         """What a group's unused quota keeps from all others."""
         unused = self._shared.quotas.amounts[path] - self._sizes.get(path, 0)
         return (1 - max(0.0, self._shared.groups[path].lend)) * max(0.0, unused)
 
-    def _concurrency(self, demand: DemandClass, units: int) -> Reason | None:
+    def _concurrency(self, demand: DemandClass, units: int) -> Iterator[Reason]:
         for name, each in demand.concurrency:
             limit = self._limits.get(name.lower())
             if limit is not None and each * units > limit - self._in_use.get(name.lower(), 0):
                 left = max(0, limit - self._in_use.get(name.lower(), 0))
-                return _said(Cause.CONCURRENCY_LIMIT, name, f"{each * units} units", f"{left} of {limit} units")
-        return None
+                yield _said(Cause.CONCURRENCY_LIMIT, name, f"{each * units} units", f"{left} of {limit} units")
 
 
 _SLACK = 1e-6

@@ -89,9 +89,7 @@ class Round(msgspec.Struct):
             yield resting
         nodes = self.book.nodes(option.place, option.size, option.form)
         yield from self.bounds.blockers(demand, option.size.times(nodes), option.units * nodes)
-        unpaid = self.purse.blocker(demand, option)
-        if unpaid is not None:
-            yield unpaid
+        yield from self.purse.blockers(demand, option)
 
     def options(self, demand: DemandClass) -> Sequence[Option]:
         """Where the class could run: lower tiers first (SU4), then best rank (MA5)."""
@@ -126,7 +124,7 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     filling = _Filling.of(asks, rounds)
     filling.run()
     turns = filling.turns
-    reports = tuple(report(turn, rounds, filling.limit(turn)) for turn in turns)
+    reports = tuple(report(turn, rounds, filling.limits(turn)) for turn in turns)
     started = {turn.ask.demand.key: turn.started for turn in turns if turn.started}
     return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
 
@@ -143,7 +141,7 @@ def fill_for(asks: Iterable[Ask], rounds: Round, key: str) -> ClassReport | None
         return None
     if turn.unmet and not turn.ask.blocked:
         filling.run(turn)
-    return report(turn, rounds, filling.limit(turn))
+    return report(turn, rounds, filling.limits(turn))
 
 
 class _Filling:
@@ -185,7 +183,7 @@ class _Filling:
 
     def serve(self, turn: Turn) -> int:
         """Start one startd for the class where that is best; its thousandths of a core-equivalent, 0 where none may."""
-        if not turn.unmet or self.limit(turn) is not None:
+        if not turn.unmet or self.limits(turn):
             return 0
         return self._take(turn)
 
@@ -204,9 +202,9 @@ class _Filling:
         turn.took(min(turn.unmet, option.units * held.nodes), milli)
         return milli
 
-    def limit(self, turn: Turn) -> Reason | None:
-        """What holds the class as a whole now; None when it may start one more."""
-        return turn.limit(self.out, self.rounds.left - len(self.new))
+    def limits(self, turn: Turn) -> tuple[Reason, ...]:
+        """What holds the class as a whole now; () when it may start one more."""
+        return tuple(turn.limits(self.out, self.rounds.left - len(self.new)))
 
 
 class Serial(NamedTuple):

@@ -26,8 +26,8 @@ class Asked(Protocol):
         ...
 
 
-def report(turn: Turn, rounds: Asked, limit: Reason | None) -> ClassReport:
-    """How the class stands, every idle job accounted for (RE1). limit: what holds the class as a whole."""
+def report(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> ClassReport:
+    """How the class stands, every idle job accounted for (RE1). limits: all that holds the class as a whole."""
     ask, demand = turn.ask, turn.ask.demand
     served = min(ask.served, demand.idle)
     parts = []
@@ -37,7 +37,7 @@ def report(turn: Turn, rounds: Asked, limit: Reason | None) -> ClassReport:
         parts.append((turn.placed, _counted(Cause.DEMAND, demand.key, turn, rounds.at)))
     if not turn.unmet:
         return ClassReport(demand.key, demand.idle, served, turn.placed, 0, Verdict.NOW, parts=tuple(parts))
-    why, *also = _blockers(turn, rounds, limit)
+    why, *also = _blockers(turn, rounds, limits)
     return ClassReport(
         demand.key,
         demand.idle,
@@ -48,25 +48,24 @@ def report(turn: Turn, rounds: Asked, limit: Reason | None) -> ClassReport:
         why,
         (*parts, (turn.unmet, why)),
         rounds.table.verdicts(
-            demand, lambda option: rounds.blocker(demand, option), all_blocked=limit is None and not ask.blocked
+            demand, lambda option: rounds.blocker(demand, option), all_blocked=not limits and not ask.blocked
         ),
         also=tuple(also),
         near=rounds.table.near(demand) if why.verdict is Verdict.NEVER else (),
     )
 
 
-def _blockers(turn: Turn, rounds: Asked, limit: Reason | None) -> tuple[Reason, ...]:
+def _blockers(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """The minimal set that holds the rest (RE2): what holds the class as a whole, and one member's way.
 
     A member's way that is never open, or closed by a person, says all: no limit of ours matters before.
     """
     demand = turn.ask.demand
-    shut = limit is None and turn.ask.blocked is None
+    shut = not limits and not turn.ask.blocked
     ways = rounds.table.reasons(demand, lambda option: rounds.blockers(demand, option), all_blocked=shut)
     if ways and ways[0].verdict is not Verdict.NOT_NOW:
         return ways
-    held = tuple(reason for reason in (turn.ask.blocked, limit) if reason is not None)
-    return (*held[:1], *ways, *held[1:]) if turn.ask.blocked else (*ways, *held) or (_unexplained(demand),)
+    return (*turn.ask.blocked, *ways, *limits) or (_unexplained(demand),)
 
 
 def _unexplained(demand: DemandClass) -> Reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,15 +23,15 @@ class Ask(msgspec.Struct, frozen=True):
     """A class with what is still to be placed for: unmet jobs, and what limits it as a whole.
 
     served: jobs that supply on hand or on its way takes. promised: startds for which room was made by eviction (PR3).
-    ramp: what it may start now. blocked: why nothing at all may start for it (stale schedd or pool, leaks); None when
-    it may.
+    ramp: what it may start now. blocked: all why nothing may start for it (stale schedd or pool, leaks); () when it
+    may.
     """
 
     demand: DemandClass
     served: int
     ramp: Ramping
     trusted: Trusted
-    blocked: Reason | None = None
+    blocked: tuple[Reason, ...] = ()
     promised: int = 0
 
 
@@ -60,22 +60,21 @@ class Turn:
         priority = next((value for upto, value in self._priorities if done < upto), 0)
         return -priority, demand.oldest_at, demand.key
 
-    def limit(self, out: Mapping[str, int], left: int) -> Reason | None:
-        """What of trust (SU7) and growth (SU3) allows no further startd; None when one may start.
+    def limits(self, out: Mapping[str, int], left: int) -> Iterator[Reason]:
+        """All of trust (SU7) and growth (SU3) that allows no further startd; nothing when one may start.
 
         out: see Trusted. left: what all classes together may still start.
         """
         trusted, ramp, demand = self.ask.trusted, self.ask.ramp, self.ask.demand
         if out[trusted.key] >= trusted.most:
             have, who = f"{out[trusted.key]} of {trusted.most} out", str(demand.principal)
-            return Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
+            yield Reason(Cause.TRUST, "unclaimed startds", "claims first", have, source=who)
         if self.started >= ramp.allowance - ramp.used:
             have = f"{ramp.allowance} per interval"
-            return Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
+            yield Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
         if left <= 0:
             have = "all classes' starts of this interval are used up"
-            return Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
-        return None
+            yield Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
 
     def starts_left(self, out: Mapping[str, int], awaited: int) -> int:
         """For how many more startds room may be made; awaited: for so many it is on its way, counted as growth then."""

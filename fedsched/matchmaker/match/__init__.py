@@ -18,7 +18,7 @@ from fedsched.matchmaker.match.ads import (
 )
 from fedsched.matchmaker.match.cordons import denied, held_back
 from fedsched.matchmaker.match.matching import Matching, Side, Site
-from fedsched.matchmaker.match.never import Meeting, nevers, rests_on_unknown, unsatisfied
+from fedsched.matchmaker.match.never import Meeting, nevers, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place, form_for, pair_key
 from fedsched.matchmaker.match.sizes import packed, per_node, size_for
@@ -52,7 +52,6 @@ __all__ = [
     "per_node",
     "project",
     "refused_by_terms",
-    "rests_on_unknown",
     "size_for",
     "sized",
     "slot_ad",

@@ -18,7 +18,7 @@ from fedsched.matchmaker.match.ads import (
     sized,
     slot_pairs,
 )
-from fedsched.matchmaker.match.never import Meeting, rests_on_unknown, unsatisfied
+from fedsched.matchmaker.match.never import Known, Meeting, everything, of_predicted, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place
 from fedsched.matchmaker.model import DemandClass
@@ -115,10 +115,14 @@ class Matching:
         ads = self.meeting(side, site, size)
         if judge(*ads).ok:
             return 0
-        whole = {**site.lasting, **sized(size)}
-        if site.known is not None and rests_on_unknown(side.requirements, side.texts, whole, ads):
-            return 0
-        return max(1, sum(1 for _ in unsatisfied(side.requirements, site.place, ads)))
+        return sum(1 for _ in unsatisfied(side.requirements, site.place, ads, self.known(side, site, size)))
+
+    @staticmethod
+    def known(side: Side, site: Site, size: Resources) -> Known:
+        """Of which clauses it is known what they ask for there: all, once a real slot was seen (MA6)."""
+        if site.known is None:
+            return everything
+        return of_predicted(side.texts, {**site.lasting, **sized(size)})
 
     def false_clauses(self, side: Side, site: Site, size: Resources) -> tuple[str, ...]:
         """Clauses of the job that are not true there; "" for the member's own requirements."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fedsched.matchmaker import classad
@@ -23,19 +23,33 @@ class Meeting(NamedTuple):
     at: float
 
 
-def nevers(demand: DemandClass, place: Place, size: Resources, ads: Meeting) -> Iterator[Reason]:
+Known = Callable[[str], bool]
+"""Whether what a clause asks for is known of a place, or only a real slot can tell (MA6)."""
+
+
+def everything(_clause: str) -> bool:
+    """A real slot was seen."""
+    return True
+
+
+def nevers(
+    demand: DemandClass, place: Place, size: Resources, ads: Meeting, known: Known = everything
+) -> Iterator[Reason]:
     """All that rules the class out there, the member's terms first; nothing where it could run."""
     if demand.gate:
         yield place.here(Reason(Cause.EXPRESSION_REFUSED, what="Requirements", have=demand.gate))
-        return
     yield from (place.here(reason) for reason in refused_by_terms(demand, place))
     yield from (place.here(reason) for reason in too_small(size, place))
     yield from (place.here(r) for r in barred_by_limits(size + place.terms.pod_overhead, place.view.limits))
-    yield from (place.here(reason) for reason in unsatisfied(demand.requirements, place, ads))
+    if not demand.gate:
+        yield from (place.here(reason) for reason in unsatisfied(demand.requirements, place, ads, known))
 
 
-def unsatisfied(requirements: str, place: Place, ads: Meeting) -> Iterator[Reason]:
-    """Each clause of the job that is not true there, else the member's own requirements; nothing where both are."""
+def unsatisfied(requirements: str, place: Place, ads: Meeting, known: Known = everything) -> Iterator[Reason]:
+    """Each clause of the job that is not true there, and the member's own requirements; nothing where both are.
+
+    A clause that only a real slot can judge rules nothing out (MA6).
+    """
     answer = judge(*ads)
     if answer.refused:
         yield Reason(Cause.EXPRESSION_REFUSED, what="Requirements", have=answer.refused)
@@ -43,7 +57,7 @@ def unsatisfied(requirements: str, place: Place, ads: Meeting) -> Iterator[Reaso
         return
     source = "a slot seen there" if place.pair.attributes else "the predicted slot"
     clauses = false_clauses(requirements, *ads) if requirements else ()
-    for clause in clauses:
+    for clause in (clause for clause in clauses if known(clause.whole)):
         yield Reason(Cause.REQUIREMENTS, *clause.told, source=source, at=place.pair.seen_at)
     theirs = place.terms.requirements
     if theirs and (not clauses or false_clauses(theirs, ads.slot, ads.job, ads.at)):
@@ -51,16 +65,10 @@ def unsatisfied(requirements: str, place: Place, ads: Meeting) -> Iterator[Reaso
         yield Reason(Cause.REQUIREMENTS, theirs, "true", have, source="the member's file")
 
 
-def rests_on_unknown(requirements: str, job: Texts, slot: Texts, ads: Meeting) -> bool:
-    """Whether all that is not true asks for attributes that only a real slot can tell (MA6): one probe finds out.
-
-    job, slot: both sides whole, since what they lack is the question.
-    """
-    if not requirements or judge(*ads).refused:
-        return False
-    clauses = false_clauses(requirements, *ads)
+def of_predicted(job: Texts, slot: Texts) -> Known:
+    """What is known of a place where no real slot was seen: what both sides have, whole, whatever reads it."""
     known = {*job, *slot, "availablegpus", NOW}
-    return bool(clauses) and all(_asked(clause.whole, job, slot) - known for clause in clauses)
+    return lambda clause: not _asked(clause, job, slot) - known
 
 
 def _asked(text: str, job: Texts, slot: Texts) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fedsched.matchmaker import preempt, surge
 from fedsched.matchmaker.fill import Ask, Trusted
@@ -28,19 +28,19 @@ def out_by_trust(standing: Iterable[Standing]) -> dict[str, int]:
     return out
 
 
-def blocked(demand: DemandClass, snapshot: Snapshot, policy: Policy) -> Reason | None:
+def blocked(demand: DemandClass, snapshot: Snapshot, policy: Policy) -> Iterator[Reason]:
     """Nothing new for a schedd that was not heard (D1), nor for a pool that startds could not join (S6)."""
     at = snapshot.at
     for view in snapshot.observation.schedds:
         if view.name == demand.schedd and (view.seen_at is None or at - view.seen_at > policy.silence.stale_demand_s):
             age = "never" if view.seen_at is None else f"{at - view.seen_at:.0f} s ago"
             need = f"{policy.silence.stale_demand_s:.0f} s"
-            return Reason(Cause.SCHEDD_STALE, view.name, need, age, source=view.error, at=view.seen_at)
+            yield Reason(Cause.SCHEDD_STALE, view.name, need, age, source=view.error, at=view.seen_at)
     pool = next((p for p in snapshot.observation.pools if p.name == demand.pool), None)
     if pool is None or pool.seen_at is None or at - pool.seen_at > policy.silence.stale_pool_s:
         age = "never" if pool is None or pool.seen_at is None else f"{at - pool.seen_at:.0f} s ago"
         need = f"{policy.silence.stale_pool_s:.0f} s"
-        return Reason(
+        yield Reason(
             Cause.STALE,
             f"collector of {demand.pool}",
             need,
@@ -48,7 +48,6 @@ def blocked(demand: DemandClass, snapshot: Snapshot, policy: Policy) -> Reason |
             source=pool.error if pool else "",
             at=pool.seen_at if pool else None,
         )
-    return None
 
 
 def lost_members(base: Memory) -> frozenset[str]:
@@ -67,6 +66,7 @@ def asks(snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], bas
         key = surge.trust_key(demand.schedd, demand.principal)
         trusted = Trusted(key, out.get(key, 0), surge.trust_limit(base.trust.get(key), policy.ramp.first))
         ramp = surge.grow(base.ramps, demand.key, policy.ramp, at)
-        why = blocked(demand, snapshot, policy) or surge.leaked(base.surge, demand.key, policy.surge)
+        leaked = surge.leaked(base.surge, demand.key, policy.surge)
+        why = (*blocked(demand, snapshot, policy), *((leaked,) if leaked else ()))
         found.append(Ask(demand, served.get(demand.key, 0), ramp, trusted, why, promised.get(demand.key, 0)))
     return tuple(found)

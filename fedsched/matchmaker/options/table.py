@@ -51,11 +51,8 @@ class Table:
         """All that would have to change before the class could ever run there; () where it could."""
         site = self._by_name[place.terms.name, place.group.name]
         side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
-        if not demand.gate and not self._matching.misses(side, site, size):
-            # A clause that only a real slot can judge rules nothing out (MA6).
-            demand = msgspec.structs.replace(demand, requirements="")
-            side = self._matching.side(demand)
-        return tuple(nevers(demand, place, size, self._matching.meeting(side, site, size)))
+        known = self._matching.known(side, site, size)
+        return tuple(nevers(demand, place, size, self._matching.meeting(side, site, size), known))
 
     def never(self, demand: DemandClass, place: Place) -> Reason | None:
         """The first of these; None where it could run."""
@@ -155,10 +152,10 @@ class Table:
 
     def _distance(self, demand: DemandClass, site: Site) -> tuple[int, float, int]:
         """How many things rule the class out there, and what part of a request is lacking at most."""
-        if demand.gate:
-            return 1, 0.0, site.number
-        fit, side = self._fitting.fit(demand, site), self._matching.side(demand)
-        count = self._fitting.refused(demand, site) + fit.passed + self._matching.misses(side, site, fit.size)
+        fit = self._fitting.fit(demand, site)
+        count = self._fitting.refused(demand, site) + fit.passed
+        # what the gate refused is not evaluated
+        count += 1 if demand.gate else self._matching.misses(self._matching.side(demand), site, fit.size)
         lacks = max((1 - had / needed for _, needed, had in fit.short), default=0.0)
         return count, lacks, site.number
 

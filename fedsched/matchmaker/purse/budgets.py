@@ -5,7 +5,7 @@ A budget is never passed: whatever is started must be payable to its end, and wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -67,18 +67,17 @@ class Budgets:
         names = [f"tier/{tier}", *(f"group/{path}" for path in _lineage(principal.group))]
         return [self._all[name] for name in names if name in self._all]
 
-    def blocker(self, paying: Iterable[Budget], price: float, least_s: float) -> Reason | None:
-        """The first budget that does not pay for `least_s` seconds at that price per hour."""
+    def blockers(self, paying: Iterable[Budget], price: float, least_s: float) -> Iterator[Reason]:
+        """Each budget that does not pay for `least_s` seconds at that price per hour."""
         if price <= 0:
-            return None
+            return
         least = price * least_s / HOUR_S
         for budget in paying:
             if budget.left < least:
                 ends_s = budget.window_at + budget.window_s - self._at
                 have = f"{max(0.0, budget.left):.2f} of {budget.most:g} left, its window ends in {ends_s:.0f} s"
                 need = f"{least:.2f} for {least_s:.0f} s"
-                return Reason(Cause.BUDGET_SPENT, budget.name, need, have, source="policy", at=self._at)
-        return None
+                yield Reason(Cause.BUDGET_SPENT, budget.name, need, have, source="policy", at=self._at)
 
     @staticmethod
     def affordable_s(paying: Iterable[Budget], price: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -42,15 +42,19 @@ class Purse:
         return self._tiers.order(offer.place)
 
     def blocker(self, demand: DemandClass, offer: Offer) -> Reason | None:
-        """Why nothing may be started there for that class now: its tier is closed, or a budget is spent."""
+        """Why nothing may be started there for that class now; None where it may."""
+        return next(self.blockers(demand, offer), None)
+
+    def blockers(self, demand: DemandClass, offer: Offer) -> Iterator[Reason]:
+        """All of it (RE2): its tier is closed, now or for want of patience, and each budget that is spent."""
         if self._bounds_nothing:
-            return None
+            return
         least_s = self._least_s(demand, offer)
-        reason = self._tiers.blocker(offer.place, least_s)
-        if reason is None:
-            paying = self._paying(demand, offer)
-            reason = self._budgets.blocker(paying, price(offer), least_s + self._beyond_s(offer)) if paying else None
-        return None if reason is None else offer.place.here(reason)
+        for reason in self._tiers.blockers(offer.place, least_s):
+            yield offer.place.here(reason)
+        paying = self._paying(demand, offer)
+        for reason in self._budgets.blockers(paying, price(offer), least_s + self._beyond_s(offer)) if paying else ():
+            yield offer.place.here(reason)
 
     def lifetime_s(self, demand: DemandClass, offer: Offer, wanted_s: int) -> int:
         """Life of a startd there: `wanted_s` seconds, or as much of it as windows and budgets allow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -45,16 +45,17 @@ class Tiers:
         tier = self.of(place)
         return float("inf") if tier is None else open_for_s(tier.windows, self._at)
 
-    def blocker(self, place: Place, least_s: int) -> Reason | None:
-        """Why the place's tier takes nothing now that must live for `least_s` seconds."""
+    def blockers(self, place: Place, least_s: int) -> Iterator[Reason]:
+        """Why the place's tier takes nothing now that must live for `least_s` seconds: its window, its patience."""
         tier = self.of(place)
         if tier is None:
-            return None
+            return
         left_s = open_for_s(tier.windows, self._at)
         if left_s < least_s:
             have = f"open for {left_s:.0f} s more" if left_s else "outside its windows"
-            return Reason(Cause.TIER_WINDOW, tier.name, f"{least_s} s", have, source="policy tiers", at=self._at)
-        return None if self._is_open(tier) else self._closed(tier)
+            yield Reason(Cause.TIER_WINDOW, tier.name, f"{least_s} s", have, source="policy tiers", at=self._at)
+        if not self._is_open(tier):
+            yield self._closed(tier)
 
     def _is_open(self, tier: Tier) -> bool:
         """Without any dwell up to it, order alone says what goes where; else its state or its patience does."""

@@ -13,6 +13,8 @@ from fedsched.matchmaker.negotiate import fares
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Verdict
 
 STARTS, COULD = 2, 1
+MOST_ROUNDS = 4
+"""So often all amounts of a change are made smaller in turn; one that still is not the least then is not told."""
 
 
 class Knob(NamedTuple):
@@ -49,15 +51,28 @@ class Prover:
 
         Of each thing that is changed one unit less was tried and did not help.
         """
-        units = [knob.hints[-1] for knob in candidate.knobs]
-        goal = self._helps(candidate.knobs, units)
+        goal = self._helps(candidate.knobs, _furthest(candidate.knobs))
         if not goal:
             return None
-        for place, knob in enumerate(candidate.knobs):
-            does = partial(self._does, candidate.knobs, units, (place, goal))
-            units[place] = least(does, knob.hints)
-        steps = tuple(knob.at(amount) for knob, amount in zip(candidate.knobs, units, strict=True))
-        return self._told(steps)
+        knobs = self._needed(candidate.knobs, goal)
+        units = _furthest(knobs)
+        for _ in range(MOST_ROUNDS):
+            before = tuple(units)
+            for place, knob in enumerate(knobs):
+                hints = (*(hint for hint in knob.hints if hint < units[place]), units[place])
+                units[place] = least(partial(self._does, knobs, units, (place, goal)), hints)
+            if len(knobs) == 1 or tuple(units) == before:
+                steps = tuple(knob.at(amount) for knob, amount in zip(knobs, units, strict=True))
+                return self._told(steps)
+        return None
+
+    def _needed(self, knobs: tuple[Knob, ...], goal: int) -> tuple[Knob, ...]:
+        """Those of them without which the rest does not help."""
+        for knob in knobs if len(knobs) > 1 else ():
+            others = tuple(one for one in knobs if one is not knob)
+            if others and self._helps(others, _furthest(others)) >= goal:
+                knobs = others
+        return knobs
 
     def _told(self, steps: tuple[Step, ...]) -> Counterfactual | None:
         then, now = self._fares(steps), self._now
@@ -89,6 +104,10 @@ class Prover:
         for step in steps:
             world = changed(world, step)
         return fares(*world)
+
+
+def _furthest(knobs: Sequence[Knob]) -> list[int]:
+    return [knob.hints[-1] for knob in knobs]
 
 
 def least(does: Callable[[int], bool], hints: Sequence[int]) -> int:
