@@ -84,6 +84,7 @@ FEDERATION = Table(
             "machine_resources": Pairs(Text(pattern=r"[^\s/]+/[^\s/]+", wanted='a name like "a.b/c"'), mapping=True),
             "keep_hours": Number(least=0.1),
             "keep_mib": Number(least=1, whole=True),
+            "keep_records_days": Number(least=1),
             "keep_logs_mib": Number(least=0, whole=True),
         },
     ),

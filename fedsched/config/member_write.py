@@ -20,6 +20,8 @@ Names are those of settings.MemberFile, MemberTerms, DeclaredGroup, Overrides an
   yield = "60s"                   # duration -> yield_s
   allow_same_priority = false
   price_per_core_hour = 0.0
+  watts_per_core = 0.0            # of a busy core with its part of memory, cooling, losses: for accounting
+  grams_co2_per_kwh = 0.0
   daemonset_groups = []
   autoscaled_groups = []
   gpu_resources = ["nvidia.com/gpu", "amd.com/gpu"]
@@ -57,6 +59,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fedsched.config.settings import DeclaredGroup, MemberFile
+from fedsched.matchmaker.model import MemberTerms
 from fedsched.matchmaker.resources import Resources
 
 STAMP = "# written by fedsched join; checksum "
@@ -104,6 +107,7 @@ def _lines(member: MemberFile) -> Iterator[str]:
     yield f"forms = {_list(terms.forms)}          # startd-job, startd-daemonset, job"
     yield f"share = {_text(terms.share)}          # user | group | any: who may use one startd, one after the other"
     yield f"price_per_core_hour = {terms.price_per_core_hour!r}"
+    yield from (f"{name} = {value!r}" for name, value in _footprint(terms) if value)
     same = str(terms.allow_same_priority).lower()
     yield f"allow_same_priority = {same}          # true: without a PriorityClass below everybody's"
     yield f"egress = {_list(member.egress)}          # private addresses that pods may reach (in the NetworkPolicy)"
@@ -111,6 +115,10 @@ def _lines(member: MemberFile) -> Iterator[str]:
     yield '#principals = ["physics.*"]                   # who may come; everybody when missing'
     yield '#max_lifetime = "24h"'
     yield from _tables(member)
+
+
+def _footprint(terms: MemberTerms) -> tuple[tuple[str, float], ...]:
+    return (("watts_per_core", terms.watts_per_core), ("grams_co2_per_kwh", terms.grams_co2_per_kwh))
 
 
 def _tables(member: MemberFile) -> Iterator[str]:

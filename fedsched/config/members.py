@@ -71,6 +71,8 @@ _TERMS = keys_of(
         "budgets": BUDGETS,
         "max_lifetime_s": Duration(whole=True, least=60),
         "yield_s": Duration(whole=True),
+        "watts_per_core": Number(least=0),
+        "grams_co2_per_kwh": Number(least=0),
     },
 )
 _SHELL = keys_of(

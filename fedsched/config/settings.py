@@ -94,6 +94,7 @@ class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     job's length, first known wins (unit: seconds, or minutes for names ending in Mins); assumed_length_s otherwise.
     machine_resources: custom HTCondor resource ("Fpga") -> extended resource ("xilinx.com/fpga").
     keep_logs_mib: of the last lines of pods that are gone, in `records`/logs; 0 keeps none.
+    keep_records_days: how long records of runs (docs/accounting.md) are kept; those of placements stay.
     listen, socket: where the API answers, "host:port" (or "unix:PATH"), and a unix socket beside it, "" for none.
     """
 
@@ -115,6 +116,7 @@ class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     machine_resources: dict[str, str] = {}
     keep_hours: float = 168.0
     keep_mib: int = 512
+    keep_records_days: float = 400.0
     keep_logs_mib: int = 64
     root: Path = Path()
 

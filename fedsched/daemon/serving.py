@@ -28,6 +28,7 @@ from fedsched.journal import (
     Limits,
     PlacementFiles,
     Recorded,
+    RunFiles,
     SqliteJournal,
     crashpoints,
     open_journal,
@@ -153,6 +154,7 @@ class _Daemon:
             dispatch=self._how.dispatch,
             inline=self._how.once or self._parts.time.virtual,
             records=PlacementFiles(self._files.federation.records),
+            runs=RunFiles(self._files.federation.records, self._files.federation.keep_records_days),
             told=tuple(partial(_tell, one) for one in listeners),
         )
         self._loop = Loop(self._world, journal, self._parts.mind(self._files), self._clock, options)
