@@ -11,7 +11,6 @@ from typing import NamedTuple
 from fedsched.client import NoAnswer
 from fedsched.condor.job_ads import JobAds, found_job
 from fedsched.condor.processes import QueryFailed
-from fedsched.config.policies import load_policy
 from fedsched.config.settings import Federation
 from fedsched.matchmaker.model import FoundJob
 
@@ -78,6 +77,5 @@ class JobFinder:
     def _asking(self) -> JobAds:
         with self._lock:
             if self._ads is None:
-                policy = load_policy(self._settings.policy, self._settings.policies)
-                self._ads = JobAds(self._settings, policy.max_classes)
+                self._ads = JobAds(self._settings)
             return self._ads

@@ -84,14 +84,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class JobAds:
-    """Asks the schedds of all pools. Children and what collectors said are kept between questions until `close`.
+    """Asks the schedds of all pools. Child processes are kept between questions until `close`."""
 
-    max_classes: as the policy has it, so that classes are told apart as a poll for demand does.
-    """
-
-    def __init__(self, settings: Federation, max_classes: int = 1000) -> None:
+    def __init__(self, settings: Federation) -> None:
         self._settings = settings
-        self._terms = terms(settings, max_classes)
+        # Jobs are looked at one by one: how many classes a schedd may have does not matter here (MA7).
+        self._terms = terms(settings, 1)
         self._children = {pool.name: Children(pool, settings.cadence.query_limit_s) for pool in settings.pools}
         self._threads = ThreadPoolExecutor(AT_ONCE, "job-ads")
 
@@ -202,13 +200,13 @@ class JobAds:
         return answer if isinstance(answer, Schedds) else Silent(f"pool {pool.name}", "an answer to another question")
 
 
-def find_job(settings: Federation, number: str, schedd: str = "", max_classes: int = 1000) -> FoundJob | None:
+def find_job(settings: Federation, number: str, schedd: str = "") -> FoundJob | None:
     """The job "4711.3" at that schedd, or at any; None where no queue has it.
 
     QueryFailed when nobody has it and somebody did not answer. ValueError for what is no number, and for one that
     several schedds have: it names them.
     """
-    with JobAds(settings, max_classes) as ads:
+    with JobAds(settings) as ads:
         return found_job(ads, number, schedd)
 
 
@@ -223,9 +221,9 @@ def found_job(ads: JobAds, number: str, schedd: str = "") -> FoundJob | None:
     return told(found.jobs[0]) if found.jobs else None
 
 
-def jobs(settings: Federation, asked: JobsAsked, max_classes: int = 1000) -> JobsPage:
+def jobs(settings: Federation, asked: JobsAsked) -> JobsPage:
     """One page of jobs; see JobAds.page."""
-    with JobAds(settings, max_classes) as ads:
+    with JobAds(settings) as ads:
         return ads.page(asked)
 
 
@@ -233,7 +231,9 @@ def told(line: JobLine) -> FoundJob:
     """A line as `explain` takes it; whether a slot is one of ours ("elsewhere") is the caller's to say."""
     detail = line.detail or line.host or (line.state if _STATES[line.state] != line.state else "")
     since = line.since or None
-    return FoundJob(line.job, line.schedd, _STATES[line.state], line.class_key, detail, since, line.principal)
+    return FoundJob(
+        line.job, line.schedd, _STATES[line.state], line.class_key, detail, since, line.principal, line.request
+    )
 
 
 def _lines(answers: Iterable[JobLines | Silent]) -> tuple[JobLine, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from fedsched.matchmaker.model.demand import Principal
 from fedsched.matchmaker.model.memory import Candidate
 from fedsched.matchmaker.reasons import Reason, Verdict
+from fedsched.matchmaker.resources import Resources
 
 LinkName = Literal["job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim"]
 """The nine links from a job to its claim, in this order."""
@@ -180,7 +181,7 @@ class FoundJob(msgspec.Struct, frozen=True):
 
     job: "cluster.proc". class_key: of the demand class that it belongs to, "" where none is known. state: running on
     a slot of whomever, elsewhere where that is none of ours; finished includes removed. detail: HoldReason, the slot's
-    name, how it ended. since: epoch seconds in this state, None where not known.
+    name, how it ended. since: epoch seconds in this state, None where not known. request: as its class would ask.
     """
 
     job: str
@@ -190,6 +191,7 @@ class FoundJob(msgspec.Struct, frozen=True):
     detail: str = ""
     since: float | None = None
     principal: Principal | None = None
+    request: Resources | None = None
 
 
 class ClassNotice(msgspec.Struct, frozen=True):
