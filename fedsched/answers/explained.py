@@ -10,6 +10,7 @@ import msgspec
 from fedsched.answers import clusters as _clusters
 from fedsched.answers import shares as _shares
 from fedsched.answers.jobs import found_elsewhere, runs_here
+from fedsched.answers.lumped import class_of
 from fedsched.answers.naming import find, is_number, named_in, split
 from fedsched.answers.view import View
 from fedsched.client import NoAnswer
@@ -24,13 +25,21 @@ from fedsched.client.documents import (
     head,
 )
 from fedsched.journal import Account
-from fedsched.matchmaker.explain import Past, explain, explain_cluster, explain_decision, explain_group, explain_past
+from fedsched.matchmaker.explain import (
+    Past,
+    clean,
+    explain,
+    explain_cluster,
+    explain_decision,
+    explain_group,
+    explain_past,
+)
 from fedsched.matchmaker.explain import having as told_having
 from fedsched.matchmaker.model import DemandClass, FoundJob, Principal
 from fedsched.matchmaker.share import path_of
 
 Find = Callable[[str, str], FoundJob | None]
-"""Asks the schedds for a job by (number, schedd, "" for any); None where none has it. May take seconds."""
+"""Asks the schedds for a job by (number, schedd, "" for any); None where none has it. Takes seconds; may raise NoAnswer."""
 Gone = Callable[[str], Account | None]
 """The account of a placement that is gone, by its id; None where none is kept."""
 
@@ -57,12 +66,37 @@ def explained(view: View, of: Of, job: str, find_job: Find | None = None) -> Exp
     claimed = runs_here(view, number, schedd)
     if claimed is not None:
         return Explained(**head(of), **claimed, shares=up(view, claimed["principal"]))
-    asked = find_job(number, schedd) if find_job is not None and is_number(number) else None
-    if asked is None:
+    asked, why_not = _asked(find_job, number, schedd)
+    if asked is not None:
+        return _as_asked(view, of, asked)
+    try:
         demand = find(view, job)
-        by_number = is_number(number) and demand.key != job
-        return of_class(view, of, demand, (f"{number}@{demand.schedd}", "idle") if by_number else ("", "class"))
-    return _as_asked(view, of, asked)
+    except NoAnswer:
+        if why_not is not None:
+            raise why_not from None
+        raise
+    if not is_number(number) or demand.key == job:
+        return of_class(view, of, demand)
+    said = of_class(view, of, demand, (f"{number}@{demand.schedd}", "idle"))
+    note = f"Its schedd could not be asked: {clean(why_not.text)}." if why_not is not None else ""
+    return _taken_for(said, f"{note} It is taken to be of this class because other jobs of its cluster are.".lstrip())
+
+
+def _asked(find_job: Find | None, number: str, schedd: str) -> tuple[FoundJob | None, NoAnswer | None]:
+    """(the job as its schedd has it, why nobody could be asked). NoAnswer where several schedds have one."""
+    if find_job is None or not is_number(number):
+        return None, None
+    try:
+        return find_job(number, schedd), None
+    except NoAnswer as error:
+        if error.what == "ambiguous":
+            raise
+        return None, error
+
+
+def _taken_for(said: Explained, note: str) -> Explained:
+    told = msgspec.structs.replace(said.explanation, details=(note, *said.explanation.details))
+    return msgspec.structs.replace(said, explanation=told)
 
 
 def of_class(view: View, of: Of, demand: DemandClass, job: tuple[str, JobState] = ("", "class")) -> Explained:
@@ -127,7 +161,7 @@ def up(view: View, principal: Principal) -> tuple[Share, ...]:
 
 def _as_asked(view: View, of: Of, asked: FoundJob) -> Explained:
     """As its schedd has it now, in the class that the cycle knows, if any."""
-    demand = next((one for one, _ in view.pairs if one.key == asked.class_key), None)
+    demand = class_of(view, asked)
     if asked.state == "idle" and demand is not None:
         return of_class(view, of, demand, (f"{asked.job}@{asked.schedd}", "idle"))
     parts = found_elsewhere(view, asked, demand, of.now)

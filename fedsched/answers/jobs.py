@@ -46,23 +46,32 @@ def runs_here(view: View, number: str, schedd: str) -> dict[str, Any] | None:
 def found_elsewhere(view: View, asked: FoundJob, demand: DemandClass | None, now: float) -> dict[str, Any]:
     """Fields of Explained for a job as its schedd tells of it at the time `now`, epoch seconds."""
     who = f"{clean(asked.job)}@{clean(asked.schedd)}"
-    said, what_next, link = _said(asked, who, f" for {age(now - asked.since)}" if asked.since is not None else "")
+    ours = _ours(view, asked) if asked.state == "running" else ""
+    since = f" for {age(now - asked.since)}" if asked.since is not None else ""
+    said, what_next, link = _said(asked, who, since, ours)
     source = f"schedd {clean(asked.schedd)}"
     chain = stopped(link, said, source, now) if link else passed({"claim": said}, source, now)
     principal = demand.principal if demand is not None else asked.principal or Principal("", "")
     return {
         "job": who,
-        "state": "elsewhere" if asked.state == "running" else asked.state,
+        "state": "elsewhere" if asked.state == "running" and not ours else asked.state,
         "principal": principal,
         "explanation": Explanation(key=asked.class_key, word=asked.state, sentence=said, next=what_next, chain=chain),
         "having": having(demand, view.plan, view.observation, view.fresh_s) if demand is not None else Having(),
         "demand": demand,
         "report": view.reports.get(demand.key) if demand is not None else None,
+        "placement": ours,
         "since": asked.since,
     }
 
 
-def _said(asked: FoundJob, who: str, since: str) -> tuple[str, str, LinkName | None]:
+def _ours(view: View, asked: FoundJob) -> str:
+    """Id of the placement whose pod's name is in the slot's, "" for none: it began after the last cycle looked."""
+    found = [held.placement for held in view.plan.held if f"{held.placement.object_name}-" in asked.detail]
+    return max(found, key=lambda placement: len(placement.id)).id if found else ""
+
+
+def _said(asked: FoundJob, who: str, since: str, ours: str) -> tuple[str, str, LinkName | None]:
     """(what is so, what to do, the link that holds, None where the job is past all)."""
     detail = clean(asked.detail)
     if asked.state == "held":
@@ -79,7 +88,8 @@ def _said(asked: FoundJob, who: str, since: str) -> tuple[str, str, LinkName | N
             "demand class",
         )
     where, runs = f" on {detail}" if detail else "", "has run" if since else "runs"
-    return f"{who} {runs}{since}{where}, which is no startd of fedsched.", "Nothing to do.", None
+    which = "a startd of ours that the last cycle did not yet see claimed" if ours else "no startd of fedsched"
+    return f"{who} {runs}{since}{where}, which is {which}.", "Nothing to do.", None
 
 
 def _has_been(how: str, since: str) -> str:

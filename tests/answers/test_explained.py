@@ -191,6 +191,37 @@ def test_a_name_that_means_several_classes_names_them() -> None:
     assert "aaaa2222" in error.text
 
 
+def test_a_job_that_began_on_a_startd_of_ours_after_the_cycle_looked_is_known_by_its_slot() -> None:
+    ran = FoundJob("77.0", "schedd-b", "running", "c1", "slot1_1@fs-1-1-abc", T0)
+    waiting = one("unclaimed", pod(), slots=(slot(),), held={"slot_seen_at": T0 - 20})
+    said = answers(waiting, Beyond(find=lambda _n, _s: ran)).explain("77.0")
+    assert (said.state, said.placement) == ("running", "1-1")
+    assert [link.verdict for link in said.explanation.chain] == ["ok"] * 9
+    far = msgspec.structs.replace(ran, detail="slot1_1@wn7.site")
+    assert answers(waiting, Beyond(find=lambda _n, _s: far)).explain("77.0").state == "elsewhere"
+
+
+@pytest.mark.parametrize("what", ["busy", "unreachable"])
+def test_where_its_schedd_cannot_be_asked_a_job_is_taken_for_its_cluster_and_that_is_said(what: Any) -> None:
+    def silent(number: str, schedd: str) -> FoundJob | None:
+        raise NoAnswer(what, f"{schedd or 'nobody'} answered for {number}", "ask again")
+
+    answerer = answers(moment(), Beyond(find=silent))
+    said = answerer.explain("1.41")
+    assert said.explanation.details[0] == (
+        "Its schedd could not be asked: nobody answered for 1.41. "
+        "It is taken to be of this class because other jobs of its cluster are."
+    )
+    refused(answerer, "explain 99.0", what)
+
+
+def test_a_number_that_several_schedds_have_must_be_named_with_one() -> None:
+    def twice(number: str, _schedd: str) -> FoundJob | None:
+        raise NoAnswer("ambiguous", f"{number} is a job of several schedds", "name one")
+
+    refused(answers(moment(), Beyond(find=twice)), "explain 1.41", "ambiguous")
+
+
 # --- members
 
 
