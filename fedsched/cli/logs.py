@@ -63,10 +63,13 @@ def logs(
     No cluster need be named. Of pods that are gone the kept ends are shown (keep_logs_mib). A member that does not
     answer is named, and the exit code is 3.
     """
+    from fedsched.cli.source import simulated
     from fedsched.config import load
     from fedsched.kube.pod_logs import LogAsk
 
     files = load(config_file(config))
+    if simulated(files.federation):
+        raise Failure(Exit.REFUSED, "a simulated federation has no pods, and so no logs", "fedsched events JOB")
     ask = LogAsk(_since(since), tail)
     if follow:
         _follow(files, job, user, ask, as_json=form is Format.JSON)
@@ -95,22 +98,23 @@ def events(
     What fedsched decided and why, what Kubernetes says of the pods (as long as it keeps that, an hour usually), and
     who claimed the slots.
     """
+    import msgspec
+
+    from fedsched.answers.concerned import concerned
     from fedsched.answers.events import told
+    from fedsched.cli.gathering import Gathered
+    from fedsched.cli.past import background
+    from fedsched.cli.source import present, simulated
     from fedsched.client.documents import Events, head
     from fedsched.config import load
 
     files = load(config_file(config))
-    import msgspec
-
-    from fedsched.answers.concerned import concerned
-    from fedsched.cli.past import background
-
     with background(files.federation, job or user) as behind:
         about = _meant(lambda: concerned(behind.known, job, user))
-        gathered = _gathering(files).events(about)
+        gathered = Gathered() if simulated(files.federation) else _gathering(files).events(about)
         past = msgspec.structs.replace(behind.past(about), members=gathered.events)
         lines = told(behind.known, about, past)
-        of = behind.view.of(time.time())
+        of = behind.view.of(present(files.federation, behind.view.plan.at))
     if form is Format.JSON:
         _emit(Events(**head(of), job=job or user, events=lines, unread=gathered.unread))
     else:

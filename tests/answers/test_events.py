@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from fedsched.answers import Answerer, View
 from fedsched.answers.concerned import Known, concerned, split
 from fedsched.answers.events import Past, told
 from fedsched.client import NoAnswer
 from fedsched.client.documents import EventLine
-from fedsched.journal import Account
+from fedsched.journal import Account, Recorded
 from fedsched.journal.records import PodTimes, Stay, Used
-from fedsched.matchmaker.model import Claim, Memory, Observation, Plan, PoolView, Principal, Turn
+from fedsched.matchmaker.model import Claim, Memory, Observation, Plan, PoolView, Principal, Snapshot, Turn
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from tests.matchmaker.builders import T0, demand, held, placement, pod, res, schedd, slot, thing
 
@@ -147,3 +148,13 @@ def test_a_claim_that_is_in_the_account_and_in_the_slot_is_told_once_and_not_rel
     story = told(world, concerned(world, "4711.0@ce1"), Past())
     assert kinds(story).count("claimed") == 1
     assert "released" not in kinds(story)
+
+
+def test_a_daemon_tells_what_its_last_cycle_holds_and_where_the_rest_is_told() -> None:
+    world = known()
+    view = View(Recorded(Snapshot(world.observation, Memory(), ()), world.plan), (), 10.0, "daemon", "lab")
+    turn = Turn("c1", 3, T0 - 60, 1, 1, Verdict.NOT_NOW, Reason(Cause.NO_ROOM, need="1 core", member="m1"))
+    answer = Answerer(view, lambda: T0, turns=lambda key, _since: (turn,) if key == "c1" else ()).events("4711.0@ce1")
+    assert kinds(answer.events) == ["no-room", "placed", "written", "slot-seen", "claimed"]
+    assert answer.unread
+    assert answer.cycle == 9

@@ -126,7 +126,12 @@ def following(scene: Scene, *arguments: str) -> Iterator[Callable[[], str]]:
     """`fedsched logs -f …` in the background: what it said so far. Ended as a person ends it, with exit code 0."""
     out = scene.hub.folder / "followed"
     with out.open("wb") as file:
-        command = [sys.executable, "-m", "fedsched", "logs", "-f", *arguments]
+        # a shell that put these tests into the background has SIGINT ignored, and children inherit that
+        start = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'fedsched'; "
+        )
+        start += "from fedsched.cli import main; main(sys.argv[1:])"
+        command = [sys.executable, "-c", start, "logs", "-f", *arguments]
         process = subprocess.Popen(
             command, cwd=scene.hub.folder, env=Federation._environment(), stdout=file, stderr=file
         )

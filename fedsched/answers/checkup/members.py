@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fedsched.answers.checkup.look import Fault, Judged, Look
-from fedsched.kube.site import Site
 from fedsched.matchmaker.explain import age
+
+if TYPE_CHECKING:
+    from fedsched.kube.site import Site
 
 MOST_SKEW_S = 5.0
 OLDEST = (1, 27)
