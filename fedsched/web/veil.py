@@ -19,6 +19,7 @@ LEAST = 3
 """A bare name that is shorter is a unit or a letter in a sentence; where a user is due it is hidden all the same."""
 MOST_PARTS = 12
 MOST_TEXTS = 200_000
+_NAMELESS = frozenset({int, float, bool, type(None)})
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
 _CUT = re.compile(r"([._@+-]+)")
 _JOB = re.compile(r"\d+(?:\.\d+)?")
@@ -53,13 +54,15 @@ class Veil:
 
     def values(self, value: Any) -> Any:
         """What JSON can say, with all names in it replaced; keys of maps only where they have a domain."""
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(key) if "@" in key else key: self._field(key, one) for key, one in value.items()}
-        if isinstance(value, (list, tuple)):
-            return self._list(value)
-        return value
+        if kind is dict:
+            return {
+                (self.text(key) if "@" in key else key): one if type(one) in _NAMELESS else self._field(key, one)
+                for key, one in value.items()
+            }
+        return self._list(value) if kind in {list, tuple} else value
 
     def text(self, text: str) -> str:
         """Any text with the names in it replaced."""
@@ -80,7 +83,7 @@ class Veil:
         return self._aliases.name(text)
 
     def _field(self, name: str, value: Any) -> Any:
-        if isinstance(value, str):
+        if type(value) is str:
             if name in USER_FIELDS:
                 return self._user(value)
             if name in PATH_FIELDS and "/" in value:
