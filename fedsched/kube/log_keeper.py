@@ -22,6 +22,8 @@ MOST_AT_ONCE = 8
 OFF_S = 60.0
 OFF_WITHOUT_RIGHT_S = 600.0
 """So long nothing is tried at a node whose logs could not be had, and at a member that does not let us."""
+MOST_SILENT = 2
+"""Nodes whose silence is that of all: the way from API server to nodes is cut, and deletions must not pay for each."""
 TAIL = 2000
 OVER = frozenset({"succeeded", "failed"})
 _LOG = log("kube")
@@ -113,7 +115,10 @@ class LogKeeper:
             self._off[""] = time.monotonic() + OFF_WITHOUT_RIGHT_S
             _LOG.warning("logs-not-kept", member=name, why=pod_logs.NO_RIGHT, next=f"fedsched join {name}")
         else:
-            self._off[pod.node] = time.monotonic() + OFF_S
+            now = time.monotonic()
+            self._off = {node: until for node, until in self._off.items() if until > now} | {pod.node: now + OFF_S}
+            if len(self._off) >= MOST_SILENT:
+                self._off[""] = now + OFF_S
             _LOG.warning("log-not-kept", member=name, pod=pod.name, node=pod.node, why=str(error))
 
 

@@ -175,6 +175,18 @@ def test_a_node_that_does_not_answer_delays_one_deletion_and_no_other(tmp_path: 
     assert not store.all()
 
 
+def test_two_silent_nodes_speak_for_all_so_that_deletions_do_not_pay_for_each(tmp_path: Path) -> None:
+    objects = [thing(placement(f"1-{n}", "m1"), pod(f"fs-1-{n}-abcde", "failed", node=f"n{n}")) for n in range(9)]
+
+    def silent(_path: str) -> bytes:
+        raise TransportError("error", "HTTP 502", status=502)
+
+    one, member, _ = keeper(tmp_path, silent, *objects)
+    for each in objects:
+        one.before(deletion(each))
+    assert len(member.asked) == 2
+
+
 def test_without_the_right_nothing_is_tried_any_more(tmp_path: Path) -> None:
     objects = [thing(placement(f"1-{n}", "m1"), pod(f"fs-1-{n}-abcde", "failed", node=f"n{n}")) for n in range(3)]
 
