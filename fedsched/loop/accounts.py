@@ -107,9 +107,8 @@ class Accounts:
                 _count(account, claim, max(0.0, at - stay.until))
                 stay.until = max(stay.until, at)
                 continue
-            since = stays.begin(slot, claim)
-            _count(account, claim, max(0.0, at - since))
-            stays.add(slot, claim, (since, at))
+            begun = stays.begun(slot, claim, at)
+            _count(account, claim, begun.until - begun.since)
             changed = True
         account.until = max(account.until, at)
         return account if changed or account.until - account.saved_at >= SAVE_EVERY_S else None

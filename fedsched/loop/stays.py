@@ -22,6 +22,7 @@ class Stays:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._running = [stay for stay in account.stays if not stay.over]
+        self._followed: list[Stay] = []
 
     def matched(self, slot: SlotView) -> Iterator[tuple[Claim, Stay | None]]:
         """Each claim of the slot with what is known of it; None for a new one.
@@ -40,21 +41,34 @@ class Stays:
             yield claim, stay
         for claim in unknown:
             alike = (s for s in left if _held(s) == _claimed(claim, slot) and not (s.job and claim.job))
-            stay = next(alike, None)
+            stay = max(alike, key=lambda stay: stay.until, default=None)
             if stay is not None:
                 left.remove(stay)
                 if claim.job:
                     stay.job, stay.schedd = claim.job, claim.schedd
             yield claim, stay
 
-    def begin(self, slot: SlotView, claim: Claim) -> float:
-        """When a new one began, epoch seconds: a claim that is used again keeps its own begin from job to job."""
-        now, shown = _claimed(claim, slot), {one.job for one in slot.claims}
-        before = (s.until for s in self._account.stays if (s.over or s.job not in shown) and _held(s) == now)
-        return max(before, default=claim.since)
+    def begun(self, slot: SlotView, claim: Claim, at: float) -> Stay:
+        """A new one, listed. at: when the slot was seen.
 
-    def add(self, slot: SlotView, claim: Claim, times: tuple[float, float]) -> None:
-        """List a new one. times: begin, and when it was seen."""
+        A claim that is used again keeps its own begin from job to job; the next job began when the one before was last
+        seen, and that one is over.
+        """
+        before = self._before(slot, claim)
+        if before is not None and not before.over:
+            before.over = True
+            self._running.remove(before)
+            self._followed.append(before)
+        return self._listed(slot, claim, (before.until if before else claim.since, at))
+
+    def _before(self, slot: SlotView, claim: Claim) -> Stay | None:
+        """Whose claim it may have taken over: the one that was seen last, of those that are not there now."""
+        now = _claimed(claim, slot)
+        shown = {one.job for one in slot.claims if _claimed(one, slot) == now}
+        before = (s for s in self._account.stays if (s.over or s.job not in shown) and _held(s) == now)
+        return max(before, key=lambda stay: stay.until, default=None)
+
+    def _listed(self, slot: SlotView, claim: Claim, times: tuple[float, float]) -> Stay:
         account = self._account
         if len(account.stays) >= MOST_STAYS:
             account.left_out += 1
@@ -78,11 +92,12 @@ class Stays:
         )
         account.stays.append(stay)
         self._running.append(stay)
+        return stay
 
     def over(self, seen_at: float) -> list[Stay]:
         """Those that are over now. seen_at: of the pool's last complete answer."""
         over = [stay for stay in self._running if seen_at - stay.until >= OVER_S]
-        return self._end(over) if over else []
+        return self._end(over) if over or self._followed else []
 
     def all(self) -> list[Stay]:
         """All that were not over yet: their placement is gone."""
@@ -92,6 +107,7 @@ class Stays:
         for stay in over:
             stay.over = True
         self._running = [stay for stay in self._running if not stay.over]
+        over, self._followed = [*self._followed, *over], []
         return over
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 from pathlib import Path
-from fedsched.journal import Holder, PlacementFiles, SqliteJournal, crashpoints
+from fedsched.journal import Holder, PlacementFiles, RunFiles, SqliteJournal, crashpoints
 from fedsched.log import configure
 from fedsched.loop import Loop, Options, SystemClock
-from tests.loop.shelf import Shelf, Wishes
+from fedsched.matchmaker.model import Claim, Observation, PoolView, Principal, SlotView
+from fedsched.matchmaker.resources import Resources
+from tests.loop.shelf import START, Shelf, Wishes
 
 folder, crash_at = Path(sys.argv[1]), sys.argv[2]
 configure(level="error")
@@ -27,11 +30,16 @@ assert journal.moved_aside is None
 clock = SystemClock()
 journal.acquire_lease(Holder.mine(), 3600, clock.now())
 shelf = Shelf(folder / "w", ["m1", "m2"])
+size = Resources(cpu_milli=1000)
+claim = Claim(Principal("physics", "ada@example"), 1000, START - 60, "1.0", "s")
+slot = SlotView("slot1", "a", "a", "m1", "all", "pod", size, size, START, (claim,))
+shelf.extra = Observation(START, pools=(PoolView("a", seen_at=START, slots=(slot,)),))
 journal.raise_epoch(max(journal.epoch(), 1) + 1)
 crashpoints.arm(crash_at)
 inline = sys.argv[3] == "inline"
 wishes = Wishes({"a": "m1", "b": "m2"})
-options = Options(inline=inline, records=PlacementFiles(folder / "records"))
+records = folder / "records"
+options = Options(inline=inline, records=PlacementFiles(records), runs=RunFiles(records))
 loop = Loop(shelf, journal, wishes.mind(), clock, options)
 for cycle in range(7):
     # First two placements, then one of them is no longer wanted, so that deletion and records are crossed too.
@@ -72,10 +80,13 @@ def test_killed_at_every_point_the_next_run_leaves_exactly_one_object_per_wish(t
         again = child(folder, "", lanes)
         assert again.returncode == 0, again.stderr
         assert objects(folder) == ["m2/fs-b"], f"after a kill at point {point}"
-        lines = [line for file in (folder / "records").glob("*") for line in file.read_text().splitlines()]
+        lines = [line for file in (folder / "records").glob("pl*") for line in file.read_text().splitlines()]
         assert len(lines) == len({line.split('"')[3] for line in lines}), "no placement is in the records twice"
+        runs = [line for file in (folder / "records").glob("runs*") for line in file.read_text().splitlines()]
+        assert [json.loads(line)["seconds"] for line in runs] == [60], f"one run, once, after a kill at point {point}"
         journal = SqliteJournal(folder / "fedsched.db")
         assert journal.open_intents() == ()
+        assert journal.ended_runs() == ()
         journal.close()
     assert point > 30
 
