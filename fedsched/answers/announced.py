@@ -11,6 +11,8 @@ from fedsched.matchmaker.model import ClassNotice
 from fedsched.matchmaker.resources import describe
 
 SOMEBODY = "(somebody)"
+SEE_BELOW = ": see below"
+"""What a sentence of `explain` says of more that stands there, and not in an ad."""
 _USER = re.compile(r"[\w.+=-]+@[\w.-]*\w")
 _JOB = re.compile(r"[0-9]+\.[0-9]+@")
 
@@ -33,7 +35,7 @@ def _notice(pair: Pair, view: View, shown: Callable[[str], str], *, names: bool)
         idle=demand.idle,
         unmet=report.unmet if report else demand.idle,
         word=word(report),
-        sentence=shown(sentence),
+        sentence=shown(sentence.replace(SEE_BELOW, "")),
         next=shown(what_next),
         request=describe(demand.request),
         examples=demand.examples,
