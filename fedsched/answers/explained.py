@@ -39,7 +39,7 @@ from fedsched.matchmaker.model import DemandClass, FoundJob, Principal
 from fedsched.matchmaker.share import path_of
 
 Find = Callable[[str, str], FoundJob | None]
-"""Asks the schedds for a job by (number, schedd, "" for any); None where none has it. Takes seconds; may raise NoAnswer."""
+"""Asks schedds for a job by (number, schedd, "" for any); None where none has it. Takes seconds; may raise NoAnswer."""
 Gone = Callable[[str], Account | None]
 """The account of a placement that is gone, by its id; None where none is kept."""
 

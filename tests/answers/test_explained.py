@@ -320,6 +320,24 @@ def test_a_placement_says_why_there_with_all_places_that_were_open_to_it(name: s
     )
 
 
+def test_a_place_that_was_open_to_several_sizes_is_told_once() -> None:
+    held_back = (Candidate("m1", "g", 2.0, "no-room"), Candidate("m0", "g", 2.0, "ramp"))
+    tried = (*held_back, Candidate("m1", "g", 2.0), Candidate("m2", "g", 1.0), Candidate("m2", "g", 1.0))
+    place = placement(size=res(4, 8))
+    snap, _ = moment()
+    plan = Plan(cycle=3, at=T0, held=(held(place, candidates=tried),), classes=(), memory=snap.memory)
+    said = Answerer(view(snap, plan), lambda: NOW).explain_decision("1-1").explanation
+    assert said.chosen == 2
+    assert "as 1 better place was held back" in said.sentence
+    assert said.details[1].endswith("better but held back: m0/g (ramp); next were m2/g (rank 1).")
+
+
+def test_what_is_said_of_a_placement_is_said_of_where_it_is() -> None:
+    why = Reason(Cause.IDLE, need="180 s", have="188 s")
+    said = stands(wanted="leave", why=why).explain_decision("1-1").explanation
+    assert "because nobody claimed it on m1/g: for 188 s, 180 s allowed" in said.sentence
+
+
 def test_a_victim_says_for_whom_by_which_rule_and_what_work_is_at_stake() -> None:
     """PR8."""
     why = Reason(Cause.PREEMPTED, "hep.bob@site k2", "PR2", "3.0 core-hours", member="m1", node_group="g")
@@ -369,7 +387,7 @@ def test_a_placement_that_is_gone_is_told_from_its_account() -> None:
         "fs-1-9 was placed on m1/g, which ranked best (1.5); it went 10 min ago because it makes room on m1/g"
     )
     assert (said.phase, said.preemptor, said.rule, said.lost) == ("gone", "hep.bob@site k2", "PR2", "3.0 core-hours")
-    assert "physics.alice@b claimed it for 50 min." in said.details
+    assert "Claims of physics.alice@b on it: 50 min in all." in said.details
 
 
 def test_accounts_are_found_in_the_journal_or_in_the_records_of_their_day(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from fedsched.matchmaker.explain.having import how_it_goes
-from fedsched.matchmaker.explain.near import chosen, why_so
-from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean
+from fedsched.matchmaker.explain.near import better_places, chosen, why_so
+from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean, located
 from fedsched.matchmaker.model import Candidate, DecisionExplanation, Held, Plan, Principal, object_name
 from fedsched.matchmaker.reasons import Cause, Reason
 
@@ -49,7 +49,8 @@ class _Ended(msgspec.Struct, frozen=True):
 
 def explain_decision(held: Held, plan: Plan) -> DecisionExplanation:
     """One that stands."""
-    at, ended = held.placement, _ended(held.failure or (held.why if held.wanted != "run" else None))
+    at = held.placement
+    ended = _ended(located(held.failure or (held.why if held.wanted != "run" else None), at.member, at.node_group))
     sentence = f"{at.object_name} {_there(at.member, at.node_group, held.candidates)}"
     then = f"; {_STANDS[held.phase]} for {age(plan.at - held.since)}"
     if ended.why is not None:
@@ -76,8 +77,9 @@ def explain_decision(held: Held, plan: Plan) -> DecisionExplanation:
 
 def explain_past(past: Past, at: float) -> DecisionExplanation:
     """One that is gone, asked for at the time `at` (epoch seconds)."""
-    name, ended = object_name(past.placement), _ended(past.reason)
-    because = f" because {clause(past.reason)}" if past.reason is not None else (f": {past.why}" if past.why else "")
+    why = located(past.reason, past.member, past.node_group)
+    name, ended = object_name(past.placement), _ended(why)
+    because = f" because {clause(why)}" if why is not None else (f": {past.why}" if past.why else "")
     when = f"went {age(at - past.ended_at)} ago" if past.ended_at is not None else "went"
     return DecisionExplanation(
         placement=past.placement,
@@ -87,10 +89,10 @@ def explain_past(past: Past, at: float) -> DecisionExplanation:
         class_key=past.class_key,
         phase="gone",
         sentence=f"{name} {_there(past.member, past.node_group, past.candidates)}; it {when}{because}.",
-        next=f"{capital(action(past.reason))}." if past.reason is not None else "Nothing to do.",
+        next=f"{capital(action(why))}." if why is not None else "Nothing to do.",
         candidates=past.candidates,
         chosen=chosen(past.candidates, past.member, past.node_group),
-        why=past.reason,
+        why=why,
         preemptor=ended.preemptor,
         rule=ended.rule,
         lost=ended.lost,
@@ -103,9 +105,10 @@ def _there(member: str, node_group: str, candidates: tuple[Candidate, ...]) -> s
     index = chosen(candidates, member, node_group)
     if index < 0:
         return f"was placed on {place}"
-    if not index:
+    behind = better_places(candidates, index)
+    if not behind:
         return f"was placed on {place}, which ranked best ({candidates[index].rank:g})"
-    better = "1 better place was" if index == 1 else f"{index} better places were"
+    better = "1 better place was" if behind == 1 else f"{behind} better places were"
     return f"was placed on {place} (rank {candidates[index].rank:g}), as {better} held back"
 
 
@@ -141,4 +144,4 @@ def _of_past(past: Past) -> Iterator[str]:
     if not past.claims:
         yield "Nobody claimed it."
     for who, seconds in past.claims:
-        yield f"{clean(who)} claimed it for {age(seconds)}."
+        yield f"Claims of {clean(who)} on it: {age(seconds)} in all."

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import isinf
 
 from fedsched.matchmaker.explain.near import why_there
-from fedsched.matchmaker.explain.sentences import age, sentence
+from fedsched.matchmaker.explain.sentences import age, located, sentence
 from fedsched.matchmaker.model import DemandClass, Having, Held, Observation, Plan, ShareLine
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.share import path_of
@@ -89,7 +89,8 @@ def _going(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float) -
     ]
     ones.sort(key=lambda one: (one.why is None or one.why.cause is not Cause.PREEMPTED, one.placement.id))
     for one in ones[:MOST]:
-        why = sentence(one.why, seen.at, fresh_s) if one.why is not None else "No reason was recorded, which is a bug."
+        told = located(one.why, one.placement.member, one.placement.node_group)
+        why = sentence(told, seen.at, fresh_s) if told is not None else "No reason was recorded, which is a bug."
         where = f"{one.placement.object_name} on {one.placement.member}/{one.placement.node_group}"
         yield f"{where} {how_it_goes(one)}. {why}"
     yield from _rest(len(ones), "startd")

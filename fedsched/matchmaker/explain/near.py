@@ -26,7 +26,8 @@ def why_so(member: str, node_group: str, candidates: tuple[Candidate, ...]) -> s
     index = chosen(candidates, member, node_group)
     if index < 0:
         return "The places that were open to it then are not recorded."
-    taken, better, next_best = candidates[index], candidates[:index], candidates[index + 1 :]
+    taken = candidates[index]
+    better, next_best = (_others(part, taken) for part in (candidates[:index], candidates[index + 1 :]))
     text = f"{_place(taken)} was the best place that was open to it (rank {taken.rank:g})"
     if better:
         text += "; better but held back: " + ", ".join(f"{_place(c)} ({c.blocker or 'open'})" for c in better)
@@ -36,9 +37,21 @@ def why_so(member: str, node_group: str, candidates: tuple[Candidate, ...]) -> s
 
 
 def chosen(candidates: tuple[Candidate, ...], member: str, node_group: str) -> int:
-    """Which of them was taken; -1 where none is recorded."""
-    places = [(one.member, one.node_group) for one in candidates]
-    return places.index((member, node_group)) if (member, node_group) in places else -1
+    """Which of them was taken, the first there that was not held back; -1 where none is recorded."""
+    there = [n for n, one in enumerate(candidates) if (one.member, one.node_group) == (member, node_group)]
+    return next((n for n in there if not candidates[n].blocker), there[0] if there else -1)
+
+
+def better_places(candidates: tuple[Candidate, ...], index: int) -> int:
+    """How many other places ranked better than the one that was taken."""
+    return len(_others(candidates[:index], candidates[index]))
+
+
+def _others(candidates: tuple[Candidate, ...], taken: Candidate) -> list[Candidate]:
+    """Each other place once: a place may have been open to startds of several sizes."""
+    first = {(one.member, one.node_group): one for one in reversed(candidates)}
+    first.pop((taken.member, taken.node_group), None)
+    return [one for one in candidates if first.get((one.member, one.node_group)) is one]
 
 
 def _place(one: Candidate) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from fedsched.matchmaker.explain.having import how_it_goes
-from fedsched.matchmaker.explain.sentences import action, age, capital, clause
+from fedsched.matchmaker.explain.sentences import action, age, capital, clause, located
 from fedsched.matchmaker.model import Claim, Observation, Plan, Principal, SlotView
 from fedsched.matchmaker.reasons import Reason
 
@@ -44,6 +44,7 @@ def running(job: str, schedd: str, plan: Plan, seen: Observation) -> Running | N
     who = f"{claim.job}@{claim.schedd}" if claim.schedd else claim.job
     text = f"{who} has run for {age(seen.at - claim.since)} on {slot.pod} of {slot.member}/{slot.node_group}"
     why = held.why if held is not None and held.wanted != "run" else None
+    why = located(why, slot.member, slot.node_group)
     what_next = "nothing to do"
     if held is not None and why is not None:
         text += f", which {how_it_goes(held)} because {clause(why)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from fedsched.matchmaker.explain.links import behind, rest
 from fedsched.matchmaker.explain.sayings import SAYINGS, VARIANTS, Saying
 from fedsched.matchmaker.model import Plan
@@ -64,6 +66,13 @@ def place(reason: Reason) -> str:
     if reason.member and reason.node_group:
         return f"{clean(reason.member)}/{clean(reason.node_group)}"
     return clean(reason.member) or "any member"
+
+
+def located(reason: Reason | None, member: str, node_group: str) -> Reason | None:
+    """The same of a placement there: what is said of a placement need not say where it is."""
+    if reason is None or reason.member:
+        return reason
+    return msgspec.structs.replace(reason, member=member, node_group=node_group)
 
 
 def numbers(reason: Reason) -> tuple[str, str]:
