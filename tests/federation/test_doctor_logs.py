@@ -172,7 +172,7 @@ def test_the_log_of_a_startd_is_kept_after_its_pod_is_gone(scene: Scene) -> None
     eventually("its pod is gone", gone, 60)
     after = eventually("it is in the records", lambda: scene.hub.json("logs", job)["lines"], 30)
     assert all(line["kept"] for line in after)
-    assert {line["pod"] for line in after} == pods
+    assert {line["pod"] for line in after} <= pods
     whole = "\n".join(line["text"] for line in after)
     assert f"Remote job ID is {job}" in whole
     files = list((scene.hub.folder / "records" / "logs" / "m1").glob("*.log"))

@@ -10,12 +10,13 @@ import pytest
 
 from fedsched.config.settings import Credential
 from fedsched.kube.join.caller import Caller, Connection, as_service_account
+from fedsched.kube.join.checks import run_checks
 from fedsched.kube.join.make import make
 from fedsched.kube.join.request import JoinRequest
 from fedsched.kube.join.standing import granted, standing
 from fedsched.kube.join.tokens import request_token
 from fedsched.kube.kubeconfig import read
-from fedsched.kube.rights import ALL_PODS, Right, rules
+from fedsched.kube.rights import ALL_PODS, LOGS, Right, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,3 +131,18 @@ def test_without_one_right_exactly_its_feature_fails(site: Site, feature: str) -
         expected |= {(ALL_PODS.feature, verb) for verb in ALL_PODS.verbs}
     site.grant(left)
     assert site.settled(expected) == expected
+
+
+def test_a_member_that_was_joined_before_a_right_was_asked_for_gets_it_by_joining_again(site: Site) -> None:
+    role = next(one for one in standing(site.request, own_namespace=True) if one["kind"] == "Role")
+    older = {**role, "rules": [rule for rule in role["rules"] if rule["resources"] != [LOGS.resource]]}
+    where = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{site.request.namespace}/roles/{role['metadata']['name']}"
+    assert site.admin.call("DELETE", where).ok
+    make(site.admin, older, dry_run=False)
+    lacking = {(LOGS.feature, "get")}
+    assert site.settled(lacking) == lacking
+    (row,) = [row for row in run_checks(site.account, site.request) if row.name == "rights"]
+    assert row.state == "unknown", "everything else goes on without it"
+    assert "get pods/log" in row.found
+    make(site.admin, role, dry_run=False)
+    assert site.settled(set()) == set()
