@@ -143,7 +143,6 @@ def starting(settings: Federation, key: str, job: str) -> tuple[str, Told | None
 
     Of a class, and of a job that is not among those of its class that are known by name, the next and the last.
     """
-    from fedsched.answers.naming import split
     from fedsched.cli.journal_answers import journal_view
     from fedsched.forecast import BUDGET_S, record_said, said
 
@@ -152,7 +151,7 @@ def starting(settings: Federation, key: str, job: str) -> tuple[str, Told | None
     if demand is None:
         return "", None
     asked = [_asked(demand, job)]
-    known = demand.idle < 2 or split(job)[0] in demand.examples
+    known = demand.idle < 2 or _number(job) in demand.examples
     told = foreseen(settings, view, asked if known else [*asked, _last(demand)], (12.0, BUDGET_S))
     texts = [_plain(said(one)) for one in told.estimates]
     if told.estimates[0].why:
@@ -192,11 +191,17 @@ def foreseen(settings: Federation, view: View, asked: Sequence[Asked], limits: t
 
 def _asked(demand: DemandClass, job: str) -> Asked:
     """The job's place where it is known by name, else the first of its class."""
-    from fedsched.answers.naming import split
     from fedsched.forecast import Asked
 
-    number = split(job)[0] if job else ""
+    number = _number(job)
     return Asked(demand.key, demand.examples.index(number) + 1 if number in demand.examples else 1)
+
+
+def _number(job: str) -> str:
+    """CLUSTER.PROC of a job's name, "" where a class was asked for."""
+    from fedsched.answers.naming import split
+
+    return split(job)[0] if job else ""
 
 
 def _last(demand: DemandClass) -> Asked:

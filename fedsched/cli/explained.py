@@ -161,10 +161,11 @@ def _as_json(found: Source, answer: Explained, asked: str, *, estimate: bool) ->
         tried = list(_proven(found, asked))
         proven = tuple(one.found for one in tried if one.found is not None)
         answer = msgspec.structs.replace(answer, counterfactuals=proven, proven_of=tried[-1].total if tried else 0)
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"starts": (), "record": None}
     if estimate and found.settings is not None:
         from fedsched.cli.eta import starting
 
         _, foreseen = starting(found.settings, answer.explanation.key, answer.job)
-        more = {"starts": foreseen.estimates, "record": foreseen.record} if foreseen is not None else {}
+        if foreseen is not None:
+            more = {"starts": foreseen.estimates, "record": foreseen.record}
     output.emit(answer, more)

@@ -270,12 +270,13 @@ def _fitting(columns: tuple[Column, ...], widths: list[int], width: int | None) 
 
 
 def _cut(columns: tuple[Column, ...], widths: list[int], shown: list[int], width: int) -> list[int]:
-    """Widths with which the columns that are shown have room, the last that can be cut first."""
+    """Widths with which the columns that are shown have room: who has most to give gives first."""
     widths = list(widths)
-    over = sum(widths[i] + 2 for i in shown) - 2 - width
-    for i in reversed(shown):
-        if over > 0 and columns[i].least:
-            given = min(over, max(0, widths[i] - columns[i].least))
-            widths[i] -= given
-            over -= given
+    slack = {i: max(0, widths[i] - columns[i].least) for i in shown if columns[i].least}
+    for _ in range(sum(widths[i] + 2 for i in shown) - 2 - width):
+        most = max(slack, key=lambda i: slack[i], default=None)
+        if most is None or not slack[most]:
+            break
+        slack[most] -= 1
+        widths[most] -= 1
     return widths

@@ -27,7 +27,7 @@ COLUMNS = (
     Column("SERVED", rank=2, right=True),
     Column("PLACED", rank=2, right=True),
     Column("UNMET", right=True, tone=lambda cell: "" if cell == "0" else "warn"),
-    Column("WHY", least=24),
+    Column("WHY", least=32),
 )
 
 

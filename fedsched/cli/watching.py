@@ -105,7 +105,7 @@ class _Painted:
             show()
         text = copy.getvalue()
         if self._on_terminal:
-            rows = text.splitlines()[: max(1, output.terminal_height() - 1)]
+            rows = _cut(text.splitlines(), max(2, output.terminal_height() - 1))
             body = "".join(f"{row}{CLEAR_LINE}\n" for row in rows)
             begin = HOME if self._last else "\033[2J" + HOME
             print(begin + body + CLEAR_BELOW, end="", flush=True)
@@ -122,6 +122,15 @@ class _Painted:
         """Leave the terminal with what stands there."""
         if self._on_terminal:
             print(flush=True)
+
+
+def _cut(rows: list[str], height: int) -> list[str]:
+    """As many rows as the terminal has: of a long table the first, and what stands below it."""
+    if len(rows) <= height:
+        return rows
+    below = rows[rows.index("") :] if "" in rows else []
+    below = below if len(below) <= height - 3 else []
+    return [*rows[: height - len(below) - 1], output.symbol("…", "..."), *below]
 
 
 class _Copy(io.StringIO):

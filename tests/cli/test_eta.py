@@ -10,6 +10,8 @@ import msgspec
 from fedsched.journal import Forecast, open_journal
 from tests.cli.conftest import Fedsched
 
+BARE = "--no-counterfactuals"
+
 
 def _classes(fedsched: Fedsched) -> list[dict[str, Any]]:
     classes: list[dict[str, Any]] = fedsched("q", "-o", "json").json()["classes"]
@@ -45,7 +47,7 @@ def test_one_user_and_one_job_can_be_asked_for_and_not_both(fedsched: Fedsched) 
 def test_explain_tells_when_the_job_starts_with_how_past_estimates_did(fedsched: Fedsched, federation: Path) -> None:
     demand = next(one["demand"] for one in _classes(fedsched) if one["demand"]["idle"] > 1)
     job = f"{demand['examples'][1]}@{demand['schedd']}"
-    line = next(line for line in fedsched("explain", job).out.splitlines() if line.startswith("  starts"))
+    line = next(line for line in fedsched("explain", job, BARE).out.splitlines() if line.startswith("  starts"))
     assert f"job 2 of {demand['idle']} of its class" in line
     journal = open_journal(f"sqlite:{federation / 'fedsched.db'}")
     at = journal.cycles()[-1][1] - 7200
@@ -53,17 +55,19 @@ def test_explain_tells_when_the_job_starts_with_how_past_estimates_did(fedsched:
     missed = [msgspec.structs.replace(one, started_s=3000.0) for one in came[:9]]
     journal.keep_forecasts((*missed, *came[9:]))
     journal.close()
-    line = next(line for line in fedsched("explain", job).out.splitlines() if line.startswith("  starts"))
+    line = next(line for line in fedsched("explain", job, BARE).out.splitlines() if line.startswith("  starts"))
     assert "last 50 estimates within range 82 %" in line
 
 
 def test_explain_can_do_without_the_estimate(fedsched: Fedsched) -> None:
     key = next(one["demand"]["key"] for one in _classes(fedsched) if one["demand"]["idle"] > 1)
-    assert not any(line.startswith("  starts") for line in fedsched("explain", key, "--no-estimate").out.splitlines())
-    told = fedsched("explain", key, "--no-estimate", "-o", "json").json()
+    assert not any(
+        line.startswith("  starts") for line in fedsched("explain", key, "--no-estimate", BARE).out.splitlines()
+    )
+    told = fedsched("explain", key, "--no-estimate", BARE, "-o", "json").json()
     assert (told["starts"], told["record"]) == ([], None)
 
 
 def test_what_can_never_run_has_no_estimate_and_says_so(fedsched: Fedsched) -> None:
     never = next(one["demand"] for one in _classes(fedsched) if one["report"]["verdict"] == "never")
-    assert "no estimate: it can run nowhere as it is" in fedsched("explain", never["key"]).out
+    assert "no estimate: it can run nowhere as it is" in fedsched("explain", never["key"], BARE).out

@@ -16,6 +16,8 @@ from fedsched.cli import output
 from fedsched.journal import open_journal
 from tests.cli.conftest import Fedsched
 
+BARE = ("--no-counterfactuals", "--no-estimate")
+
 
 def test_every_idle_job_is_in_a_row_that_ends_with_its_reason_in_a_few_words(fedsched: Fedsched) -> None:
     """Q11."""
@@ -62,19 +64,37 @@ def test_what_waits_what_runs_and_what_has_a_word_in_it_can_be_asked_for(fedsche
     assert (said.code, "given together" in said.err) == (2, True)
 
 
-def test_the_first_line_of_explain_is_one_sentence_with_one_action(fedsched: Fedsched) -> None:
+def test_the_first_line_of_explain_is_one_sentence_and_the_second_what_to_do(fedsched: Fedsched) -> None:
     key = next(
         one["demand"]["key"] for one in fedsched("q", "-o", "json").json()["classes"] if one["word"] == "node-too-small"
     )
-    said = fedsched("explain", key)
-    first = said.out.splitlines()[0]
+    said = fedsched("explain", key, *BARE)
+    first, second = said.out.splitlines()[:2]
     assert first.startswith("All 2 idle jobs like ")
     assert "can never run" in first
-    assert first.count(";") == 1
+    assert "1024 GiB of memory" in first
     assert first.endswith(".")
-    for name in ("alps", "campus", "coast"):
-        assert re.search(rf"^  {name} +never$", said.out, re.MULTILINE)
-    assert "1024 GiB of memory" in said.out
+    assert second.startswith("Next: ")
+
+
+def test_the_chain_has_nine_links_of_which_one_holds_and_every_member_one_first_blocker(fedsched: Fedsched) -> None:
+    """E1, E2."""
+    key = next(
+        one["demand"]["key"] for one in fedsched("q", "-o", "json").json()["classes"] if one["word"] == "no-room"
+    )
+    text = fedsched("explain", key, *BARE).out
+    told = fedsched("explain", key, *BARE, "-o", "json").json()
+    _, chain, members, *_ = [block.splitlines() for block in text.split("\n\n")]
+    names = ["job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim"]
+    assert chain[0].split() == ["LINK", "VERDICT", "NEEDS", "HAS", "AGE", "WHAT"]
+    assert [row[:15].strip() for row in chain[1:]] == names == [link["name"] for link in told["explanation"]["chain"]]
+    assert [link["verdict"] for link in told["explanation"]["chain"]].count("holds") == 1
+    assert sum("  holds  " in row for row in chain) == 1
+    assert members[0].split()[:3] == ["CLUSTER", "VERDICT", "FIRST"]
+    assert [row.split()[0] for row in members[1:]] == ["alps", "campus", "coast"]
+    assert all(
+        re.search(r"  not now  no room: cores \(\w+\)  .* cores? +[\d.]+ cores +\d+ s$", row) for row in members[1:]
+    )
 
 
 def test_share_and_startds_of_a_waiting_class_are_shown_with_the_numbers_for_programs(fedsched: Fedsched) -> None:
@@ -84,19 +104,19 @@ def test_share_and_startds_of_a_waiting_class_are_shown_with_the_numbers_for_pro
         for one in fedsched("q", "-o", "json").json()["classes"]
         if one["demand"]["running"] and one["word"] == "no-room"
     )
-    text = fedsched("explain", one["key"]).out
+    text = fedsched("explain", one["key"], *BARE).out
     assert re.search(
         r"^  share      Holds [\d.]+ core-equivalents, entitled to [\d.]+ \(level [\d.]+\)", text, re.MULTILINE
     )
     assert re.search(r"Number [123] of 3 in line for the next startd", text)
     assert re.search(r"^  startds    \d+ startds on \w+/\w+\. For the newest: ", text, re.MULTILINE)
-    answer = fedsched("explain", one["key"], "-o", "json").json()
+    answer = fedsched("explain", one["key"], *BARE, "-o", "json").json()
     assert answer["having"]["share"][0] in text
-    root, mine = answer["shares"]
+    mine, *_, root = answer["shares"]
     assert (root["path"], mine["path"].rpartition("/")[2]) == ("", one["principal"]["user"])
-    assert mine["level"] == pytest.approx(mine["held"] / mine["entitled"])
+    assert mine["level"] == pytest.approx(mine["counted"] / mine["entitled"])
     assert {line["path"] for line in answer["shares"]} < {
-        line["path"] for line in fedsched("q", "-o", "json").json()["shares"]
+        line["path"] for line in fedsched("share", "-o", "json").json()["shares"]
     }
 
 
@@ -104,7 +124,7 @@ def test_a_job_is_found_by_any_of_its_spellings(fedsched: Fedsched) -> None:
     one = fedsched("q", "-o", "json").json()["classes"][0]["demand"]
     job, schedd = one["examples"][0], one["schedd"]
     for spelling in (f"{job}@{schedd}", f"{schedd}#{job}", one["key"], one["key"][:6], job):
-        answer = fedsched("explain", spelling, "-o", "json")
+        answer = fedsched("explain", spelling, *BARE, "-o", "json")
         assert answer.code == 0, answer.err
         assert answer.json()["explanation"]["key"] == one["key"]
 
@@ -127,7 +147,8 @@ def test_a_job_that_runs_is_found_by_its_claim_and_told_where(fedsched: Fedsched
     assert said.out.startswith(f"{claim.job}@{claim.schedd} has run for ")
     assert f"{slot.member}/{slot.node_group}" in said.out
     answer = fedsched("explain", f"{claim.schedd}#{claim.job}", "-o", "json").json()
-    assert (answer["kind"], answer["running"]["placement"]) == ("running", slot.placement_id)
+    assert (answer["kind"], answer["state"]) == ("explanation", "running")
+    assert answer["placement"] == slot.placement_id
 
 
 def test_a_job_that_is_not_there_and_a_schedd_that_is_not_known_are_told_apart(fedsched: Fedsched) -> None:
