@@ -51,7 +51,7 @@ def description() -> dict[str, Any]:
     paths = {_address(question): {"get": _operation(question, schemas, components)} for question in QUESTIONS}
     paths[f"{API}/cycles"] = {"get": _stream(schemas)}
     paths["/healthz"] = {"get": _health()}
-    return {
+    made = {
         "openapi": "3.1.0",
         "info": {
             "title": "fedsched",
@@ -63,6 +63,9 @@ def description() -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": _without(components, {q.asks.__name__ for q in QUESTIONS})},
     }
+    # Defaults are Python's values until they are written.
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))
+    return found
 
 
 def _address(question: Question) -> str:

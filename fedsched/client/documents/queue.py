@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from fedsched.client.documents.document import Document
@@ -52,7 +54,7 @@ class QueueAsk(msgspec.Struct, frozen=True):
 
     user: str = "*"
     group: str = "*"
-    state: str = ""
+    state: Annotated[str, msgspec.Meta(pattern="^(idle|running)?$")] = ""
     search: str = ""
-    limit: int = 0
-    offset: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
