@@ -95,11 +95,19 @@ def _look(files: Files, members: tuple[MemberFile, ...]) -> tuple[Look, tuple[Si
         looks: list[Future[Site]] = [
             pool.submit(site.look, member, settings.credentials, settings.id, time.time()) for member in members
         ]
+        asked = [pool.submit(_clocks, one, settings.cadence.query_limit_s) for one in settings.pools]
         seen = _observed(settings)
         sites = tuple(one.result() for one in looks)
+        clocks = [one.result() for one in asked]
     # Read last: memory is durable before anything is created, so whatever stands is known by now.
     told, at = _told(settings), time.time()
-    look = _of(files, told, seen, at, sites, _own(settings, at, live=True))
+    own = _own(settings, at, live=True)
+    own = msgspec.structs.replace(
+        own,
+        skews=tuple(skew for skews, _ in clocks for skew in skews),
+        versions=(*own.versions, *(version for _, versions in clocks for version in versions)),
+    )
+    look = _of(files, told, seen, at, sites, own)
     look.before = frozenset(one.placement.id for one in before.memory.held)
     return look, sites
 
@@ -118,6 +126,24 @@ def _observed(settings: Federation) -> Observation:
         return first_look(world, SystemClock(), Agenda(), LOOK_S)
     finally:
         world.stop()
+
+
+def _clocks(pool: PoolSettings, limit_s: float) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
+    """Clocks of a pool's collector and schedds, and its version; nothing where it does not answer: others say so."""
+    from fedsched.condor.processes import Children, QueryFailed
+    from fedsched.condor.questions import AskClocks, Clocks
+
+    children = Children(pool, limit_s)
+    try:
+        told = children.ask(AskClocks(pool.collector))
+    except QueryFailed:
+        return [], []
+    finally:
+        children.close()
+    if not isinstance(told, Clocks):
+        return [], []
+    skews = [(f"collector {pool.name}", told.ahead_s), *((f"schedd {name}", skew) for name, skew in told.schedds)]
+    return skews, [(f"collector {pool.name}", told.version)] if told.version else []
 
 
 def _of(files: Files, told: Told, seen: Observation, at: float, sites: tuple[Site, ...], own: Own | None) -> Look:

@@ -75,12 +75,12 @@ def journal_view(settings: Federation) -> View:
 
 
 def _answerer(settings: Federation, journal: Journal) -> Answers:
-    from fedsched.answers import Answerer, Beyond, gone_in, turns_in
+    from fedsched.answers import Answerer, Beyond, gone_in, here, turns_in
 
     view = _view(settings, journal)
     # A simulated schedd is nobody who could be asked.
     find = None if simulated(settings) else partial(_asked_of_schedds, settings)
-    beyond = Beyond(find, gone_in(settings.journal, settings.records))
+    beyond = Beyond(find, gone_in(settings.journal, settings.records), here(journal.policy))
     return Answerer(view, lambda: present(settings, view.plan.at), turns=turns_in(settings.journal), beyond=beyond)
 
 

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -101,7 +101,8 @@ class _Painted:
     def show(self, show: Callable[[], None]) -> None:
         """Paint over what stands there; elsewhere print it when it differs from what was printed."""
         copy = _Copy(sys.stdout)
-        with redirect_stdout(copy):
+        # A remark about the table belongs to it, or it would stay where the next one is painted.
+        with redirect_stdout(copy), redirect_stderr(copy) if self._on_terminal else nullcontext():
             show()
         text = copy.getvalue()
         if self._on_terminal:

@@ -83,6 +83,6 @@ def test_help_is_quick_because_heavy_libraries_wait_for_their_verb() -> None:
         "'sqlite3'",
         "'httpx'",
         "'rich'",
-        "'msgspec'",
+        "'pydantic'",
     ):
         assert heavy not in text
