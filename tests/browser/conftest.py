@@ -43,5 +43,5 @@ def large() -> Iterator[Large]:
 
 @pytest.fixture
 def visit(chromium: Browser, tmp_path: Path) -> Visiting:
-    """`with visit(address, size=PHONE, color_scheme="dark") as seen:` a window of its own, and what it may never do."""
+    """Opens a window of its own over an address, of a size, in a colour scheme."""
     return lambda address, **how: partial(visiting, chromium, address, shots_of(tmp_path))(**how)

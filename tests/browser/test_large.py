@@ -30,8 +30,8 @@ def test_the_page_comes_soon_and_holds_only_a_page_of_rows(large: Large, visit: 
         page = seen.open()
         expect(page.locator("#queue tbody tr")).to_have_count(20)
         assert time.monotonic() - began < FIRST_S
-        expect(page.locator("#queue .pager .quiet")).to_have_text("1–20 of 1,000")
-        expect(page.locator("#clusters .pager .quiet")).to_have_text("1–25 of 100")
+        expect(page.locator("#queue .pager .quiet")).to_have_text("1 to 20 of 1,000")
+        expect(page.locator("#clusters .pager .quiet")).to_have_text("1 to 25 of 100")
         assert seen.nodes() < MOST_NODES
         seen.shot("large")
 
@@ -42,13 +42,13 @@ def test_filters_and_pages_answer_soon_and_the_page_does_not_grow(large: Large, 
         queue = page.locator("#queue")
         began = time.monotonic()
         queue.locator("input").fill("user77@site")
-        expect(queue.locator(".pager .quiet")).to_have_text("1–10 of 10")
+        expect(queue.locator(".pager .quiet")).to_have_text("1 to 10 of 10")
         assert time.monotonic() - began < FILTER_S
         queue.locator("input").fill("")
-        expect(queue.locator(".pager .quiet")).to_have_text("1–20 of 1,000")
+        expect(queue.locator(".pager .quiet")).to_have_text("1 to 20 of 1,000")
         first = queue.locator("tbody tr").first.get_attribute("data-key")
         queue.get_by_role("button", name="Later").click()
-        expect(queue.locator(".pager .quiet")).to_have_text("21–40 of 1,000")
+        expect(queue.locator(".pager .quiet")).to_have_text("21 to 40 of 1,000")
         assert queue.locator("tbody tr").first.get_attribute("data-key") != first
         queue.locator("select").select_option("running")
         expect(queue).to_contain_text("No class of jobs is like that.")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright, expect
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has none
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, expect
+from playwright.sync_api import Error as BrowserError
 
 CHROMIUM = "chromium"
 PATIENCE_MS = 30_000
@@ -38,16 +39,24 @@ class Visit:
         page.on("websocket", lambda socket: self.asked.append(socket.url))
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("dialog", lambda dialog: (self.problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dialog)
 
-    def _console(self, message: Any) -> None:
+    def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.problems.append(message.text)
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.problems.append(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def open(self, where: str = "") -> Page:
         """Goes there: "" for the first page, "job/ID" and the like for others; back when it shows something."""
         self.page.goto(f"{self.address}#/{where}")
-        self.page.locator("main h1").wait_for(state="attached")
+        try:
+            self.page.locator("main h1").wait_for(state="attached")
+        except BrowserError:
+            said = self.page.locator("body").inner_text()
+            raise AssertionError(f"it shows nothing but {said!r}; asked {self.asked}; {self.problems}") from None
         return self.page
 
     def follow(self, kind: str, name: str) -> Page:

@@ -13,17 +13,17 @@ import msgspec
 
 from fedsched.cli.demo.stage import Stage, Wish
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import DemandClass, Memory, Policy, Principal, ScheddView, Snapshot
+from fedsched.matchmaker.model import DemandClass, Policy, Principal, ScheddView, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.web import App, Newest, WebServer
 from tests.bench.match import AT, GROUPS, round_of
 from tests.bench.standing import at_work
 
 BEGIN_S = 60.0
-CONFERENCE_S = 80 * 60.0
-"""Simulated: twenty minutes into the conference, when many wait and not all is given yet."""
-SPEED = 120.0
-"""A cycle each half second."""
+CONFERENCE_S = 94 * 60.0
+"""Simulated: half an hour into the conference, when many wait and some had to go for others."""
+CALM, LIVELY = 6.0, 120.0
+"""Speeds: a cycle each ten seconds, so that it is still the same conference for every test, or each half second."""
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 """What a job may be called."""
 
@@ -43,8 +43,17 @@ class Held(Stage):
 
     def _hurry(self, _recorded: Recorded) -> None:
         if self.world.monotonic() >= CONFERENCE_S and not self.reached.is_set():
-            self.paced.speed = SPEED
+            self.paced.speed = CALM
             self.reached.set()
+
+    @contextmanager
+    def lively(self) -> Iterator[None]:
+        """Cycles follow each other while somebody looks whether they are followed."""
+        self.paced.speed = LIVELY
+        try:
+            yield
+        finally:
+            self.paced.speed = CALM
 
     def _ends(self) -> bool:
         return self.done
@@ -87,7 +96,7 @@ class Large:
         snapshot = hostile(at_work(round_of(1000, 100, 100), 500, full=False))
         self.recorded = Recorded(snapshot, negotiate(snapshot, Policy(groups=GROUPS)), seconds=2.5)
         self._began = time.time()
-        self.newest = Newest(lambda: (), 10.0, self._now, "large")
+        self.newest = Newest(lambda: (), 10.0, self._now, "large", lambda _key, _since: ())
         self.newest.see(self.recorded)
         self.server: WebServer | None = None
         self.serve(0)
@@ -132,6 +141,3 @@ def jobs_in(recorded: Recorded) -> int:
     """Idle jobs of all schedds."""
     views: tuple[ScheddView, ...] = recorded.observation.schedds
     return sum(demand.idle for view in views for demand in view.classes)
-
-
-__all__ = ["HOSTILE", "Held", "Large", "Memory", "demo", "jobs_in"]

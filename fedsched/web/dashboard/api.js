@@ -47,4 +47,4 @@ export const ask = {
 };
 
 export const cycles = () => new EventSource(new URL("api/v1/cycles", HERE));
-export const counterfactuals = (id) => new EventSource(new URL(`api/v1/counterfactuals/${part(id)}`, HERE));
+export const counterfactuals = (id) => new EventSource(new URL(`api/v1/explain/${part(id)}/counterfactuals`, HERE));

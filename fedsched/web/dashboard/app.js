@@ -2,7 +2,7 @@
 
 import { ask, NoAnswer } from "./api.js";
 import { Live } from "./live.js";
-import { show } from "./dom.js";
+import { h, show } from "./dom.js";
 import { banner, header, said } from "./header.js";
 import { failed } from "./parts.js";
 import { overviewPage } from "./overview.js";
@@ -10,6 +10,7 @@ import { jobPage, Proving } from "./job.js";
 import { clusterPage, decisionPage, groupPage } from "./places.js";
 
 const LEAST_MS = 1000; // between two rounds of questions, however fast cycles follow each other
+const JOB_MS = 30_000;
 const TYPING_MS = 200;
 const TICK_MS = 1000;
 const QUEUE_PAGE = 20;
@@ -45,11 +46,21 @@ const questions = {
     spikes: ask.spikes(),
     queue: ask.queue({ ...state.lists.queue }),
   }),
-  job: (id) => ({ job: ask.job(id), history: ask.history(id, since()) }),
+  job: why,
   cluster: (id) => ({ cluster: ask.cluster(id) }),
   group: (id) => ({ group: ask.group(id) }),
   decision: (id) => ({ decision: ask.decision(id) }),
 };
+// A single job is asked of its schedd, which has better things to do than to tell every cycle who looks at a page.
+let askedJobAt = 0;
+function why(id) {
+  const known = state.docs.job;
+  if (known?.job && Date.now() - askedJobAt < JOB_MS) return {};
+  askedJobAt = Date.now();
+  const job = ask.job(id);
+  return { job, history: job.then((found) => ask.history(found.explanation.key, since())) };
+}
+
 const OPTIONAL = new Set(["history"]);
 
 const since = () => Math.max(1, Math.floor((state.docs.overview?.at ?? Date.now() / 1000) - HISTORY_S));
@@ -105,6 +116,10 @@ function take(docs, error) {
   Object.assign(state.docs, docs);
   state.error = error;
   if (!error) state.fetched = Date.now();
+  const { job } = state.docs;
+  if (state.route.page === "job" && job?.report?.unmet && !state.proving) {
+    state.proving = new Proving(job.explanation.key, draw);
+  }
   draw();
 }
 
@@ -121,7 +136,7 @@ function draw() {
   const ready = page === "overview" ? state.docs.queue : state.docs[page];
   const trouble = state.error ? failed(state.error) : null;
   if (ready) show(main, trouble, pages[page](state));
-  else if (trouble) show(main, trouble);
+  else if (trouble) show(main, h("h1", { id: "title", tabindex: "-1", class: "lost" }, state.route.id || "No answer"), trouble);
 }
 
 // -- where we are
@@ -149,10 +164,10 @@ async function follow() {
   const same = before.page === route.page && before.id === route.id;
   state.route = route;
   if (!same) {
-    delete state.docs[route.page];
+    if (route.page !== "overview") delete state.docs[route.page];
     for (const name of ["members", "held", "candidates"]) Object.assign(state.lists[name], { search: "", offset: 0 });
     state.proving?.stop();
-    state.proving = route.page === "job" ? new Proving(route.id, draw) : null;
+    state.proving = null;
     state.error = null;
     if (route.page === "overview") draw();
     await refresh({ now: true });

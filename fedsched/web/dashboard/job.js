@@ -105,13 +105,14 @@ function history(known) {
 
 function helps(proving) {
   if (!proving) return null;
-  const { done, total, found, over, error } = proving;
-  const told = error || (over
-    ? `${many(total, "change")} tried, ${count(found.length)} would help.`
-    : `Trying changes by deciding again: ${count(done)} of ${total ? count(total) : "…"}`);
+  const { done, total, found, over, error, cycle } = proving;
+  const told = error || `${many(done, "change")} tried on cycle ${count(cycle)} by deciding again; ${count(found.length)} would help.`;
   return section("helps", "What would help",
-    h("p", { class: "quiet", role: over ? "status" : null }, told),
-    over ? null : h("progress", { max: Math.max(1, total), value: done, "aria-label": "Changes tried" }),
+    h("p", { class: "quiet", role: "status" }, over ? told : ""),
+    over ? null : [
+      h("p", { class: "quiet", key: "progress" }, `Trying changes by deciding again: ${count(done)} of ${total ? count(total) : "…"}`),
+      h("progress", { max: Math.max(1, total), value: done, "aria-label": "Changes tried" }),
+    ],
     found.length ? h("ul", { class: "helps" }, found.map((one, number) =>
       h("li", { key: `help-${number}` }, one.text, h("span", { class: "sub" }, `${many(one.starts, "job")} would start at once; verdict then: ${one.verdict}`)))) : null,
     over ? h("button", { type: "button", "data-do": "prove" }, "Try again on the newest cycle") : null);
@@ -126,14 +127,15 @@ export class Proving {
   }
 
   #begin() {
-    Object.assign(this, { done: 0, total: 0, found: [], over: false, error: "" });
+    Object.assign(this, { done: 0, total: 0, found: [], over: false, error: "", cycle: 0 });
     this.source = counterfactuals(this.id);
-    const hear = (event) => this.#hear(event.data);
-    this.source.onmessage = hear;
-    this.source.addEventListener("tried", hear);
-    this.source.addEventListener("end", () => this.#end(""));
-    this.source.addEventListener("failed", (event) => this.#end(textOf(event.data)));
-    this.source.onerror = () => this.#end(this.total && this.done >= this.total ? "" : "The proving was broken off.");
+    this.source.addEventListener("tried", (event) => this.#hear(event.data));
+    this.source.addEventListener("counterfactuals", (event) => {
+      this.cycle = JSON.parse(event.data).cycle;
+      this.#end("");
+    });
+    // The daemon's own event of that name has data; the browser's, for a lost connection, has none.
+    this.source.onerror = (event) => this.#end(event.data ? textOf(event.data) : "The proving was broken off.");
   }
 
   #hear(text) {

@@ -34,7 +34,7 @@ export function pager(of, { offset, limit, total }) {
     h("button", { type: "button", "data-do": "page", "data-of": of, "data-to": to, "aria-disabled": can ? null : "true" },
       text);
   return h("div", { class: "pager", key: `pager-${of}` },
-    h("span", { class: "quiet" }, total ? `${count(offset + 1)}–${count(last)} of ${count(total)}` : "none"),
+    h("span", { class: "quiet" }, total ? `${count(offset + 1)} to ${count(last)} of ${count(total)}` : "none"),
     total > limit || offset > 0
       ? [step(Math.max(0, offset - limit), "Earlier", offset > 0), step(offset + limit, "Later", last < total)]
       : null);
