@@ -75,7 +75,7 @@ def one(phase: str, *pods: Any, slots: tuple[Any, ...] = (), **more: Any) -> Sit
     """One job, and one startd for it that has come so far."""
     place = placement(size=res(4, 8), probe=bool(more.pop("probe", False)))
     ours = held(place, phase, **more.pop("held", {}))
-    more["memory"] = {"held": (ours,), "serial": 1, **more.get("memory", {})}
+    more["memory"] = {"held": (ours,), "serial": 9, **more.get("memory", {})}
     refused = more.pop("refused", "")
     return moment(more.pop("demand", wants(1)), objects=(thing(place, *pods, refused=refused),), slots=slots, **more)
 
@@ -147,6 +147,9 @@ def _on_their_way() -> dict[str, Situation]:
             pod(),
             slots=(slot(place),),
             held={"pod_started_at": T0 - 40, "slot_seen_at": T0 - 20, "unclaimed_since": T0 - 10},
+        ),
+        "one job runs and the next is placed for": one(
+            "claimed", pod(), slots=(taken,), demand=wants(2, running=1), held={"slot_seen_at": T0 - 400, "claims": 1}
         ),
         "all of it runs": one(
             "claimed", pod(), slots=(taken,), demand=wants(0, running=1), held={"slot_seen_at": T0 - 400, "claims": 1}

@@ -66,9 +66,15 @@ class Case:
 
     @cached_property
     def startds(self) -> tuple[Startd, ...]:
-        """Startds of the class, or where it has none those of its principal that serve it, the furthest first."""
+        """Startds of the class, or where it has none those of its principal that serve it, the furthest first.
+
+        Those that run its other jobs are left out while some are on their way to idle ones.
+        """
         held = self.plan.held if self.plan is not None else ()
         own = startds((h for h in held if h.placement.class_key == self.demand.key), self.seen)
+        coming = tuple(one for one in own if one.stage != "claimed")
+        if self.demand.idle and coming:
+            return coming
         if own or self.report is None or not self.report.served:
             return own
         who = self.demand.schedd, self.demand.principal

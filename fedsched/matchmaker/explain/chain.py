@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedsched.matchmaker.explain.case import Case
 from fedsched.matchmaker.explain.facts import fact
 from fedsched.matchmaker.explain.links import LATE, LINKS, holding
-from fedsched.matchmaker.explain.right import above_its_right
+from fedsched.matchmaker.explain.right import above_its_right, who_is_above
 from fedsched.matchmaker.explain.sentences import capital, clause, clean
 from fedsched.matchmaker.model import ChainLink, LinkName, LinkVerdict
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -66,20 +66,28 @@ def _unplanned(case: Case) -> tuple[ChainLink, ...]:
 def _told(case: Case, name: LinkName, reason: Reason, verdict: LinkVerdict) -> ChainLink:
     """The link with what holds it; where the reason has no source or time, those of the link's own fact."""
     own = fact(case, name)
-    over = above_its_right(reason.what, case.plan) if reason.cause is Cause.ABOVE_SHARE and case.plan else None
-    text = f"{over or clause(reason, case.plan)}."
+    text, need, have = _numbers(case, reason)
     if verdict == "waits":
         text = f"{'Nobody makes room for it' if reason is case.spared else 'this must change, too'}: {text}"
     return ChainLink(
         name,
         verdict,
         capital(text),
-        need=clean(reason.need),
-        have=clean(reason.have),
+        need=need,
+        have=have,
         source=clean(reason.source) or own.source,
         at=reason.at if reason.at is not None else own.at,
         reason=reason,
     )
+
+
+def _numbers(case: Case, reason: Reason) -> tuple[str, str, str]:
+    """(sentence, needed, there); of a share those of the group for which it is so."""
+    above = who_is_above(reason.what, case.plan) if reason.cause is Cause.ABOVE_SHARE and case.plan else None
+    if above is None or case.plan is None:
+        return f"{clause(reason, case.plan)}.", clean(reason.need), clean(reason.have)
+    need, have = (f"{amount / 1000:.4g} core-equivalents" for amount in (above.entitled, above.held))
+    return f"{above_its_right(reason.what, case.plan)}.", f"entitled to {need}", f"holds {have}"
 
 
 def _others(case: Case, name: LinkName) -> str:

@@ -77,9 +77,9 @@ def told(demand: DemandClass, report: ClassReport | None) -> tuple[str, str]:
 
 def _told(case: Case) -> tuple[str, str]:
     demand, report = case.demand, case.report
-    who = f"{clean(demand.examples[0])}@{clean(demand.schedd)}" if demand.examples else f"class {demand.key}"
+    who = f"like {clean(demand.examples[0])}@{clean(demand.schedd)}" if demand.examples else f"of class {demand.key}"
     if report is None:
-        return f"Jobs like {who} were seen but not planned for yet.", "Wait for the next cycle."
+        return f"Jobs {who} were seen but not planned for yet.", "Wait for the next cycle."
     if not report.unmet:
         return _provided(case, report, who)
     how_many = _how_many(report, who)
@@ -102,10 +102,10 @@ def _told(case: Case) -> tuple[str, str]:
 
 def _how_many(report: ClassReport, who: str) -> str:
     if report.idle == 1:
-        return f"The idle job {who}"
+        return f"The idle job {who.removeprefix('like ')}"
     if report.unmet == report.idle:
-        return f"All {report.idle:,} idle jobs like {who}"
-    return f"{report.unmet:,} of {report.idle:,} idle jobs like {who}"
+        return f"All {report.idle:,} idle jobs {who}"
+    return f"{report.unmet:,} of {report.idle:,} idle jobs {who}"
 
 
 def _because(case: Case, why: Reason) -> str:
@@ -133,7 +133,7 @@ def _provided(case: Case, report: ClassReport, who: str) -> tuple[str, str]:
     """Nothing is unmet: by what it is provided for, and what keeps that."""
     if not report.idle:
         runs = f"; {_jobs(case.demand.running)}" if case.demand.running else ""
-        return f"No job like {who} is idle{runs}.", "Nothing to do."
+        return f"No job {who} is idle{runs}.", "Nothing to do."
     parts = [f"{report.served:,} by startds that are starting or unclaimed"] if report.served else []
     parts += [f"{report.placed:,} placed in this cycle"] if report.placed else []
     jobs = _how_many(msgspec.structs.replace(report, unmet=report.idle), who)

@@ -13,18 +13,22 @@ LEAST_PERCENT = 0.1
 
 
 def above_its_right(path: str, plan: Plan) -> str | None:
-    """Say "physics.hep holds 12% above its right while 3 others wait", with numbers; None where the plan has no line.
+    """Say "physics.hep holds 12% above its right while 3 others wait", with numbers; None where no line is known."""
+    line = who_is_above(path, plan)
+    if line is None:
+        return None
+    numbers = f"entitled to {_ce(line.entitled)}, holds {_ce(line.held)} core-equivalents"
+    return f"{named(line.path)} holds {over(line)}{_while(others_wait(line.path, plan))} ({numbers})"
 
-    Told of the outermost group on the way up for which that is so, else of the path itself.
-    """
+
+def who_is_above(path: str, plan: Plan) -> ShareLine | None:
+    """The outermost group on the way up that holds more than its right while others wait, else the line of the path."""
     lines = {line.path: line for line in plan.shares}
     mine = lines.get(path)
     if mine is None:
         return None
     above = [line for line in (mine, *_above(mine, lines)) if _has_more(line) and _waiting(line, lines)]
-    subject = above[-1] if above else mine
-    numbers = f"entitled to {_ce(subject.entitled)}, holds {_ce(subject.held)} core-equivalents"
-    return f"{named(subject.path)} holds {over(subject)}{_while(_waiting(subject, lines))} ({numbers})"
+    return above[-1] if above else mine
 
 
 def _has_more(line: ShareLine) -> bool:
