@@ -20,6 +20,7 @@ from fedsched.condor.questions import (
     Announce,
     Answer,
     AskAccounts,
+    AskClocks,
     AskDemand,
     AskJobs,
     AskSlots,
@@ -63,9 +64,10 @@ def main(arguments: list[str]) -> None:
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
     # The parent imports this module without the bindings.
-    from fedsched.condor import announce_query, job_query, negotiator_query, query, submit_file  # noqa: PLC0415
+    from fedsched.condor import announce_query, clock_query, job_query, negotiator_query, query, submit_file  # noqa: PLC0415
 
     answers: dict[type, Callable[[Any], Answer]] = {
+        AskClocks: clock_query.clocks,
         FindSchedds: query.find,
         AskDemand: query.demand,
         AskSlots: query.slots,

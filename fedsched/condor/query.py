@@ -69,7 +69,7 @@ def find(question: FindSchedds) -> Schedds:
     unreadable = 0
     found: dict[tuple[str, str], FoundSchedd] = {}
     for kind, attributes in (("Schedd", SCHEDD_ATTRIBUTES), ("Submitter", SUBMITTER_ATTRIBUTES)):
-        for ad in _collector_query(question.collector, kind, "", attributes):
+        for ad in collector_query(question.collector, kind, "", attributes):
             try:
                 one = _found(ad)
             except (ValueError, classad2.ClassAdException):
@@ -191,7 +191,7 @@ def _dated(classes: Iterable[DemandClass], submitted: dict[int, float]) -> tuple
 def slots(question: AskSlots) -> Slots:
     """Our startds there, with claims charged to principals; the identities of schedds come from the same collector."""
     ours = f"{ATTR_PLACEMENT} isnt undefined"
-    ads = [texts(ad) for ad in _collector_query(question.collector, "Startd", ours, [])]
+    ads = [texts(ad) for ad in collector_query(question.collector, "Startd", ours, [])]
     views = slot_ads.slot_views(ads, question, _senders(question.collector))
     return Slots(views, _started_at(question.collector))
 
@@ -200,7 +200,7 @@ def _senders(collector: str) -> slot_ads.Senders:
     """Schedds by name, and by the accounting names that they advertise: a fresh claim does not tell its schedd yet."""
     identities = {schedd.name: schedd.identity for schedd in find(FindSchedds(collector)).found}
     accounts: dict[str, str] = {}
-    for ad in map(texts, _collector_query(collector, "Submitter", "", ["Name", "ScheddName"])):
+    for ad in map(texts, collector_query(collector, "Submitter", "", ["Name", "ScheddName"])):
         account, schedd = classad.unquote(ad.get("Name", "")), classad.unquote(ad.get("ScheddName", ""))
         accounts[account] = min(schedd, accounts.get(account, schedd))
     return slot_ads.Senders(identities, accounts)
@@ -208,7 +208,7 @@ def _senders(collector: str) -> slot_ads.Senders:
 
 def _started_at(collector: str) -> float | None:
     """When the collector started: its ad has no start time, but how long it has been counting."""
-    itself = [texts(ad) for ad in _collector_query(collector, "Collector", "", COLLECTOR_ATTRIBUTES)]
+    itself = [texts(ad) for ad in collector_query(collector, "Collector", "", COLLECTOR_ATTRIBUTES)]
     counted = [(slot_ads.number(ad, "StatsLastUpdateTime"), slot_ads.number(ad, "StatsLifetime")) for ad in itself]
     return max((until - life for until, life in counted if until is not None and life is not None), default=None)
 
@@ -220,7 +220,7 @@ def invalidate(question: Invalidate) -> Removed:
         where += f" && {ATTR_POD} == {classad.quote(question.pod)}"
     # A startd has its slots' ads and, since HTCondor 23.9, one of its own; each kind is removed by its own name.
     both = f'({where}) && (MyType == "Machine" || MyType == "StartD")'
-    before = len(_collector_query(question.collector, "Any", both, ["Name"]))
+    before = len(collector_query(question.collector, "Any", both, ["Name"]))
     if not before:
         return Removed(0, 0)
     try:
@@ -230,7 +230,7 @@ def invalidate(question: Invalidate) -> Removed:
             htcondor2.Collector(question.collector).advertise([ad], "INVALIDATE_STARTD_ADS")
     except htcondor2.HTCondorException as error:
         raise NoAnswerError(f"{error}; the token of this pool needs ADVERTISE_STARTD there") from error
-    return Removed(before, len(_collector_query(question.collector, "Any", both, ["Name"])))
+    return Removed(before, len(collector_query(question.collector, "Any", both, ["Name"])))
 
 
 def texts(ad: Any) -> dict[str, str]:
@@ -245,7 +245,8 @@ def _text(ad: Any, name: str) -> str:
         return UNREADABLE
 
 
-def _collector_query(collector: str, kind: str, constraint: str, attributes: list[str]) -> list[Any]:
+def collector_query(collector: str, kind: str, constraint: str, attributes: list[str]) -> list[Any]:
+    """Ads of a kind; "" for no constraint, [] for all attributes. NoAnswerError where there is no answer."""
     try:
         kinds = getattr(htcondor2.AdType, kind)
         return list(htcondor2.Collector(collector).query(kinds, constraint or None, attributes))

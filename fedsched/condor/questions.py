@@ -255,7 +255,26 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     error: str
 
 
+class AskClocks(msgspec.Struct, frozen=True, tag="clocks"):
+    """What times a collector and the schedds that advertise in it have."""
+
+    collector: str
+
+
+class Clocks(msgspec.Struct, frozen=True, tag="clocks-told"):
+    """ahead_s: the collector's clock minus ours in seconds, 0 where both agree, else the least that it can be.
+
+    schedds: (name, its clock minus ours, to a few seconds). version: the collector's CondorVersion.
+    """
+
+    ahead_s: float
+    schedds: tuple[tuple[str, float], ...] = ()
+    version: str = ""
+
+
 Question: TypeAlias = (
-    FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs | Announce
+    AskClocks | FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs | Announce
 )
-Answer: TypeAlias = Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Announced | Failed
+Answer: TypeAlias = (
+    Clocks | Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Announced | Failed
+)

@@ -140,6 +140,8 @@ BROKEN: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "clocks agree": [
         ("the clock of m1 is -9.0 s", {"sites": (site(clock_skew_s=-9.0),)}),
+        ("the clock of collector a is +60.0 s", {"own": msgspec.structs.replace(OWN, skews=(("collector a", 60.0),))}),
+        ("the clock of schedd b is -5.0 s", {"own": msgspec.structs.replace(OWN, skews=(("schedd b", -5.0),))}),
         ("collector a tells times", {"slots": (slot(MINE, seen_at=T0 + 60),)}),
         ("schedd schedd-b tells times", {"schedds": (schedd(demand(oldest_at=T0 + 60)),)}),
     ],

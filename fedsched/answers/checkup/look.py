@@ -32,12 +32,14 @@ class Judged(msgspec.Struct, frozen=True):
 class Own(msgspec.Struct, frozen=True):
     """What this machine says of our own parts. Sizes in bytes, times in epoch seconds.
 
-    versions: (what, version). web: addresses that should answer with what they said, "" for a good answer. tokens:
-    (which, its end or None for never, what is wrong with it or ""). free: (folder, bytes free there). journal: bytes
-    of its files, and the most that they should have.
+    versions: (what, version). skews: (who, its clock minus ours in seconds, 0 for agreement) of collectors and schedds.
+    web: addresses that should answer with what they said, "" for a good answer. tokens: (which, its end or None for
+    never, what is wrong with it or ""). free: (folder, bytes free there). journal: bytes of its files, and the most
+    that they should have.
     """
 
     versions: tuple[tuple[str, str], ...] = ()
+    skews: tuple[tuple[str, float], ...] = ()
     web: tuple[tuple[str, str], ...] = ()
     tokens: tuple[tuple[str, float | None, str], ...] = ()
     free: tuple[tuple[str, int], ...] = ()

@@ -106,18 +106,19 @@ def _lacking(name: str, site: Site) -> Iterator[Fault]:
 
 
 def clocks_agree(look: Look) -> Judged | None:
-    """RE3: members', collectors' and schedds' clocks differ from ours by 5 s at most."""
+    """RE3: members', collectors' and schedds' clocks differ from ours by less than 5 s."""
     skews = {name: site.clock_skew_s for name, site in sorted(look.answering.items())}
+    skews |= dict(look.own.skews) if look.own else {}
     faults = [
         Fault(f"the clock of {name} is {skew:+.1f} s from ours", "set up NTP there or here", name)
         for name, skew in skews.items()
-        if abs(skew) > MOST_SKEW_S
+        if abs(skew) >= MOST_SKEW_S
     ]
     for who, ahead_s in _ahead(look):
         text = f"{who} tells times that are {ahead_s:.0f} s ahead of our clock"
         faults.append(Fault(text, "set up NTP there or here", who))
     worst = max(skews.values(), key=abs, default=0.0)
-    return Judged(f"{len(skews)} members within {worst:+.1f} s; no pool or schedd speaks of the future", tuple(faults))
+    return Judged(f"{len(skews)} clocks within {worst:+.1f} s of ours: {', '.join(list(skews)[:6])}", tuple(faults))
 
 
 def _ahead(look: Look) -> Iterator[tuple[str, float]]:
