@@ -5,6 +5,19 @@ from fedsched.answers.chronicle import Chronicle, recalled
 from fedsched.answers.explained import Beyond
 from fedsched.answers.gone import gone_in
 from fedsched.answers.history import Turns, turns_in
+from fedsched.answers.proving import Beside, Prove, here
 from fedsched.answers.view import View
 
-__all__ = ["Answerer", "Beyond", "Chronicle", "Turns", "View", "gone_in", "recalled", "turns_in"]
+__all__ = [
+    "Answerer",
+    "Beside",
+    "Beyond",
+    "Chronicle",
+    "Prove",
+    "Turns",
+    "View",
+    "gone_in",
+    "here",
+    "recalled",
+    "turns_in",
+]

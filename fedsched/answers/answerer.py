@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fedsched.answers import clusters as _clusters
 from fedsched.answers import events as _events
@@ -13,7 +13,9 @@ from fedsched.answers import queue as _queue
 from fedsched.answers import shares as _shares
 from fedsched.answers import spikes as _spikes
 from fedsched.answers.chronicle import Chronicle
+from fedsched.answers.proving import Run
 from fedsched.answers.view import View
+from fedsched.client import NoAnswer
 from fedsched.client.documents import (
     ClusterExplained,
     Clusters,
@@ -27,6 +29,7 @@ from fedsched.client.documents import (
     QueueAsk,
     Shares,
     Spikes,
+    Tried,
 )
 
 
@@ -86,6 +89,29 @@ class Answerer:
     def explain_decision(self, placement: str) -> DecisionExplained:
         """See Answers."""
         return _explained.decision(self._view, self._view.of(self._now()), placement, self._beyond.gone)
+
+    def class_of(self, job: str) -> str:
+        """The key of the class that a job (or a class itself) is counted in. NoAnswer where it is in none."""
+        told = self.explain(job)
+        if told.demand is None:
+            raise NoAnswer(
+                "unknown", f"{job} waits for nothing: it is {told.state}", "fedsched explain says more of it"
+            )
+        return told.demand.key
+
+    def proving(self, key: str) -> Run:
+        """Begins to prove what would help a class, by its key; to be iterated or stopped. NoAnswer (busy, refused)."""
+        if self._beyond.prove is None:
+            raise NoAnswer("refused", "nothing is proven here", "fedsched explain, where the journal is")
+        return self._beyond.prove(self._view, key)
+
+    def counterfactuals(self, job: str) -> Iterator[Tried]:
+        """See Answers."""
+        run = self.proving(self.class_of(job))
+        try:
+            yield from run
+        finally:
+            run.stop()
 
     def history(self, job: str, since: float) -> History:
         """See Answers."""

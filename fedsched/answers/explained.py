@@ -12,6 +12,7 @@ from fedsched.answers import shares as _shares
 from fedsched.answers.jobs import found_elsewhere, runs_here
 from fedsched.answers.lumped import class_of
 from fedsched.answers.naming import find, is_number, named_in, split
+from fedsched.answers.proving import Prove
 from fedsched.answers.view import View
 from fedsched.client import NoAnswer
 from fedsched.client.documents import (
@@ -49,6 +50,7 @@ class Beyond(NamedTuple):
 
     find: Find | None = None
     gone: Gone | None = None
+    prove: Prove | None = None
 
 
 NOBODY = Beyond()

@@ -29,6 +29,7 @@ from fedsched.client.documents import (
     QueueAsk,
     Shares,
     Spikes,
+    Tried,
 )
 from fedsched.client.http import PAUSES_S, STREAM, STREAM_TIMEOUT, again, cycles_in, settings
 from fedsched.client.protocol import NoAnswer
@@ -107,6 +108,24 @@ class AsyncClient:
     async def events(self, job: str) -> Events:
         """What happened to the startds of a job, class or placement that are held now, oldest first."""
         return await self._ask(calls.events(job))
+
+    async def counterfactuals(self, job: str) -> AsyncIterator[Tried]:
+        """What would help a class, one by one as each is proven or refuted; the first tells how many there are.
+
+        Leaving it early ends the proving.
+        """
+        reader, path = Reader(), calls.counterfactuals(job)
+        with self._asking():
+            async with self._http.stream("GET", path, headers=STREAM, timeout=STREAM_TIMEOUT) as answer:
+                if answer.status_code != 200:
+                    raise calls.refusal(await self._body(answer), self.address)
+                async for more in answer.aiter_raw():
+                    for event in reader.take(more):
+                        if event.name == calls.PROVEN:
+                            return
+                        for tried in calls.tried(event.name, event.data):
+                            yield tried
+        raise calls.broken_off(self.address)
 
     async def cycles(self, patience_s: float = inf) -> AsyncIterator[Cycle]:
         """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.

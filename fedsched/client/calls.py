@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import msgspec
 from fedsched.client.documents import (
     ClusterExplained,
     Clusters,
+    Counterfactuals,
     DecisionExplained,
     Document,
     Events,
@@ -23,6 +25,7 @@ from fedsched.client.documents import (
     QueueAsk,
     Shares,
     Spikes,
+    Tried,
 )
 from fedsched.client.protocol import NoAnswer
 
@@ -94,6 +97,29 @@ def history(job: str, since: float) -> Call[History]:
 def events(job: str) -> Call[Events]:
     """See Answers."""
     return _call(Events, "events", job)
+
+
+def counterfactuals(job: str) -> str:
+    """The address of the stream of a class's counterfactuals."""
+    return f"{_call(Counterfactuals, 'explain', job).path}/counterfactuals"
+
+
+PROVEN = "counterfactuals"
+"""The event with which that stream ends."""
+
+
+def tried(name: str, data: str) -> Iterator[Tried]:
+    """One event of that stream, where it is about a change. NoAnswer as the daemon said it, ValueError for no JSON."""
+    if name == "error":
+        found = msgspec.json.decode(data, type=Failed)
+        raise NoAnswer(found.what, found.text, found.hint)  # type: ignore[arg-type]  # words of another version pass
+    if name == "tried":
+        yield msgspec.json.decode(data, type=Tried)
+
+
+def broken_off(address: str) -> NoAnswer:
+    """A stream that ended before its end."""
+    return NoAnswer("unreachable", f"{address} ended its answer before all was told", "ask again")
 
 
 def decoded(body: bytes | bytearray, kind: type[D], address: str) -> D:

@@ -29,6 +29,7 @@ from fedsched.client.documents import (
     QueueAsk,
     Shares,
     Spikes,
+    Tried,
 )
 from fedsched.client.protocol import NoAnswer
 from fedsched.client.sse import Reader
@@ -115,6 +116,22 @@ class Client:
     def events(self, job: str) -> Events:
         """What happened to the startds of a job, class or placement that are held now, oldest first."""
         return self._ask(calls.events(job))
+
+    def counterfactuals(self, job: str) -> Iterator[Tried]:
+        """What would help a class, one by one as each is proven or refuted; the first tells how many there are.
+
+        Leaving it early ends the proving.
+        """
+        reader, path = Reader(), calls.counterfactuals(job)
+        with self._asking(), self._http.stream("GET", path, headers=STREAM, timeout=STREAM_TIMEOUT) as answer:
+            if answer.status_code != 200:
+                raise calls.refusal(self._body(answer), self.address)
+            for more in answer.iter_raw():
+                for event in reader.take(more):
+                    if event.name == calls.PROVEN:
+                        return
+                    yield from calls.tried(event.name, event.data)
+        raise calls.broken_off(self.address)
 
     def cycles(self, patience_s: float = inf) -> Iterator[Cycle]:
         """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.

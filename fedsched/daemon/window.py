@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fedsched.answers import Beyond, View, gone_in, recalled, turns_in
+from fedsched.answers import Beside, Beyond, View, gone_in, recalled, turns_in
 from fedsched.answers.explained import Find
 from fedsched.client import NoAnswer
 from fedsched.config.settings import Federation
@@ -37,7 +37,8 @@ class Window:
         find: asks schedds for a job, in the thread that wants to know.
         """
         self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
-        self._newest.beyond = Beyond(find, gone_in(settings.journal, settings.records))
+        self._proofs = Beside(settings.journal)
+        self._newest.beyond = Beyond(find, gone_in(settings.journal, settings.records), self._proofs)
         sources = Sources(health.report, now, settings.journal, settings.pools, self._streams)
         self._metrics = Metrics(self._view, sources)
         self._app = App(self._newest, health.report, settings.web, settings.listen, self._metrics)
@@ -63,6 +64,7 @@ class Window:
 
     def close(self) -> None:
         """Nobody is answered any more."""
+        self._proofs.close()
         self._server.close()
 
     def _view(self) -> View | None:

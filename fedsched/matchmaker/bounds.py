@@ -63,10 +63,13 @@ class Bounds:
     def _passed(self, demand: DemandClass, size: Resources, units: int) -> Iterator[Reason]:
         weight = self._shared.sizes.of(size)
         chain = self._chain(demand.principal)
+        lenders = self._lenders(chain, weight)
         for path in chain[1:]:
-            yield from self._group(self._shared.groups[path], chain, size, weight)
+            yield from self._group(self._shared.groups[path], (chain, frozenset(lenders)), size, weight)
         yield from self._ceiling(demand, weight)
-        yield from self._not_lent(chain, weight)
+        left = self._left(chain, frozenset())
+        for path in lenders:
+            yield _said(Cause.NOT_LENT, path, _cores(weight), _cores(left))
         yield from self._concurrency(demand, units)
 
     def take(self, demand: DemandClass, size: Resources, units: int) -> None:
@@ -88,9 +91,14 @@ class Bounds:
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size
 
-    def _group(self, group: Group, chain: tuple[str, ...], size: Resources, weight: int) -> Iterator[Reason]:
-        """The group's limit, its quota where that is also the ceiling, and what it may borrow."""
-        kept = math.fsum(self._kept_inside(group.path, chain).values())
+    def _group(
+        self, group: Group, way: tuple[tuple[str, ...], frozenset[str]], size: Resources, weight: int
+    ) -> Iterator[Reason]:
+        """The group's limit, its quota where that is also the ceiling, and what it may borrow.
+
+        way: the chain to the principal, and who is named already as not lending: with them goes what they keep of it.
+        """
+        kept = math.fsum(self._kept_inside(group.path, *way).values())
         scale = self._shared.quotas.scales.get(group.path, 1.0)
         for bound, names in vectors(group, scale, kept):
             held = self._vectors.get(group.path, Resources())
@@ -123,14 +131,8 @@ class Bounds:
         if terms is not None and terms.ceiling > 0 and weight > left + _SLACK:
             yield _said(Cause.PRINCIPAL_CEILING, str(demand.principal), _cores(weight), _cores(left))
 
-    def _not_lent(self, chain: tuple[str, ...], weight: int) -> Iterator[Reason]:
-        """Unused quota of others that may not be lent stays free, in whole.
-
-        Named are those who would have to lend, and none of them who need not.
-        """
-        left = self._left(chain, frozenset())
-        if weight <= left + _SLACK:
-            return
+    def _lenders(self, chain: tuple[str, ...], weight: int) -> list[str]:
+        """Unused quota of others that may not be lent stays free, in whole: those who would have to lend, and no more."""
         lenders: list[str] = []
         while weight > self._left(chain, frozenset(lenders)) + _SLACK:
             kept = self._kept_inside("", chain, frozenset(lenders))
@@ -139,8 +141,7 @@ class Bounds:
             others = frozenset(lenders) - {path}
             if weight <= self._left(chain, others) + _SLACK:
                 lenders.remove(path)
-        for path in lenders:
-            yield _said(Cause.NOT_LENT, path, _cores(weight), _cores(left))
+        return lenders
 
     def _left(self, chain: tuple[str, ...], lenders: frozenset[str]) -> float:
         """What others leave free for the principal if `lenders` lent all; infinite where nobody keeps anything."""

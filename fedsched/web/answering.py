@@ -74,7 +74,7 @@ class Asker:
             error = found
         else:
             return Response(body, headers=headers if not question.live else None, media_type=JSON)
-        return failed(error if reader.sees_all else await room.desk.run(lambda: _veiled(error, reader, room, view)))
+        return failed(error if reader.sees_all else await room.desk.run(lambda: veiled(error, reader, room, view)))
 
     def _tag(self, view: View, key: tuple[str, bytes, Reader], *, stale: bool) -> str:
         """Weak: of the same cycle, for the same reader. Sentences' ages may differ."""
@@ -102,7 +102,7 @@ def _plain(ask: msgspec.Struct, veil: Veil) -> msgspec.Struct:
     )
 
 
-def _veiled(error: NoAnswer, reader: Reader, room: Room, view: View) -> NoAnswer:
+def veiled(error: NoAnswer, reader: Reader, room: Room, view: View) -> NoAnswer:
     """A refusal under pseudonyms. One that knows no such thing says no more than that: no name that is like it."""
     veil = room.names.veil(reader, view)
     if veil is None:

@@ -24,6 +24,7 @@ from fedsched.web.metrics import Metrics, metrics_route
 from fedsched.web.names import Names
 from fedsched.web.newest import Newest
 from fedsched.web.openapi import API, described, page, style
+from fedsched.web.proving import proving
 from fedsched.web.questions import QUESTIONS
 from fedsched.web.replies import failed, refused
 from fedsched.web.streams import Streams
@@ -72,6 +73,7 @@ def _routes(room: Room) -> list[BaseRoute]:
     """All but /healthz. What takes every address that is left stands last."""
     asker = Asker(room)
     return [
+        Route(f"{API}/explain/{{job:path}}/counterfactuals", proving(room)),
         *(Route(f"{API}{question.path}", asker.route(question)) for question in QUESTIONS),
         Route(f"{API}/cycles", room.streams.cycles),
         *dashboard(),

@@ -159,6 +159,11 @@ class Book:
         yield from self._caps(place, size, form)
         yield from self._quota(place, size)
 
+    def could_grow(self, place: Place, size: Resources, form: Form) -> bool:
+        """Whether a node could still come there that has room for it, be that allowed or not."""
+        group = self._groups[place.terms.name, place.group.name]
+        return form != "startd-daemonset" and group.could_grow(size + place.terms.pod_overhead)
+
     def growable(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
         """What keeps this place from growing for one more startd of that size; None when it may be asked to (S7).
 
@@ -172,8 +177,7 @@ class Book:
         yield from self._no_growth(place, size, form, asker)
 
     def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
-        group = self._groups[place.terms.name, place.group.name]
-        if form == "startd-daemonset" or not group.could_grow(size + place.terms.pod_overhead):
+        if not self.could_grow(place, size, form):
             yield from self._no_room(place, size + place.terms.pod_overhead)
             return
         asked = self._growing.get(asker, place.terms.name)

@@ -48,7 +48,7 @@ class Round(msgspec.Struct):
         return next(self.room_blockers(demand, option), None)
 
     def shut(self, demand: DemandClass, option: Option) -> bool:
-        """Whether something does: that no node has room, which is the commonest, is asked first and not put in words."""
+        """Whether something does: that no node has room, the commonest, is asked first and not put in words."""
         return not self.book.has_room(option.place, option.size) or self.no_room(demand, option) is not None
 
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
@@ -72,10 +72,11 @@ class Round(msgspec.Struct):
         key = (place.terms.name, place.group.name, size, form, demand.key if grows else "")
         found = self.ends.get(key)
         if found is None:
-            blockers = self.book.blockers(place, size, form)
-            if grows:
-                blockers = self.book.growth_blockers(place, size, form, demand.key)
-            found = self.ends[key] = tuple(blockers)
+            found = tuple(self.book.blockers(place, size, form))
+            if grows and self.book.could_grow(place, size, form):
+                growth = tuple(self.book.growth_blockers(place, size, form, demand.key))
+                found = growth if len(growth) <= len(found) else found
+            self.ends[key] = found
         return found
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:

@@ -21,7 +21,7 @@ from fedsched.matchmaker.match.matching import Matching, Side, Site
 from fedsched.matchmaker.match.never import Meeting, nevers, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place, form_for, pair_key
-from fedsched.matchmaker.match.sizes import packed, per_node, size_for
+from fedsched.matchmaker.match.sizes import packed, per_node, single, size_for
 from fedsched.matchmaker.match.terms import barred_by_limits, lacks, refused_by_terms
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "per_node",
     "project",
     "refused_by_terms",
+    "single",
     "size_for",
     "sized",
     "slot_ad",

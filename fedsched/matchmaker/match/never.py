@@ -41,8 +41,8 @@ def nevers(
     yield from (place.here(reason) for reason in refused_by_terms(demand, place))
     yield from (place.here(reason) for reason in too_small(size, place))
     yield from (place.here(r) for r in barred_by_limits(size + place.terms.pod_overhead, place.view.limits))
-    if not demand.gate:
-        yield from (place.here(reason) for reason in unsatisfied(demand.requirements, place, ads, known))
+    requirements = "" if demand.gate else demand.requirements
+    yield from (place.here(reason) for reason in unsatisfied(requirements, place, ads, known))
 
 
 def unsatisfied(requirements: str, place: Place, ads: Meeting, known: Known = everything) -> Iterator[Reason]:

@@ -25,6 +25,11 @@ def packed(demand: DemandClass, policy: Policy) -> int:
     return max(1, min(wanted, demand.idle))
 
 
+def single(request: Resources) -> Resources:
+    """One pod that has room for one job."""
+    return times(request, 1)
+
+
 def times(request: Resources, units: int) -> Resources:
     """One pod that has room for so many jobs."""
     return msgspec.structs.replace(request.times(units), pods=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers
+from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
 from fedsched.matchmaker.options.near import nearest
@@ -50,7 +50,7 @@ class Table:
     def nevers(self, demand: DemandClass, place: Place) -> tuple[Reason, ...]:
         """All that would have to change before the class could ever run there; () where it could."""
         site = self._by_name[place.terms.name, place.group.name]
-        side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
+        side, size = self._matching.side(_readable(demand)), self._fitting.fit(demand, site).size
         known = self._matching.known(side, site, size)
         return tuple(nevers(demand, place, size, self._matching.meeting(side, site, size), known))
 
@@ -154,8 +154,7 @@ class Table:
         """How many things rule the class out there, and what part of a request is lacking at most."""
         fit = self._fitting.fit(demand, site)
         count = self._fitting.refused(demand, site) + fit.passed
-        # what the gate refused is not evaluated
-        count += 1 if demand.gate else self._matching.misses(self._matching.side(demand), site, fit.size)
+        count += bool(demand.gate) + self._matching.misses(self._matching.side(_readable(demand)), site, fit.size)
         lacks = max((1 - had / needed for _, needed, had in fit.short), default=0.0)
         return count, lacks, site.number
 
@@ -191,6 +190,9 @@ class Table:
             option = Option(site.place, form, fit.size, fit.units, rank)
             if next(held_back(demand, site.place, orders), None) is None:
                 yield option
+                if fit.units > 1 and form == "startd-job":
+                    # where one for several jobs is too large, or a bound is too near, one for a single job may do
+                    yield msgspec.structs.replace(option, size=single(demand.request), units=1)
             else:
                 held.append((option, site))
 
@@ -215,3 +217,8 @@ class Table:
             return 0.0, 0.0
         size = self._fitting.fit(demand, site).size
         return self._matching.rank(policy, side, site, size), self._matching.rank(demand.rank, side, site, size)
+
+
+def _readable(demand: DemandClass) -> DemandClass:
+    """The class without what the gate refused, which is not evaluated; what members require of it is."""
+    return msgspec.structs.replace(demand, requirements="") if demand.gate else demand

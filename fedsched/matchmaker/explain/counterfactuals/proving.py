@@ -97,7 +97,9 @@ class Prover:
             return 0
         if then.placed > now.placed:
             return STARTS
-        return COULD if VERDICT_ORDER[then.verdict] > VERDICT_ORDER[now.verdict] else 0
+        # "now" without a start: what is on its way already would do, and is no answer to what helps
+        could = VERDICT_ORDER[now.verdict] < VERDICT_ORDER[then.verdict] < VERDICT_ORDER[Verdict.NOW]
+        return COULD if could else 0
 
     def _fares(self, steps: tuple[Step, ...]) -> ClassReport | None:
         world = self._world
