@@ -45,13 +45,13 @@ def cluster(answer: ClusterExplained) -> None:
 
 def group(answer: GroupExplained) -> None:
     """A group or principal: what keeps it from more, where it is, the tree around it."""
-    from fedsched.cli.share import COLUMNS, row
+    from fedsched.cli.share import COLUMNS, rows
 
     one = answer.explanation
     _head(one.sentence, one.next)
     _held_back(one.waiting)
     if answer.shares:
-        output.table(COLUMNS, [row(line) for line in answer.shares])
+        output.table(COLUMNS, rows(answer.shares))
         output.line()
     output.labelled("where", tuple(f"{startds} on {member}" for member, startds in one.where), 9)
     output.labelled("details", one.details, 9)

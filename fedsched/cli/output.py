@@ -101,6 +101,8 @@ def table(columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]]) -> None:
     shown, left_out = _fitting(columns, widths, terminal_width() if on_terminal else None)
     if on_terminal:
         widths = _cut(columns, widths, shown, terminal_width())
+    # A row that only says more of the one above has nothing to say where its columns are left out.
+    rows = [row for row in rows if any(row[i] for i in shown)]
     for number, cells in enumerate([tuple(column.title for column in columns), *rows]):
         parts = [_cell(cells[i], widths[i], right=columns[i].right) for i in shown]
         text = "  ".join(parts).rstrip()

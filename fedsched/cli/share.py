@@ -11,6 +11,8 @@ from fedsched.cli.options import ConfigOption, OutputOption, ServerOption, Watch
 from fedsched.cli.output import Column, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fedsched.client.documents import Share, Shares
 
 ME = "me"
@@ -84,7 +86,7 @@ def show(answer: Shares) -> None:
     if not answer.shares:
         output.line("Nobody has a share yet: no demand was seen.")
     output.line()
-    output.table(COLUMNS, [row(one) for one in answer.shares])
+    output.table(COLUMNS, rows(answer.shares))
     output.line()
     output.line(
         f"{_amount(answer.lent)} core-equivalents lent, {answer.principals} in line; "
@@ -92,10 +94,15 @@ def show(answer: Shares) -> None:
     )
 
 
-def row(one: Share) -> tuple[str, ...]:
-    """One line of the tree, as COLUMNS wants it."""
+def rows(shares: Sequence[Share]) -> list[tuple[str, ...]]:
+    """The tree, as COLUMNS wants it."""
+    depths = _depths(shares)
+    return [_row(one, depths.get(one.path, 0)) for one in shares]
+
+
+def _row(one: Share, depth: int) -> tuple[str, ...]:
     return (
-        _tree(one),
+        "  " * depth + _name(one),
         _amount(one.entitled),
         _amount(one.counted),
         "no right" if one.level is None else f"{one.level:.2f}",
@@ -109,12 +116,21 @@ def row(one: Share) -> tuple[str, ...]:
     )
 
 
-def _tree(one: Share) -> str:
+def _depths(shares: Sequence[Share]) -> dict[str, int]:
+    """How deep each line stands: one more than the line above it, whatever its path says."""
+    depths = {"": 0}
+    for one in sorted(shares, key=lambda one: (one.path.count("."), not one.is_group)):
+        if one.path:
+            depths[one.path] = depths.get(one.parent, 0) + 1
+    return depths
+
+
+def _name(one: Share) -> str:
+    """What its path adds to that of the line above it."""
     if not one.path:
         return "(all)"
-    group, slash, user = one.path.partition("/")
-    depth = group.count(".") + 1 if group else 0
-    return "  " * (depth + 1) + user if slash else "  " * depth + group.rpartition(".")[2]
+    above = f"{one.parent}/" if not one.is_group else f"{one.parent}."
+    return one.path.removeprefix(above) if one.parent else one.path.removeprefix("/")
 
 
 def _amount(value: float) -> str:

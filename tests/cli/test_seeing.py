@@ -24,8 +24,8 @@ def test_every_idle_job_is_in_a_row_that_ends_with_its_reason_in_a_few_words(fed
     said = fedsched("q")
     assert said.code == 0
     rows = said.out.splitlines()[1 : said.out.splitlines().index("")]
-    assert all(re.search(r"  [a-z-]+(: \S[^:]{4,60})?$", row) for row in rows), rows
-    assert any(re.search(r"node-too-small: coast/gpu .*1024 GiB", row) for row in rows)
+    assert all(re.search(r"  [a-z-]+(: \w+/\w+, [^:]{4,60})?$", row) for row in rows), rows
+    assert any(re.search(r"node-too-small: coast/gpu, memory 1024 GiB > ", row) for row in rows)
     answer = fedsched("q", "-o", "json").json()
     assert answer["version"] == 2
     assert len(answer["classes"]) == answer["total"] == len(rows)

@@ -34,13 +34,20 @@ def word(report: ClassReport | None) -> str:
 
 
 def few_words(report: ClassReport | None) -> str:
-    """The reason of the unmet rest in a few words, with its numbers: "no-room m1/big 8 cores > 2 cores"."""
+    """The reason of the unmet rest in a few words, with its numbers: "m1/big, memory 96 GiB > 64 GiB"."""
     if report is None or not report.unmet or report.why is None:
         return ""
     why = report.why
-    where = place(why) if why.member else ""
-    numbers = " > ".join(text for text in (why.need, why.have) if text)
-    return " ".join(text for text in (where, why.what, numbers) if text)
+    numbers = " > ".join(clean(text) for text in (why.need, why.have) if text)
+    what = _SHORT.get(why.what, clean(why.what))
+    about = " ".join(text for text in (what if len(what) <= _FEW else f"{what[: _FEW - 1]}…", numbers) if text)
+    return ", ".join(text for text in (place(why) if why.member else "", about) if text)
+
+
+_SHORT = {"cpu_milli": "", "memory_mib": "memory", "disk_mib": "disk", "gpus": ""}
+"""What is counted, where the unit does not tell."""
+_FEW = 60
+"""Characters that a few words have at most for what they are about: a job's clause may be 64 KiB long."""
 
 
 def explain(
