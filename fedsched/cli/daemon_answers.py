@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Cycle,
         DecisionExplained,
         Document,
+        Events,
         Explained,
         GroupExplained,
         History,
@@ -94,6 +95,10 @@ class DaemonAnswers:
         """See Answers."""
         return self._ask(calls.history(job, since))
 
+    def events(self, job: str) -> Events:
+        """See Answers."""
+        return self._ask(calls.events(job))
+
     def counterfactuals(self, job: str) -> Iterator[Tried]:
         """See Answers."""
         return self._client().counterfactuals(job)
@@ -111,22 +116,18 @@ class DaemonAnswers:
 
     def _ask(self, call: Call[D]) -> D:
         question = urlencode({name: _spelt(value) for name, value in call.parameters.items()})
-        connection = _connection(self.address)
+        connection, body = _connection(self.address), calls.Body(self.address, ANSWER_S)
         try:
             connection.request("GET", f"{call.path}?{question}" if question else call.path, headers=_HEADERS)
             answer = connection.getresponse()
-            if 300 <= answer.status < 400:
-                raise calls.redirected(self.address, answer.headers.get("location", ""))
-            body = bytearray()
+            body.begun(answer.headers.get("location", "") if 300 <= answer.status < 400 else None)
             while more := answer.read(PIECE):
-                body += more
-                if len(body) > calls.LARGEST:
-                    raise calls.too_large(self.address)
+                body.take(more)
         except (OSError, HTTPException) as error:
             raise calls.no_contact(self.address, error) from None
         finally:
             connection.close()
-        return calls.decoded(body, call.kind, self.address)
+        return calls.decoded(body.bytes, call.kind, self.address)
 
 
 _HEADERS = {"Accept": "application/json", "User-Agent": "fedsched", "Connection": "close"}

@@ -123,8 +123,7 @@ def _blocker(line: MemberLine) -> str:
 
 
 def _would(one: Counterfactual) -> str:
-    jobs = "" if one.starts < 1 else f" ({one.starts} {'job' if one.starts == 1 else 'jobs'} at once)"
-    return f"{one.text[:1].upper()}{one.text[1:].rstrip('.')}{jobs}."
+    return f"{one.text[:1].upper()}{one.text[1:].rstrip('.')}."
 
 
 def _cycle(answer: Explained) -> str:
