@@ -32,7 +32,7 @@ STATE = (
 OWNERS = ("AccountingGroup", "AcctGroup", "AcctGroupUser", "User", "Owner")
 NO_END = ((1 << 31) - 1, (1 << 31) - 1)
 AT_ONCE = 2000
-"""Most job ids that are looked at together."""
+"""Most job ids that are looked at together: twice as many as the largest page, so that half of them fill one."""
 MOST_OWNERS = 200
 """Most owners of jobs that one question names to the schedd."""
 PAST_S = 7 * 86_400
@@ -147,20 +147,15 @@ def _clause(group: dict[str, str]) -> str:
 def _first(schedd: Any, chosen: str, after: tuple[int, int], limit: int) -> tuple[list[tuple[int, int]], bool]:
     """The lowest ids above `after`, and whether there are more than these.
 
-    A schedd gives jobs in no order: of too many ids the lower half is asked for again, until all of a range are here.
+    A schedd gives jobs in no order: of too many the lower half is asked for again, until all of a range are here.
     """
-    found: list[tuple[int, int]] = []
-    low, uppers = after, [NO_END]
-    while uppers and len(found) <= limit:
-        upper = uppers[-1]
-        ads = _query(schedd, f"{chosen} && {_above(low)} && {_upto(upper)}", ["ClusterId", "ProcId"], AT_ONCE + 1)
+    upper = NO_END
+    while True:
+        ads = _query(schedd, f"{chosen} && {_above(after)} && {_upto(upper)}", ["ClusterId", "ProcId"], AT_ONCE + 1)
         ids = sorted((int(text["ClusterId"]), int(text["ProcId"])) for text in map(texts, ads))
-        if len(ids) > AT_ONCE:
-            uppers.append(ids[len(ids) // 2])
-            continue
-        found += ids
-        low = uppers.pop()
-    return found[:limit], len(found) > limit
+        if len(ids) <= AT_ONCE:
+            return ids[:limit], len(ids) > limit or upper != NO_END
+        upper = ids[AT_ONCE // 2]
 
 
 def _above(job: tuple[int, int]) -> str:
