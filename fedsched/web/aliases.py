@@ -32,6 +32,10 @@ class Aliases:
         """The pseudonym of a name that only stands in some text: nothing of it is kept, there may be any number."""
         return self._aliases.get(name.lower()) or f"user-{self._digest(name)[:12]}"
 
+    def is_one(self, text: str) -> bool:
+        """Whether that is the pseudonym of a known user."""
+        return text in self._names
+
     def name(self, text: str) -> str:
         """The text with pseudonyms of known users replaced by their names."""
         return _ALIAS.sub(lambda found: self._names.get(found[0], found[0]), text)

@@ -80,8 +80,9 @@ class Streams:
     def close(self) -> None:
         """End all, from any thread."""
         self.closing = True
-        if self._end_listening is not None:
-            self._end_listening()
+        end, self._end_listening = self._end_listening, None
+        if end is not None:
+            end()
         self._wake()
 
     def _wake(self) -> None:
@@ -104,7 +105,7 @@ class Streams:
                 if found is not None and found is not told:
                     told = found
                     data = msgspec.json.encode(found).decode()
-                    yield ServerSentEvent(data, event="cycle", id=str(found.cycle), retry=RETRY_MS)
+                    yield ServerSentEvent(data, event="cycle", id=str(found.cycle), retry=RETRY_MS, sep="\n")
                     continue
                 await changed.wait()
 

@@ -19,6 +19,8 @@ LEAST = 3
 """A bare name that is shorter is a unit or a letter in a sentence; where a user is due it is hidden all the same."""
 MOST_PARTS = 12
 MOST_TEXTS = 200_000
+_ESCAPES = {"\\": 1, "%": 2}
+"""How many characters after such a mark belong to it."""
 _NAMELESS = frozenset({int, float, bool, type(None)})
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
 _CUT = re.compile(r"([._@+-]+)")
@@ -101,7 +103,8 @@ class Veil:
     def _user(self, text: str) -> str:
         """A text that is a user as a whole."""
         user, at, domain = text.partition("@")
-        if not text or text.lower() == self._own or (not at and user.lower() == self._own_bare):
+        own = text.lower() == self._own or (not at and user.lower() == self._own_bare)
+        if not text or own or self._aliases.is_one(user):
             return text
         return f"{self._alias(user)}{at}{domain}"
 
@@ -116,7 +119,13 @@ class Veil:
         return f"{found[1]}{self._principal(found[2])}{found[3]}"
 
     def _chunk(self, found: re.Match[str]) -> str:
-        chunk = found[0]
+        hidden = self._run(found[0])
+        before, glued = found.string[found.start() - 1 : found.start()], found[0]
+        cut = _ESCAPES.get(before, 0) if hidden == glued else 0
+        # What follows an escape may look as if it were one word with it: "\\nalice", "%20alice".
+        return glued[:cut] + self._run(glued[cut:]) if cut else hidden
+
+    def _run(self, chunk: str) -> str:
         if "@" in chunk and chunk.lower() not in self._people.schedds:
             return self._address(chunk)
         return self._words(chunk)

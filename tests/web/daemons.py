@@ -42,6 +42,9 @@ class Daemon:
         self.last = msgspec.structs.replace(self.last, plan=msgspec.structs.replace(self.last.plan, cycle=number))
         self.newest.see(self.last)
 
+    def close(self) -> None:
+        self.server.close()
+
     def _health(self) -> tuple[int, dict[str, object]]:
         return (200, {"state": "running"}) if self.healthy else (503, {"state": "stale"})
 
