@@ -196,8 +196,10 @@ def _versions() -> Iterator[tuple[str, str]]:
     from importlib.metadata import version as of
 
     from fedsched import __version__
+    from fedsched.journal.opening import SCHEMA
 
     yield "fedsched", __version__
+    yield "journal schema", str(SCHEMA)
     for package in ("htcondor", "kubernetes"):
         try:
             yield package, of(package)

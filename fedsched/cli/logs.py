@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -15,7 +15,7 @@ from fedsched.cli.options import ConfigOption, OutputOption, config_file, exampl
 from fedsched.cli.output import Column, Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.answers.concerned import Concern
+    from fedsched.answers.concerned import Concern, Known
     from fedsched.cli.gathering import Gathered, Gathering
     from fedsched.client.documents import EventLine, LogLine, Of
     from fedsched.config import Files
@@ -63,6 +63,7 @@ def logs(
     No cluster need be named. Of pods that are gone the kept ends are shown (keep_logs_mib). A member that does not
     answer is named, and the exit code is 3.
     """
+    from fedsched.answers.concerned import concerned
     from fedsched.cli.source import simulated
     from fedsched.config import load
     from fedsched.kube.pod_logs import LogAsk
@@ -71,9 +72,10 @@ def logs(
     if simulated(files.federation):
         raise Failure(Exit.REFUSED, "a simulated federation has no pods, and so no logs", "fedsched events JOB")
     ask = LogAsk(_since(since), tail)
-    if follow:
-        _follow(files, job, user, ask, as_json=form is Format.JSON)
-    of, about, gathered = _gathered(files, job, user, lambda gathering, some: gathering.logs(some, ask))
+    of, about = _about(files, job, user)
+    if follow and not all(one.gone for one in about):
+        _follow(files, job or user, lambda known: concerned(known, job, user), ask, as_json=form is Format.JSON)
+    gathered = _gathering(files).logs(about, ask)
     if form is Format.JSON:
         from fedsched.client.documents import Logs, head
 
@@ -122,14 +124,12 @@ def events(
     _end(gathered, found=bool(lines))
 
 
-def _gathered(files: Files, job: str, user: str, ask: Any) -> tuple[Of, tuple[Concern, ...], Gathered]:
+def _about(files: Files, job: str, user: str) -> tuple[Of, tuple[Concern, ...]]:
     from fedsched.answers.concerned import concerned
     from fedsched.cli.past import background
 
     with background(files.federation, job or user) as behind:
-        about = _meant(lambda: concerned(behind.known, job, user))
-        of = behind.view.of(time.time())
-    return of, about, ask(_gathering(files), about)
+        return behind.view.of(time.time()), _meant(lambda: concerned(behind.known, job, user))
 
 
 def _gathering(files: Files) -> Gathering:
@@ -149,20 +149,25 @@ def _meant(ask: Any) -> tuple[Concern, ...]:
     return found
 
 
-def _follow(files: Files, job: str, user: str, ask: LogAsk, *, as_json: bool) -> None:
+def _follow(
+    files: Files, name: str, meant: Callable[[Known], Sequence[Concern]], ask: LogAsk, *, as_json: bool
+) -> NoReturn:
     """Until everything is over, or a person ends it."""
     import msgspec
 
-    from fedsched.answers.concerned import concerned
     from fedsched.cli.past import background
+    from fedsched.client import NoAnswer
 
     def find() -> Sequence[Concern]:
-        with background(files.federation, job or user) as behind:
-            return concerned(behind.known, job, user)
+        # Whatever is over leaves the journal for the records, which are too long to be read again and again.
+        with background(files.federation, name, records=False) as behind:
+            try:
+                return meant(behind.known)
+            except NoAnswer:
+                return ()
 
     unread = False
     try:
-        _meant(lambda: tuple(find()))
         for said in _gathering(files).follow(find, ask):
             if isinstance(said, str):
                 output.note(said)

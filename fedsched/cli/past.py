@@ -33,21 +33,25 @@ _PLAIN = re.compile(r"[\w.@-]+", re.ASCII)
 class Background:
     """The last cycle with all that is known beside it; `journal` may be asked while it is open."""
 
-    def __init__(self, settings: Federation, journal: Journal, name: str) -> None:
-        """`name`: the job, placement or user that is asked about; records without it are left out."""
+    def __init__(self, settings: Federation, journal: Journal, name: str, *, records: bool) -> None:
+        """`name`: the job, placement or user that is asked about; records without it are left out.
+
+        records: read them at all; without them only what the journal still has is known.
+        """
         cycle = journal.last_cycle()
         if cycle is None:
             raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
         self.journal = journal
         self.view = View(cycle, journal.orders(), settings.cadence.cycle_s, "journal", settings.id)
-        accounts = {one.placement: one for one in recorded(settings.records, name)}
+        accounts = {one.placement: one for one in (recorded(settings.records, name) if records else ())}
         accounts |= {one.placement: one for one in (*journal.ended_accounts(), *journal.accounts())}
         self.known = Known(cycle.plan, cycle.observation, tuple(accounts.values()))
 
     def past(self, about: Iterable[Concern]) -> Past:
         """How these placements stood when they were first and last recorded, and why their classes waited."""
         numbers = self.journal.cycles()
-        first, last = [], []
+        first: list[Held] = []
+        last: list[Held] = []
         for one in list(about)[-MOST_TOLD:]:
             first += self._held(one, [n for n, at in numbers if at >= one.created_at - 1][:2])
             if one.gone and one.ended_at is not None:
@@ -67,7 +71,7 @@ class Background:
 
 
 @contextmanager
-def background(settings: Federation, name: str) -> Iterator[Background]:
+def background(settings: Federation, name: str, *, records: bool = True) -> Iterator[Background]:
     """What is known now. Failure where there is no journal yet, or nothing in it."""
     place = Path(settings.journal.partition(":")[2])
     if not place.is_file():
@@ -75,7 +79,7 @@ def background(settings: Federation, name: str) -> Iterator[Background]:
         raise Failure(Exit.UNREACHABLE, text, "start a daemon: fedsched serve")
     journal = open_journal(settings.journal, reading=True)
     try:
-        yield Background(settings, journal, name)
+        yield Background(settings, journal, name, records=records)
     finally:
         journal.close()
 
