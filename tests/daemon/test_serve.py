@@ -81,7 +81,7 @@ def objects(folder: Path) -> list[str]:
 
 
 def health(folder: Path) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("health", timeout=5)
+    connection = http.client.HTTPConnection("localhost", timeout=5)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(folder / "health"))
     connection.request("GET", "/healthz")

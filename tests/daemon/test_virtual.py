@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from fedsched.config.settings import Federation, MemberFile
 from fedsched.daemon import How, Parts, serve
@@ -68,6 +69,16 @@ class Demo:
             f'id = "t"\npolicy = "{policy}"\nlisten = "unix:{self.folder}/health"\n'
             '[[pool]]\nname = "a"\ncollector = "h:1"\n[cadence]\ncycle_s = 60\n'
         )
+
+    def get(self, path: str) -> bytes:
+        """What the running daemon answers."""
+        connection = http.client.HTTPConnection("localhost", timeout=5)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self.folder / "health"))
+        connection.request("GET", path)
+        answer = connection.getresponse().read()
+        connection.close()
+        return answer
 
     def serve(self, seconds: float, *told: Callable[[Recorded], None], speed: float = float("inf")) -> int:
         paced = Paced(self.world, speed)
@@ -144,16 +155,32 @@ def test_its_health_is_served_while_it_runs(demo: Demo) -> None:
     seen: list[dict[str, Any]] = []
 
     def look(_recorded: Recorded) -> None:
-        connection = http.client.HTTPConnection("health", timeout=5)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(demo.folder / "health"))
-        connection.request("GET", "/healthz")
-        seen.append(json.load(connection.getresponse()))
-        connection.close()
+        seen.append(json.loads(demo.get("/healthz")))
 
     demo.serve(180, look)
     assert [body["state"] for body in seen] == ["starting", *["running"] * (len(seen) - 1)]
     assert seen[-1]["cycle"] == len(seen) - 1
+
+
+def test_prometheus_reads_what_it_did_while_it_runs(demo: Demo) -> None:
+    """O7, in a daemon: cycles, changes and startds are those of the cycles that were."""
+    seen: dict[str, float] = {}
+
+    def look(recorded: Recorded) -> None:
+        # Once: within a second everybody is told the same.
+        if recorded.plan.cycle == 3:
+            for family in text_string_to_metric_families(demo.get("/metrics").decode()):
+                seen.update(
+                    {f"{sample.name}{sorted(sample.labels.values())}": sample.value for sample in family.samples}
+                )
+
+    demo.serve(180, look)
+    assert seen["fedsched_healthy[]"] == 1
+    assert seen["fedsched_cycles_total[]"] == seen["fedsched_cycle_number[]"] == 2, "the third is not over"
+    assert seen["fedsched_changes_issued_total['create']"] == seen["fedsched_changes_total['done']"] == 1
+    assert seen["fedsched_startds['m1', 'starting']"] == 1
+    assert seen["fedsched_cycle_seconds_count['decide']"] == 2
+    assert seen["fedsched_journal_bytes[]"] > 0
 
 
 def test_sighup_reads_its_files_again(demo: Demo) -> None:
