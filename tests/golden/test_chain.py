@@ -14,6 +14,7 @@ from fedsched.matchmaker.reasons import Cause, Reason
 from tests.golden.chained import PULL, Situation, decided, moment, situations
 from tests.golden.test_explanations import demand, report, seen
 from tests.golden.test_reasons import full
+from tests.matchmaker.builders import held, placement
 
 GOLDEN = Path(__file__).parent / "chains.txt"
 SITUATIONS = situations()
@@ -114,6 +115,15 @@ def test_the_failure_for_which_a_place_rests_is_told_whole_as_kubernetes_said_it
     one = told(SITUATIONS["the image could not be pulled three times"])
     assert PULL.have in one.sentence
     assert "check the image's name" in one.next.lower()
+
+
+def test_a_startd_that_failed_or_must_go_is_not_on_its_way() -> None:
+    place = placement("1-1", class_key="k1")
+    served = msgspec.structs.replace(report(0), placed=0, served=30)
+    for lost in (held(place, "starting", failure=PULL), held(place, "leaving", wanted="leave"), held(place, "gone")):
+        plan = Plan(cycle=1, at=seen().at, held=(lost,), classes=(served,), memory=Memory())
+        links = explain.explain(demand(), served, seen(), 10.0, plan).chain
+        assert {link.verdict for link in links if link.name in {"pod", "startd", "claim"}} == {"not reached"}
 
 
 def test_a_class_that_was_not_planned_for_waits_for_the_next_cycle() -> None:

@@ -161,6 +161,8 @@ def test_who_waits_for_its_share_reads_who_has_more_than_its_right_and_how_many_
         ShareLine("hep/bob@site", "hep", 10_000, held=9_000, demand=30_000, rank=3),
         ShareLine("bio/eve@site", "", 20_000, held=1_000, demand=30_000, rank=1),
         ShareLine("bio/fay@site", "", 20_000, held=1_000, demand=30_000, rank=2),
+        ShareLine("bio/gil@site", "", 20_000, held=21_000, demand=30_000, rank=5),
+        ShareLine("bio/hal@site", "", 20_000, held=19_000, demand=19_000, rank=6),
     )
     above = Reason(Cause.ABOVE_SHARE, "hep/ann@site", "20 core-equivalents", "22 core-equivalents")
     for spared in (above, None):
@@ -170,7 +172,7 @@ def test_who_waits_for_its_share_reads_who_has_more_than_its_right_and_how_many_
             "and nobody makes room: hep holds 12% above its right while 2 others wait "
             "(entitled to 30, holds 33.6 core-equivalents)."
         )
-        assert told.next.startswith("Wait for your turn (number 4 of 4 in line), or ")
+        assert told.next.startswith("Wait for your turn (number 4 of 6 in line), or ")
         share = next(link for link in told.chain if link.name == "share")
         assert share.verdict == "waits"
     alone = msgspec.structs.replace(report(10), why=above)
@@ -200,6 +202,17 @@ def test_a_user_reads_what_it_holds_what_it_has_a_right_to_and_who_is_ahead() ->
         "Group hep: holds 50 core-equivalents, entitled to 60, 40 of them a floor (level 0.83).",
     )
     assert explain.having(demand(), plan(), seen()).share == ()
+
+
+def test_a_group_names_the_three_that_are_just_before_its_first_in_line_the_nearest_first() -> None:
+    """Q11."""
+    people = tuple(ShareLine(f"bio/u{n}@site", "", 20_000, held=n, demand=30_000, rank=n) for n in range(1, 6))
+    mine = ShareLine("hep/ann@site", "hep", 20_000, held=1_000, demand=80_000, rank=6)
+    told = explain.explain_group("hep", plan(shares=(*people, mine, ShareLine("hep", held=1_000))), seen())
+    assert told.details[-1] == (
+        "Its first in line, hep/ann@site, is number 6 of 6 in line for the next startd, just behind "
+        "bio/u5@site (0 of 20), bio/u4@site (0 of 20), bio/u3@site (0 of 20)."
+    )
 
 
 def test_where_startds_of_a_class_are_and_why_there_is_told_by_place() -> None:
