@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
@@ -29,6 +29,9 @@ STATE = (
     *("ClusterId", "ProcId", "EnteredCurrentStatus", "QDate", "RemoteHost", "LastRemoteHost"),
     *("HoldReason", "RemoveReason", "CompletionDate"),
 )
+OWN = frozenset({*STATE, "JobStatus", "ServerTime"})
+"""What differs between jobs of a class; their expressions hardly ever read it."""
+OWN_LOWER = frozenset(name.lower() for name in OWN)
 OWNERS = ("AccountingGroup", "AcctGroup", "AcctGroupUser", "User", "Owner")
 NO_END = ((1 << 31) - 1, (1 << 31) - 1)
 AT_ONCE = 2000
@@ -39,6 +42,9 @@ PAST_S = 7 * 86_400
 """So far back a job that left the queue is looked for, in seconds."""
 LONGEST_NAME = 4096
 LONGEST_DETAIL = 400
+
+Shape: TypeAlias = tuple[tuple[str, str], ...]
+Shapes: TypeAlias = dict[Shape, DemandClass]
 
 
 def jobs(question: AskJobs) -> JobLines:
@@ -53,7 +59,8 @@ def jobs(question: AskJobs) -> JobLines:
     if not ids:
         return JobLines((), total)
     found = _ads(schedd, f"{chosen} && {_above(question.after)} && {_upto(ids[-1])}", question.terms)
-    lines = sorted((_line(ad, question) for ad in found), key=lambda line: _id(line.job))
+    shapes: Shapes = {}
+    lines = sorted((_line(ad, question, shapes) for ad in found), key=lambda line: _id(line.job))
     return JobLines(tuple(lines[: question.limit]), total, more)
 
 
@@ -152,7 +159,7 @@ def _first(schedd: Any, chosen: str, after: tuple[int, int], limit: int) -> tupl
     upper = NO_END
     while True:
         ads = _query(schedd, f"{chosen} && {_above(after)} && {_upto(upper)}", ["ClusterId", "ProcId"], AT_ONCE + 1)
-        ids = sorted((int(text["ClusterId"]), int(text["ProcId"])) for text in map(texts, ads))
+        ids = sorted((int(ad["ClusterId"]), int(ad["ProcId"])) for ad in ads)
         if len(ids) <= AT_ONCE:
             return ids[:limit], len(ids) > limit or upper != NO_END
         upper = ids[AT_ONCE // 2]
@@ -173,7 +180,8 @@ def _ads(schedd: Any, constraint: str, terms: Terms) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for _ in range(ROUNDS):
         found = [texts(ad) for ad in _query(schedd, constraint, names, -1)]
-        fresh = sorted(set[str]().union(*(reads(ad, ad) for ad in found)) - asked)[:MOST_READ]
+        alike = {_shape(ad): ad for ad in found}.values()
+        fresh = sorted(set[str]().union(*(reads(ad, ad) for ad in alike)) - asked)[:MOST_READ]
         if not fresh:
             break
         names += fresh
@@ -181,8 +189,13 @@ def _ads(schedd: Any, constraint: str, terms: Terms) -> list[dict[str, str]]:
     return found
 
 
-def _line(ad: dict[str, str], question: AskJobs) -> JobLine:
-    one = _class(ad, question)
+def _shape(ad: dict[str, str]) -> Shape:
+    """All of a job but what tells it from its like."""
+    return tuple(sorted((name, text) for name, text in ad.items() if name not in OWN))
+
+
+def _line(ad: dict[str, str], question: AskJobs, shapes: Shapes | None = None) -> JobLine:
+    one = _class(ad, question, {} if shapes is None else shapes)
     number = int(slot_ads.number(ad, "JobStatus") or 0)
     state = WORDS[number - 1] if 1 <= number <= len(WORDS) else "idle"
     return JobLine(
@@ -199,8 +212,18 @@ def _line(ad: dict[str, str], question: AskJobs) -> JobLine:
     )
 
 
-def _class(ad: dict[str, str], question: AskJobs) -> DemandClass:
-    """The class that a job belongs to or, where it is not idle, belonged to while it was."""
+def _class(ad: dict[str, str], question: AskJobs, shapes: Shapes) -> DemandClass:
+    """The class that a job belongs to or, where it is not idle, belonged to while it was; shapes: of other jobs."""
+    shape = _shape(ad)
+    if shape in shapes:
+        return shapes[shape]
+    one = _own_class(ad, question)
+    if not reads(ad, ad) & OWN_LOWER:
+        shapes[shape] = one
+    return one
+
+
+def _own_class(ad: dict[str, str], question: AskJobs) -> DemandClass:
     idle = {**ad, "JobStatus": "1"}
     row = Row(1, f"{ad.get('ClusterId', '0')}.{ad.get('ProcId', '0')}", idle)
     (one,) = demand_classes([row], _origin(question), question.terms, time.time())
