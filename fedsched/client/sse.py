@@ -27,10 +27,10 @@ class Reader:
 
     def take(self, more: bytes) -> Iterator[Event]:
         """Events that these bytes complete."""
-        *lines, self._rest = (self._rest + more).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        *lines, self._rest = (self._rest + more).split(b"\n")
         self._size += len(more)
         for line in lines:
-            event = self._line(line.decode("utf-8", "replace"))
+            event = self._line(line.removesuffix(b"\r").decode("utf-8", "replace"))
             if event is not None:
                 yield event
         if max(self._size, len(self._rest)) > LONGEST:
