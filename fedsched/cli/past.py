@@ -89,13 +89,16 @@ def recorded(folder: Path, name: str) -> Iterator[Account]:
     needle = split(name)[0].removeprefix("fs-") if _PLAIN.fullmatch(name) else ""
     left = MOST_BYTES
     for path in sorted(folder.glob("placements-*.jsonl"), reverse=True):
-        left -= path.stat().st_size
-        if left < 0:
-            return
-        with path.open("rb") as file:
-            for line in file:
-                if needle.encode() in line and (account := _account(line)) is not None:
-                    yield account
+        try:
+            left -= path.stat().st_size
+            if left < 0:
+                return
+            with path.open("rb") as file:
+                for line in file:
+                    if needle.encode() in line and (account := _account(line)) is not None:
+                        yield account
+        except OSError as error:
+            raise Failure(Exit.REFUSED, f"{path}: {error.strerror}", "ask as the user who runs the daemon") from None
 
 
 def _account(line: bytes) -> Account | None:

@@ -98,8 +98,9 @@ def test_logs_of_nobody_at_silent_members_end_with_five(fedsched: Fedsched, fede
     assert f"{member}: credential" in said.err
 
 
-def test_a_simulated_federation_has_a_story_and_no_logs(fedsched: Fedsched, federation: Path) -> None:
+def test_a_simulated_federation_has_a_story_a_checkup_and_no_logs(fedsched: Fedsched, federation: Path) -> None:
     (federation / "scenario.toml").write_text("")
+    assert not fedsched("doctor", "-o", "json").json()["live"]
     job, _, _ = running_job(federation)
     assert fedsched("events", job).code == 0
     said = fedsched("logs", job)
