@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from fedsched.matchmaker import explain
-from fedsched.matchmaker.model import ChainLink, Explanation, Memory, Observation, Plan
+from fedsched.matchmaker.model import ChainLink, Explanation, Memory, Observation, Plan, Quota
 from fedsched.matchmaker.reasons import Cause, Reason
-from tests.golden.chained import PULL, Situation, decided, moment, situations
+from tests.golden.chained import FULL, PULL, Situation, decided, moment, situations
 from tests.golden.test_explanations import demand, report, seen
 from tests.golden.test_reasons import full
-from tests.matchmaker.builders import held, placement
+from tests.matchmaker.builders import held, member, placement, res
 
 GOLDEN = Path(__file__).parent / "chains.txt"
 SITUATIONS = situations()
@@ -124,6 +124,24 @@ def test_a_startd_that_failed_or_must_go_is_not_on_its_way() -> None:
         plan = Plan(cycle=1, at=seen().at, held=(lost,), classes=(served,), memory=Memory())
         links = explain.explain(demand(), served, seen(), 10.0, plan).chain
         assert {link.verdict for link in links if link.name in {"pod", "startd", "claim"}} == {"not reached"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "jobs_left", "need", "have"),
+    [
+        ({"cpu_milli"}, None, "4 cores", "40 cores left"),
+        ({"cpu_milli", "pods"}, None, "1 pod", "3 pods left"),
+        ({"cpu_milli", "pods", "jobs"}, 1, "1 Job", "1 Job left"),
+        ({"gpus", "cpu_milli"}, None, "4 cores", "40 cores left"),
+    ],
+)
+def test_of_a_quota_what_is_scarcest_for_the_job_is_told(
+    limits: set[str], jobs_left: int | None, need: str, have: str
+) -> None:
+    quota = Quota("compute", res(40, 800, 800, pods=3), frozenset(limits), jobs_left)
+    full_nodes = moment(members=(member("m1", FULL, quotas=(quota,)),))
+    link = next(link for link in told(full_nodes).chain if link.name == "namespace quota")
+    assert (link.verdict, link.need, link.have, link.source) == ("ok", need, have, "ResourceQuota compute")
 
 
 def test_a_class_that_was_not_planned_for_waits_for_the_next_cycle() -> None:

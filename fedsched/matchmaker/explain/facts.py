@@ -104,13 +104,19 @@ def _quota(case: Case) -> ChainLink:
         "namespace quota",
         "ok",
         f"The quota of {place} leaves room.",
-        need="1 Job" if resource == "jobs" else show(resource, request.get(resource)),
-        have=f"{quota.jobs_left} Jobs left"
-        if resource == "jobs"
-        else f"{show(resource, quota.left.get(resource))} left",
+        need=_amount(resource, 1 if resource == "jobs" else request.get(resource)),
+        have=f"{_amount(resource, (quota.jobs_left or 0) if resource == 'jobs' else quota.left.get(resource))} left",
         source=f"ResourceQuota {clean(quota.name)}",
         at=view.seen_at,
     )
+
+
+def _amount(resource: str, amount: int) -> str:
+    """One amount with its unit in the singular or plural."""
+    if resource in {"jobs", "pods"}:
+        unit = {"jobs": "Job", "pods": "pod"}[resource]
+        return f"{amount} {unit}{'' if amount == 1 else 's'}"
+    return show(resource, amount)
 
 
 def _scarcity(quota: Quota, resource: str, request: Resources) -> float:
