@@ -64,6 +64,7 @@ SPOKEN = frozenset(
     {
         *("MemberView.contact_error", "ScheddView.error", "PoolView.error", "NegotiatorView.error", "Outcome.what"),
         *("NegotiatorView.refused", "PodView.problem", "ObjectView.refused", "MemberView.facts", "Notice.text"),
+        "PoolView.unannounced",
     }
 )
 """Sentences of machines, in which hosts may stand that are known from nowhere else."""
