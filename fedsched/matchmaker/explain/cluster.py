@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedsched.matchmaker.explain.held_back import Waiting, demands, held_back, jobs, next_of, startds_, unmet
+from fedsched.matchmaker.explain.held_back import Waiting, count_jobs, count_startds, demands, held_back, next_of, unmet
 from fedsched.matchmaker.explain.sentences import clause, clean
 from fedsched.matchmaker.model import ClusterExplanation, HeldBack, MemberVerdict, Observation, Plan
 from fedsched.matchmaker.reasons import Cause, Verdict
@@ -48,15 +48,17 @@ def _unfit(verdict: MemberVerdict) -> bool:
 def _sentence(member: str, found: tuple[HeldBack, ...], plan: Plan, counts: tuple[int, int]) -> str:
     fits, never = counts
     ours = sum(held.placement.member == member and held.phase != "gone" for held in plan.held)
-    begins = f"{clean(member)} has {startds_(ours)} of ours"
+    begins = f"{clean(member)} has {count_startds(ours)} of ours"
     total = sum(one.jobs for one in found)
     if not total:
         rest = (
-            f", and none of the {jobs(never)} that wait would ever fit there" if never else ", and no job waits for it"
+            f", and none of the {count_jobs(never)} that wait would ever fit there"
+            if never
+            else ", and no job waits for it"
         )
         return f"{begins}{rest}."
     first = found[0]
     why = clause(first.reason, plan) if first.reason is not None else first.cause
     most = "they wait" if len(found) == 1 else f"most of them, {first.jobs:,}, wait"
     now = f", {fits:,} of them at once" if fits else ""
-    return f"{begins}, and {jobs(total)} would fit there{now}, but are held back: {most} because {why}."
+    return f"{begins}, and {count_jobs(total)} would fit there{now}, but are held back: {most} because {why}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from fedsched.matchmaker.explain.held_back import Waiting, demands, held_back, jobs, next_of, unmet
+from fedsched.matchmaker.explain.held_back import Waiting, count_jobs, demands, held_back, next_of, unmet
 from fedsched.matchmaker.explain.right import named, others_wait, over
 from fedsched.matchmaker.explain.sentences import clause
 from fedsched.matchmaker.model import GroupExplanation, HeldBack, Observation, Plan, Principal, ShareLine
@@ -73,7 +73,7 @@ def _sentence(mine: ShareLine, found: tuple[HeldBack, ...], plan: Plan) -> str:
     if not total or found[0].reason is None:
         return f"{holds}{among}{numbers}, and no job of it waits."
     most = "wait" if len(found) == 1 else f"wait, {found[0].jobs:,} of them"
-    return f"{holds}{among}{numbers}, and {jobs(total)} of it {most} because {clause(found[0].reason, plan)}."
+    return f"{holds}{among}{numbers}, and {count_jobs(total)} of it {most} because {clause(found[0].reason, plan)}."
 
 
 def _details(mine: ShareLine, plan: Plan, lines: Mapping[str, ShareLine]) -> Iterator[str]:

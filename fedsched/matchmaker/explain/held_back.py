@@ -38,12 +38,12 @@ def unmet(plan: Plan, seen: Mapping[str, DemandClass]) -> Iterable[tuple[DemandC
     return ((seen[report.key], report) for report in plan.classes if report.unmet and report.key in seen)
 
 
-def jobs(many: int) -> str:
+def count_jobs(many: int) -> str:
     """A number of idle jobs: "1 idle job", "1,200 idle jobs"."""
     return "1 idle job" if many == 1 else f"{many:,} idle jobs"
 
 
-def startds_(many: int) -> str:
+def count_startds(many: int) -> str:
     """A number of startds."""
     return "1 startd" if many == 1 else f"{many:,} startds"
 
