@@ -51,12 +51,8 @@ def _sentence(member: str, found: tuple[HeldBack, ...], plan: Plan, counts: tupl
     begins = f"{clean(member)} has {count_startds(ours)} of ours"
     total = sum(one.jobs for one in found)
     if not total:
-        rest = (
-            f", and none of the {count_jobs(never)} that wait would ever fit there"
-            if never
-            else ", and no job waits for it"
-        )
-        return f"{begins}{rest}."
+        nobody = f"none of the {count_jobs(never)} that wait would ever fit there" if never else "no job waits for it"
+        return f"{begins}, and {nobody}."
     first = found[0]
     why = clause(first.reason, plan) if first.reason is not None else first.cause
     most = "they wait" if len(found) == 1 else f"most of them, {first.jobs:,}, wait"
