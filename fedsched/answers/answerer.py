@@ -115,7 +115,8 @@ class Answerer:
 
     def history(self, job: str, since: float) -> History:
         """See Answers."""
-        return _history.history(self._view, self._view.of(self._now()), (job, since), self._turns)
+        of, find = self._view.of(self._now()), self._beyond.find
+        return _history.history(self._view, of, (job, since), self._turns, find)
 
     def events(self, job: str) -> Events:
         """See Answers."""

@@ -7,16 +7,15 @@ from contextlib import closing
 from functools import partial
 from math import isfinite
 
-from fedsched.answers.concerned import LEAST_OF_A_KEY, split
+from fedsched.answers.explained import Find, explained
 from fedsched.answers.view import View
 from fedsched.client import NoAnswer
 from fedsched.client.documents import History, Of, TurnLine, head
 from fedsched.journal import JournalError, open_journal
 from fedsched.matchmaker.explain import sentence
-from fedsched.matchmaker.model import DemandClass, Turn
+from fedsched.matchmaker.model import Turn
 from fedsched.matchmaker.reasons import Verdict
 
-Fits = Callable[[DemandClass], bool]
 Turns = Callable[[str, float], tuple[Turn, ...]]
 """The turns of a class (its key) since a time (epoch seconds), and the last one before; raises JournalError."""
 
@@ -26,53 +25,46 @@ def turns_in(journal: str) -> Turns:
     return partial(_read, journal)
 
 
-def history(view: View, of: Of, asked: tuple[str, float], turns: Turns | None) -> History:
-    """`asked`: a job or class, since when. NoAnswer when neither the last cycle nor what is kept knows it."""
+def history(view: View, of: Of, asked: tuple[str, float], turns: Turns | None, find: Find | None = None) -> History:
+    """`asked`: a job or class, since when (epoch seconds). find: asks schedds for a job that the cycle does not know.
+
+    NoAnswer where neither the last cycle nor its schedd nor what is kept knows it.
+    """
     name, since = asked
     if not isfinite(since):
         raise NoAnswer("bad-question", f"since {since}: epoch seconds are expected")
     if turns is None:
         raise NoAnswer("refused", "no changes of reasons are kept here", "fedsched serve")
-    key, job = _key(view, name)
     try:
-        found = turns(key, since)
-    except JournalError as error:
-        raise NoAnswer("busy", str(error), "ask again soon") from None
-    if not found and key not in view.reports:
-        raise NoAnswer(
-            "unknown",
-            f"neither the last cycle nor what is kept of earlier ones knows a job or class {name}",
-            "find its class: fedsched q; a class that is gone is asked for by its whole key",
-        )
+        key, job = _meant(view, of, name, find)
+    except NoAnswer as error:
+        # A class that is gone is known by its whole key alone.
+        found = _asked(turns, name, since) if error.what == "unknown" else ()
+        if not found:
+            raise
+        key, job = name, ""
+    else:
+        found = _asked(turns, key, since)
     return History(**head(of), key=key, job=job, since=since, turns=tuple(_line(turn, view.fresh_s) for turn in found))
 
 
-def _key(view: View, name: str) -> tuple[str, str]:
-    """(the class's key, the job as it was named): a class that is gone is known by its whole key alone."""
-    if name in view.reports:
-        return name, ""
-    job, schedd = split(name)
-    classes = [demand for demand, _ in view.pairs if schedd in {"", demand.schedd}]
-    for fits in (_by_job(job), _by_cluster(job), _by_key(name)):
-        found = [demand.key for demand in classes if fits(demand)]
-        if len(found) > 1:
-            raise NoAnswer("ambiguous", f"{name} may be any of {', '.join(sorted(found)[:5])}", "name one in full")
-        if found:
-            return found[0], "" if found[0].startswith(name) else name
-    return name, ""
+def _meant(view: View, of: Of, name: str, find: Find | None) -> tuple[str, str]:
+    """(the class's key, the job as it was named, "" for a class)."""
+    said = explained(view, of, name, find)
+    if not said.explanation.key:
+        raise NoAnswer(
+            "unknown",
+            f"{name} is {said.state}, and no class of it is known: why it waited is kept by class",
+            f"fedsched explain {name}; a class that is gone is asked for by its whole key",
+        )
+    return said.explanation.key, name if said.job else ""
 
 
-def _by_job(job: str) -> Fits:
-    return lambda demand: job in demand.examples
-
-
-def _by_cluster(job: str) -> Fits:
-    cluster = job.partition(".")[0]
-    return lambda demand: any(one.partition(".")[0] == cluster for one in demand.examples)
-
-
-def _by_key(name: str) -> Fits:
-    return lambda demand: len(name) >= LEAST_OF_A_KEY and demand.key.startswith(name)
+def _asked(turns: Turns, key: str, since: float) -> tuple[Turn, ...]:
+    try:
+        return turns(key, since)
+    except JournalError as error:
+        raise NoAnswer("busy", str(error), "ask again soon") from None
 
 
 def _read(journal: str, key: str, since: float) -> tuple[Turn, ...]:

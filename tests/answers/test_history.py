@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fedsched.answers import Answerer, View, turns_in
+from fedsched.answers.explained import Beyond
 from fedsched.client import NoAnswer
 from fedsched.client.http import Client
 from fedsched.journal import Commit, Holder, Limits, Recorded, SqliteJournal
@@ -16,6 +17,7 @@ from fedsched.matchmaker.explain import stand, turned
 from fedsched.matchmaker.model import (
     ClassReport,
     DemandClass,
+    FoundJob,
     JobLength,
     Memory,
     Observation,
@@ -28,7 +30,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
-from fedsched.web import Newest, WebServer, app
+from fedsched.web import App, Newest, WebServer
 
 AT = 1_700_000_000.0
 ADA = Principal("physics", "ada@example")
@@ -107,7 +109,22 @@ def test_a_class_that_is_gone_is_known_by_its_key(answers: Answerer) -> None:
 def test_what_nobody_knows_is_said_so(answers: Answerer, name: str) -> None:
     with pytest.raises(NoAnswer) as found:
         answers.history(name, 0)
-    assert found.value.what == "unknown"
+    assert found.value.what == ("bad-question" if name in {"", "\x00"} or len(name) > 300 else "unknown")
+
+
+def test_a_job_that_the_cycle_does_not_know_is_asked_of_its_schedd(journal: SqliteJournal, tmp_path: Path) -> None:
+    last = journal.last_cycle()
+    assert last is not None
+    asked: list[tuple[str, str]] = []
+
+    def find(number: str, schedd: str) -> FoundJob:
+        asked.append((number, schedd))
+        return FoundJob(number, "ce1", "idle", class_key="aaaa1111", principal=ADA)
+
+    turns = turns_in(f"sqlite:{tmp_path / 'fedsched.db'}")
+    answers = Answerer(View(last, (), 10.0, "journal"), lambda: AT + 100, turns=turns, beyond=Beyond(find=find))
+    told = answers.history("99.7@ce1", 0)
+    assert (told.key, told.job, len(told.turns), asked) == ("aaaa1111", "99.7@ce1", 4, [("99.7", "ce1")])
 
 
 def test_a_time_that_is_none_is_refused(answers: Answerer) -> None:
@@ -127,7 +144,8 @@ def test_a_daemon_tells_the_same_over_its_socket(journal: SqliteJournal, answers
     last = journal.last_cycle()
     assert last is not None
     newest.see(last)
-    server = WebServer([f"unix:{tmp_path / 's'}"], app(newest, lambda: (200, {})))
+    application = App(newest, lambda: (200, {}))
+    server = WebServer([f"unix:{tmp_path / 's'}"], application, application.close)
     try:
         with Client(f"unix:{tmp_path / 's'}") as client:
             assert client.history("17.0@ce1", AT).turns == answers.history("17.0", AT).turns

@@ -303,13 +303,13 @@ def test_series_of_a_member_that_left_are_gone(scraped: Scraped) -> None:
 
 def test_names_beyond_the_bound_are_added_up_and_hostile_ones_stay_labels(scraped: Scraped) -> None:
     one = cycle(1, ())
-    terms = tuple(MemberTerms(f"m{n:03}") for n in range(250))
+    terms = tuple(MemberTerms(f"m{n:03}") for n in range(203))
     hostile = 'x"} 1\nfedsched_healthy 7\n# \\'
-    lines = (ShareLine(hostile, entitled=1000), *(ShareLine(f"g{n:03}", entitled=1000) for n in range(250)))
+    lines = (ShareLine(hostile, entitled=1000), *(ShareLine(f"g{n:03}", entitled=1000) for n in range(203)))
     plan = msgspec.structs.replace(one.plan, shares=lines)
     scraped.see(msgspec.structs.replace(one, plan=plan, snapshot=msgspec.structs.replace(one.snapshot, terms=terms)))
-    assert scraped.of("member_state", member="(other)", state="never") == 50
-    assert scraped.of("group_entitled_core_equivalents", group="(other)") == 51
+    assert scraped.of("member_state", member="(other)", state="never") == 3
+    assert scraped.of("group_entitled_core_equivalents", group="(other)") == 4
     assert scraped.of("healthy") == 1
     for accept in ("", OPENMETRICS):
         for family in scraped.families(accept).values():
@@ -416,7 +416,7 @@ def test_a_thousand_classes_on_a_hundred_members_are_read_in_less_than_50_ms(scr
     scraped.now = snapshot.at
     scraped.see(Recorded(snapshot, plan, policy="p"))
     took = []
-    for _ in range(5):
+    for _ in range(3):
         began = time.process_time()
         body = scraped.text()
         took.append(time.process_time() - began)
