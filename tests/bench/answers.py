@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,12 +42,19 @@ collector = "127.0.0.1:9618"
 """
 BARE = ("--no-counterfactuals", "--no-estimate")
 NOTE = (
-    "Wall time of whole processes, from the start of Python to its end, output into a pipe; the median of {times} after "
-    "one that is not counted. {jobs:,} idle jobs in {classes:,} classes on {members} members, {startds:,} startds. "
-    "Daemon: its window in another process, asked over its unix socket. Journal: nobody answers, and the last cycle is "
-    "read. `explain` is sentence, chain and members of a class. Ratio: to {opponent} in the same run. Load average "
-    "{load:.1f} at the end."
+    "Whole processes, from the start of Python to its end, output into a pipe; medians of {times} after one that is "
+    "not counted. {jobs:,} idle jobs in {classes:,} classes on {members} members, {startds:,} startds. Daemon: its "
+    "window in another process, asked over its unix socket. Journal: nobody answers, and the last cycle is read. "
+    "`explain` is sentence, chain and members of a class. Ratio: wall time to that of {opponent} in the same run. Load "
+    "average {load:.1f} at the end, on {cores} cores: where others work beside, wall time is theirs, too."
 )
+
+
+class Took(NamedTuple):
+    """Seconds of one command, start to end."""
+
+    wall: float
+    cpu: float
 
 
 def run(*, quick: bool) -> str:
@@ -63,7 +72,7 @@ def run(*, quick: bool) -> str:
         dead = [_seconds(verb, folder, times) for verb in verbs]
     name, opponent = _opponent(times)
     rows = [_row(verb, one, other, opponent) for verb, one, other in zip(verbs, live, dead, strict=True)]
-    head = f"| | daemon, s | journal, s | wanted | daemon / {name} |"
+    head = f"| | daemon: wall s | CPU s | journal: wall s | CPU s | wanted | daemon / {name} |"
     demand = [one for view in recorded.observation.schedds for one in view.classes]
     note = NOTE.format(
         times=times,
@@ -71,16 +80,18 @@ def run(*, quick: bool) -> str:
         classes=len(demand),
         members=sizes[1],
         startds=startds,
-        opponent=f"`{name}` ({opponent:.3f} s)",
+        opponent=f"`{name}` ({opponent.wall:.3f} s)",
         load=os.getloadavg()[0],
+        cores=os.cpu_count(),
     )
-    return "\n".join([head, "|---|---|---|---|---|", *rows, "", note])
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows, "", note])
 
 
-def _row(verb: Sequence[str], live: float, dead: float, opponent: float) -> str:
+def _row(verb: Sequence[str], live: Took, dead: Took, opponent: Took) -> str:
     what = "explain CLASS" if verb[0] == "explain" else verb[0]
     wanted = WANTED_S.get(verb[0], MOST_S)
-    return f"| `fedsched {what}` | {live:.3f} | {dead:.3f} | < {wanted} | {live / opponent:.1f}x |"
+    numbers = f"{live.wall:.3f} | {live.cpu:.3f} | {dead.wall:.3f} | {dead.cpu:.3f}"
+    return f"| `fedsched {what}` | {numbers} | < {wanted} | {live.wall / opponent.wall:.1f}x |"
 
 
 def _recorded(sizes: tuple[int, int, int], startds: int) -> Recorded:
@@ -96,29 +107,31 @@ def _write(folder: Path, recorded: Recorded) -> None:
     journal.close()
 
 
-def _opponent(times: int) -> tuple[str, float]:
+def _opponent(times: int) -> tuple[str, Took]:
     """Something that people type every day and that asks nobody."""
     if shutil.which("kubectl"):
         return "kubectl version --client", _timed(["kubectl", "version", "--client"], times)
     return "python -c pass", _timed([sys.executable, "-c", "pass"], times)
 
 
-def _seconds(verb: Sequence[str], folder: Path, times: int) -> float:
+def _seconds(verb: Sequence[str], folder: Path, times: int) -> Took:
     program = Path(sys.executable).parent / "fedsched"
     where = ["--config", str(folder / "fedsched.toml")] if verb != ["--help"] else []
     return _timed([str(program), *verb, *where], times)
 
 
-def _timed(command: Sequence[str], times: int) -> float:
+def _timed(command: Sequence[str], times: int) -> Took:
     took = []
     for _ in range(times + 1):
-        began = time.perf_counter()
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(command, capture_output=True, check=False)
-        took.append(time.perf_counter() - began)
+        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append((wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
         # The cycle is of a day that never was: stale, but answered.
         assert done.returncode in {0, 4}, done.stderr.decode()
         assert done.stdout, done.stderr.decode()
-    return statistics.median(took[1:])
+    walls, cpus = zip(*took[1:], strict=True)
+    return Took(statistics.median(walls), statistics.median(cpus))
 
 
 @contextmanager

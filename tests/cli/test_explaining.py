@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_every_change_of_reason_is_told_oldest_first_and_the_last_is_what_is_so(
     assert turns[-1]["word"] == "no-room"
     assert all(
         before["word"] != after["word"] or before["verdict"] != after["verdict"]
-        for before, after in zip(turns, turns[1:], strict=False)
+        for before, after in itertools.pairwise(turns)
     )
     text = fedsched("explain", one["key"], "--since", "2h").out
     assert text.startswith(f"The reason of class {one['key']} changed ")
