@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,6 +88,8 @@ def order_leaving(settings: Federation, name: str, deadline_s: float | None) -> 
 
     Drained by `deadline_s`; None: only forgotten, so what stands there is left as it is.
     """
+    from getpass import getuser
+
     from fedsched.matchmaker.model import Order
 
     with _journal(settings) as journal:
