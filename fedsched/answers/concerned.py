@@ -79,10 +79,11 @@ def split(job: str) -> tuple[str, str]:
 
 def _of_name(known: Known, name: str) -> dict[str, Concern]:
     id_ = name.removeprefix("fs-")
-    for fits in (lambda c: c.placement == id_, lambda c: c.has_pod(name)):
-        found = {c.placement: c for c in _everything(known) if fits(c)}
-        if found:
-            return found
+    everything = tuple(_everything(known))
+    found = {one.placement: one for one in everything if one.placement == id_}
+    found = found or {one.placement: one for one in everything if one.has_pod(name)}
+    if found:
+        return found
     job, schedd = split(name)
     if _JOB.fullmatch(job):
         found = _of_job(known, job, schedd)
