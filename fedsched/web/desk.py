@@ -31,6 +31,7 @@ class Desk:
         self._going: dict[Hashable, asyncio.Future[bytes]] = {}
         self._kept: dict[Hashable, tuple[float, bytes]] = {}
         self._waiting = 0
+        self._closed = False
 
     async def once(self, key: Hashable, make: Callable[[], bytes], *, live: bool = False) -> bytes:
         """What `make` makes, or just made for the same key. NoAnswer (busy) when too many wait already."""
@@ -47,6 +48,8 @@ class Desk:
 
     async def run(self, make: Callable[[], R], *, live: bool = False) -> R:
         """What `make` returns, made in a thread beside. NoAnswer (busy) when too many wait already."""
+        if self._closed:
+            raise NoAnswer("busy", "the daemon is ending", "ask again when it has started")
         if self._waiting >= MOST_WAITING:
             raise NoAnswer("busy", f"{MOST_WAITING} questions are being answered already", "ask again in a moment")
         self._waiting += 1
@@ -57,6 +60,7 @@ class Desk:
 
     def close(self) -> None:
         """Take no more; what is being made is not waited for."""
+        self._closed = True
         for pool in (self._workers, self._live):
             pool.shutdown(wait=False, cancel_futures=True)
 

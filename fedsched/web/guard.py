@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fedsched.log import log
 from fedsched.web.asking import shown
 from fedsched.web.hosts import Hosts
+from fedsched.web.pace import Pace
 from fedsched.web.replies import refused
 
 LONGEST_PATH = 2048
@@ -34,6 +35,7 @@ class Guard:
     def __init__(self, inner: ASGIApp, hosts: Hosts) -> None:
         self._inner = inner
         self._hosts = hosts
+        self._pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -47,6 +49,7 @@ class Guard:
             sent.append("" if message.get("more_body") else message["type"])
             await send(message)
 
+        await self._pace.turn()
         answer = self._refusal(scope)
         if answer is not None:
             await answer(scope, receive, dressed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
 import threading
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from fedsched.web import WebServer
+from fedsched.web.pace import Pace
 from tests.web.daemons import Starting
 
 
@@ -121,3 +123,14 @@ def test_closing_leaves_no_thread_and_no_open_file(start: Starting) -> None:
     while ({thread.name for thread in threading.enumerate()} - before) or _open_files() > files:
         assert time.monotonic() < end, ({t.name for t in threading.enumerate()} - before, files)
         time.sleep(0.02)
+
+
+def test_whoever_asks_without_pause_waits_for_his_turn() -> None:
+    async def hasty() -> float:
+        pace = Pace(rate=100.0, burst=10.0)
+        begun = time.monotonic()
+        await asyncio.gather(*(pace.turn() for _ in range(40)))
+        return time.monotonic() - begun
+
+    # Ten at once, then thirty at a hundred a second.
+    assert 0.25 < asyncio.run(hasty()) < 5
