@@ -14,10 +14,12 @@ import msgspec
 import pytest
 
 from fedsched.matchmaker.model import (
+    Breaker,
     Budgets,
     ClassReport,
     ConcurrencyLimit,
     ContainerLimits,
+    Group,
     JobLength,
     MemberMemory,
     MemberTerms,
@@ -34,13 +36,33 @@ from fedsched.matchmaker.model import (
     Ramping,
     Room,
     Snapshot,
+    Spike,
+    Startds,
+    SurgeMemory,
+    SurgeTerms,
     Taint,
+    Tier,
     Trust,
+    Window,
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.builders import (
+    SEEN,
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    pod,
+    res,
+    schedd,
+    snapshot,
+    terms,
+    thing,
+)
 
 World = tuple[Snapshot, Policy]
 Step = Callable[[World], World]
@@ -192,6 +214,58 @@ def answers(world: World) -> World:
     return memory(members={"m1": good})(view(contact="ok", contact_at=T0, seen_at=T0)(world))
 
 
+def all_of(*steps: Step) -> Step:
+    def step(world: World) -> World:
+        for one in steps:
+            world = one(world)
+        return world
+
+    return step
+
+
+def share(path: str, **said: Any) -> Step:
+    """The policy has that group, beside those that it has."""
+
+    def step(world: World) -> World:
+        snap, policy = world
+        others = tuple(one for one in policy.groups if one.path != path)
+        return snap, msgspec.structs.replace(policy, groups=(*others, Group(path, **said)))
+
+    return step
+
+
+def cores(most: float) -> dict[str, Any]:
+    return {"quota": Resources(cpu_milli=int(most * 1000)), "quota_names": frozenset({"cpu_milli"})}
+
+
+def tiers(**rented: Any) -> Step:
+    """The member is in the second tier."""
+    return of_policy(tiers=(Tier("own", 0, members=("none",)), Tier("rented", 1, **rented)))
+
+
+def leaks(most: int) -> Step:
+    return of_policy(surge=SurgeTerms(max_leak=most))
+
+
+def rests(until: float) -> Step:
+    return memory(breakers={"k|m1": Breaker(5, until, "crashed exit 1", 1, last_at=T0 - 5)})
+
+
+def probe(*, seen: bool) -> Step:
+    """One of another user's is the first startd there; its slot was seen or not."""
+    first = placement("9-1", class_key="other", principal=demand().principal, schedd="elsewhere", probe=True)
+    stands = held(first, "starting", slot_seen_at=T0 - 1 if seen else None)
+    remembered = memory(pairs={"m1/g/": SEEN} if seen else {}, held=(stands,))
+
+    def step(world: World) -> World:
+        snap, policy = remembered(world)
+        waits = thing(first, pod("fs-9-1-abcde", "pending", started_at=None))
+        observation = msgspec.structs.replace(snap.observation, objects=(waits,))
+        return msgspec.structs.replace(snap, observation=observation), policy
+
+    return step
+
+
 JOB = res(4, 8)
 EIGHT = res(8, 32, 100, pods=50)
 LIMITS = (ConcurrencyLimit("licence", 0),)
@@ -277,9 +351,7 @@ FACTS: dict[str, Fact] = {
         lambda world: job(image="x/y:1")(of_terms(images=("z/*",))(world)),
         of_terms(images=("z/*", "x/*")),
     ),
-    "taint": Fact(
-        (Cause.TAINTED,), of_group(barred=(Taint("dedicated", "other", "NoSchedule"),)), of_group(barred=())
-    ),
+    "taint": Fact((Cause.TAINTED,), of_group(barred=(Taint("dedicated", "other", "NoSchedule"),)), of_group(barred=())),
     "form": Fact((Cause.FORM_REFUSED,), of_terms(forms=()), of_terms(forms=("startd-job",))),
     "pool": Fact((Cause.FORM_REFUSED,), of_terms(pools=("z",)), of_terms(pools=("z", "a"))),
     "length": Fact(
@@ -289,6 +361,64 @@ FACTS: dict[str, Fact] = {
         of_terms(max_lifetime_s=7319),
     ),
     "limit range": Fact((Cause.ADMISSION_REFUSED,), capped(1000), capped(4000), capped(3000)),
+    "tier closed": Fact((Cause.TIER_CLOSED,), tiers(dwell_s=120.0), tiers(dwell_s=0.0), tiers(dwell_s=1.0)),
+    "tier window": Fact(
+        (Cause.TIER_WINDOW,),
+        tiers(windows=(Window(ends_at=T0 + 100),)),
+        tiers(windows=(Window(ends_at=T0 + 1200),)),  # the job and twice its startd's idle time
+        tiers(windows=(Window(ends_at=T0 + 1199),)),
+    ),
+    "budget": Fact(
+        (Cause.BUDGET_SPENT,),
+        all_of(of_terms(price_per_core_hour=1.0), tiers(budget=1.0)),
+        tiers(budget=1.4),  # four cores for 1,260 s, its end included
+        tiers(budget=1.39),
+    ),
+    "group's budget": Fact(
+        (Cause.BUDGET_SPENT,),
+        all_of(of_terms(price_per_core_hour=1.0), share("physics", budget=1.0)),
+        share("physics", budget=1.4),
+        share("physics", budget=1.39),
+    ),
+    "failing fast": Fact((Cause.FAILING_FAST,), rests(T0 + 100), memory(breakers={}), rests(T0 + 50)),
+    "leaked": Fact(
+        (Cause.LEAKED,),
+        all_of(memory(surge=SurgeMemory(spikes=(Spike("s1", T0 - 500, leaks=(("k", 20),)),))), leaks(10)),
+        leaks(20),
+        leaks(19),
+    ),
+    "probing": Fact((Cause.PROBING,), probe(seen=False), probe(seen=True)),
+    "credential": Fact((Cause.CREDENTIAL,), view(contact="unauthorized"), view(contact="ok")),
+    "group's quota": Fact(
+        (Cause.GROUP_QUOTA,),
+        share("physics", **cores(2)),
+        share("physics", **cores(4)),
+        share("physics", **cores(3.9)),
+    ),
+    "group's fraction": Fact(
+        (Cause.GROUP_QUOTA,),
+        share("physics", quota_fraction=0.1),
+        share("physics", quota_fraction=0.25),
+        share("physics", quota_fraction=0.24),
+    ),
+    "group's limit": Fact(
+        (Cause.GROUP_LIMIT,),
+        share("physics", limit=Resources(cpu_milli=2000), limit_names=frozenset({"cpu_milli"})),
+        share("physics", limit=Resources(cpu_milli=4000), limit_names=frozenset({"cpu_milli"})),
+        share("physics", limit=Resources(cpu_milli=3999), limit_names=frozenset({"cpu_milli"})),
+    ),
+    "borrowing": Fact(
+        (Cause.GROUP_BORROW,),
+        share("physics", **cores(2), accept_surplus=True, borrow=1.0),
+        share("physics", **cores(2), accept_surplus=True, borrow=2.0),
+        share("physics", **cores(2), accept_surplus=True, borrow=1.9),
+    ),
+    "not lent": Fact(
+        (Cause.NOT_LENT,),
+        share("biology", **cores(14), lend=0.0, accept_surplus=True),
+        share("biology", **cores(14), lend=0.2, accept_surplus=True),
+        share("biology", **cores(14), lend=0.1, accept_surplus=True),
+    ),
     "gate": Fact((Cause.EXPRESSION_REFUSED,), job(gate="2,001 terms"), job(gate="")),
 }
 
@@ -345,7 +475,7 @@ def test_changing_a_fact_too_little_changes_nothing(name: str) -> None:
 
 NOW = [
     *("no room", "kept free", "quota", "ceiling", "in flight", "backing off", "no anchor", "stale schedd", "ramp"),
-    *("principal's ceiling", "concurrency limit", "trial"),
+    *("principal's ceiling", "concurrency limit", "trial", "failing fast", "credential", "leaked", "tier window"),
 ]
 """Facts that say "not now" and change different things, so that any of them can be in the way together."""
 ORDERS = ("cordon", "drain", "pause", "deny", "nodes cordoned")
@@ -426,3 +556,146 @@ def test_what_ends_a_class_everywhere_is_named_alone_although_the_best_place_is_
     )
     world = msgspec.structs.replace(snap, observation=seen, terms=(terms("m1"), terms("m2")), memory=past)
     assert named(decide((world, policy))[1]) == [Cause.RAMP]
+
+
+BOTH = frozenset({"cpu_milli", "memory_mib"})
+KEEPS = {**cores(5), "lend": 0.0, "accept_surplus": True}
+SEVERAL: dict[str, tuple[Step, tuple[Step, ...], Cause]] = {
+    "cores and memory of a group's limit": (
+        share("physics", limit=Resources(2000, 4096), limit_names=BOTH),
+        (
+            share("physics", limit=Resources(8000, 4096), limit_names=BOTH),
+            share("physics", limit=Resources(2000, 32_768), limit_names=BOTH),
+            share("physics", limit=Resources(8000, 32_768), limit_names=BOTH),
+        ),
+        Cause.GROUP_LIMIT,
+    ),
+    "two limits of licences": (
+        all_of(
+            job(concurrency=(("licence", 1), ("tape", 1))),
+            of_policy(limits=(ConcurrencyLimit("licence", 0), ConcurrencyLimit("tape", 0))),
+        ),
+        (
+            of_policy(limits=(ConcurrencyLimit("licence", 9), ConcurrencyLimit("tape", 0))),
+            of_policy(limits=(ConcurrencyLimit("licence", 0), ConcurrencyLimit("tape", 9))),
+            of_policy(limits=()),
+        ),
+        Cause.CONCURRENCY_LIMIT,
+    ),
+    "two of three that do not lend": (
+        all_of(job(request=res(8, 31)), *(share(path, **KEEPS) for path in ("biology", "chemistry", "geology"))),
+        (
+            share("biology", **cores(5), lend=1.0, accept_surplus=True),
+            share("chemistry", **cores(5), lend=1.0, accept_surplus=True),
+            all_of(*(share(path, **cores(5), lend=1.0, accept_surplus=True) for path in ("biology", "chemistry"))),
+        ),
+        Cause.NOT_LENT,
+    ),
+    "a tier's budget and its group's": (
+        all_of(of_terms(price_per_core_hour=1.0), tiers(budget=1.0), share("physics", budget=1.0)),
+        (tiers(budget=9.0), share("physics", budget=9.0), all_of(tiers(budget=9.0), share("physics", budget=9.0))),
+        Cause.BUDGET_SPENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_every_bound_in_the_way_is_named_and_only_all_together_help(name: str) -> None:
+    add, (one, other, both), cause = SEVERAL[name]
+    world = add(base(request=JOB))
+    assert named(decide(world)[1]) == [cause, cause]
+    now = standing(world)
+    assert standing(one(world)) == standing(other(world)) == now
+    assert standing(both(world)) > now
+
+
+def test_trust_and_growth_that_are_both_used_up_are_both_named() -> None:
+    """SU3, SU7."""
+    snap, _ = base(request=JOB)
+    policy = Policy(ramp=Ramp(first=1, max_starts=1))
+    wary = msgspec.structs.replace(
+        snap.memory, trust={"schedd-b/physics.alice@b": Trust(claimed=0, unclaimed=1, at=T0 - 5)}
+    )
+    _, report = decide((msgspec.structs.replace(snap, memory=wary), policy))
+    assert set(named(report)) >= {Cause.TRUST, Cause.RAMP}
+
+
+def test_where_a_packed_startd_is_too_much_for_a_bound_one_job_starts_alone() -> None:
+    """FS7: what a quota has left for one job is used."""
+    packs = msgspec.structs.replace(WIDE, startds=Startds(pack_cpu_milli=8000))
+    plan, report = decide((quota(4000)(base(request=JOB))[0], packs))
+    assert [one.placement.units for one in plan.held] == [1]
+    assert (report.placed, named(report)) == (1, [Cause.QUOTA_FULL])
+
+
+def test_no_more_room_is_asked_for_than_one_job_needs_although_startds_are_packed() -> None:
+    packs = msgspec.structs.replace(WIDE, startds=Startds(pack_cpu_milli=8000))
+    world = rooms(res(2, 32, 100, pods=50))(base(request=JOB))[0], packs
+    assert decide(world)[1].why is not None
+    assert standing(rooms(res(4, 32, 100, pods=50))(world)) > standing(world)
+    why = decide(world)[1].why
+    assert why is not None
+    assert why.need == "4 cores"
+
+
+def test_what_a_member_requires_counts_where_the_job_asks_for_what_only_a_slot_can_tell() -> None:
+    """MA6: a probe would tell of the tape, and the site would not have the job all the same."""
+    world = all_of(
+        memory(pairs={}), of_terms(requirements="TARGET.RequestCpus < 2"), job(requirements="TARGET.HasTape =?= true")
+    )(base(request=JOB))
+    plan, report = decide(world)
+    assert plan.held == ()
+    assert named(report) == [Cause.REQUIREMENTS]
+    assert report.why is not None
+    assert report.why.source == "the member's file"
+    assert standing(of_terms(requirements="")(world)) > standing(world)
+
+
+def test_a_clause_that_only_a_slot_can_judge_is_not_named_beside_one_that_is_false() -> None:
+    world = all_of(memory(pairs={}), job(requirements="TARGET.HasTape =?= true && TARGET.Memory >= 999999"))(
+        base(request=JOB)
+    )
+    _, report = decide(world)
+    assert [reason.what for reason in (report.why, *report.also) if reason] == ["TARGET.Memory >= 999999"]
+    assert standing(job(requirements="TARGET.HasTape =?= true")(world)) > standing(world)
+
+
+def test_all_that_rules_out_a_class_whose_expression_is_refused_is_named_with_it() -> None:
+    world = all_of(job(gate="2,001 terms"), of_terms(principals=("bio.*",), requirements="TARGET.RequestCpus < 2"))(
+        base(request=JOB)
+    )
+    assert named(decide(world)[1]) == sorted([Cause.EXPRESSION_REFUSED, Cause.PRINCIPAL_REFUSED, Cause.REQUIREMENTS])
+
+
+def growing(room: Resources) -> World:
+    """m2 brings a node for the class already, and could bring no other; m1 could, and has so much free."""
+    whole = res(8, 32, 100, pods=50)
+    m1 = member("m1", group("g", 1, whole, rooms=(Room(room, 1),), can_grow_to=3))
+    m2 = member("m2", group("g", 1, whole, rooms=(Room(NONE, 1),), can_grow_to=2))
+    size = msgspec.structs.replace(res(8, 24), pods=1)
+    grows = placement("9-1", "m2", class_key="k", size=size, growth=True, schedd="schedd-b")
+    snap = snapshot(
+        members=(m1, m2),
+        schedds=(schedd(demand("k", idle=3, request=res(8, 24))),),
+        objects=(thing(grows, pod("fs-9-1-abcde", "pending", node="", started_at=None)),),
+    )
+    past = Memory(at=T0 - 5, pairs={"m1/g/": SEEN, "m2/g/": SEEN}, held=(held(grows, "starting"),))
+    return msgspec.structs.replace(snap, memory=past), WIDE
+
+
+def test_a_class_for_which_another_member_grows_is_told_so_and_room_there_helps() -> None:
+    """S7."""
+    world = growing(res(2, 32, 100, pods=50))
+    _, report = decide(world)
+    assert (report.served, report.unmet) == (1, 2)
+    assert named(report) == [Cause.GROWTH_ASKED]
+    assert standing(growing(res(8, 32, 100, pods=50))) > standing(world)
+
+
+def test_a_place_that_could_not_grow_any_more_is_not_said_to_be_full_where_it_is_not() -> None:
+    """S7, RE2: what keeps the class is its group, and nothing of the place."""
+    full_grown = of_group(can_grow_to=2)
+    world = all_of(full_grown, share("physics", **cores(2)))(base(request=JOB))
+    assert named(decide(world)[1]) == [Cause.GROUP_QUOTA]
+    growable = all_of(of_group(can_grow_to=3), share("physics", **cores(2)))(base(request=JOB))
+    assert named(decide(growable)[1]) == [Cause.GROUP_QUOTA]

@@ -185,7 +185,21 @@ def _more_nodes(group: NodeGroup, step: Step) -> NodeGroup:
     )
 
 
-OF_VIEW: dict[str, Callable[[MemberView, Step], MemberView]] = {"quota": _quota, "nodes": _nodes}
+def _tolerate(view: MemberView, step: Step) -> MemberView:
+    groups = tuple(
+        msgspec.structs.replace(group, barred=tuple(taint for taint in group.barred if taint.key != step.name))
+        if group.name == step.target
+        else group
+        for group in view.node_groups
+    )
+    return msgspec.structs.replace(view, node_groups=groups)
+
+
+OF_VIEW: dict[str, Callable[[MemberView, Step], MemberView]] = {
+    "quota": _quota,
+    "nodes": _nodes,
+    "tolerate": _tolerate,
+}
 
 
 def _with_view(world: World, step: Step) -> World:

@@ -104,6 +104,7 @@ PHRASES: dict[str, Callable[[Step], str]] = {
     "order": _order,
     "mode": lambda step: f'if the mode of {step.member} were "on"',
     "admit": _admit,
+    "tolerate": lambda step: f"if the file of {step.member} tolerated the taint {step.name} of {step.target}",
     "ceiling": lambda step: f"if the ceiling of {step.member} were {exact(step.name, step.to)}",
     "in-flight": _in_flight,
     "leave-free": lambda step: f"if {step.member}/{step.target} kept only {exact(step.name, step.to)} free",

@@ -91,6 +91,11 @@ def _image(world: World, reason: Reason) -> Iterator[Knob]:
     yield one(Step("admit", reason.member, demand_of(world).image, "images"))
 
 
+def _taint(_world: World, reason: Reason) -> Iterator[Knob]:
+    key = re.split("[=:]", reason.have, maxsplit=1)[0]
+    yield one(Step("tolerate", reason.member, reason.node_group, key))
+
+
 def _lifetime(world: World, reason: Reason) -> Iterator[Knob]:
     terms = _terms(world, reason.member)
     if terms is None:
@@ -132,6 +137,7 @@ MEMBER_KNOBS: dict[Cause, Callable[[World, Reason], Iterator[Knob]]] = {
     Cause.FORM_REFUSED: _form,
     Cause.PRINCIPAL_REFUSED: _principal,
     Cause.IMAGE_REFUSED: _image,
+    Cause.TAINTED: _taint,
     Cause.TOO_LONG: _lifetime,
     Cause.MEMBER_SILENT: _answers,
     Cause.MEMBER_LOST: _answers,
