@@ -110,10 +110,11 @@ def _of_job(known: Known, job: str, schedd: str) -> dict[str, Concern]:
     """Placements on which a job, or any job of a cluster, runs or ran."""
     found: dict[str, Concern] = {}
     whose: set[str] = set()
+    there = {one.placement: one for one in _everything(known)}
     for id_, said, at_schedd in _runs(known):
         if (said == job or said.startswith(f"{job}.")) and schedd in {"", at_schedd}:
             whose.add(at_schedd)
-            concern = _one(known, id_)
+            concern = there.get(id_)
             if concern is not None:
                 found.setdefault(id_, msgspec.structs.replace(concern, job=f"{said}@{at_schedd}".rstrip("@")))
     if len(whose - {""}) > 1:
@@ -154,10 +155,6 @@ def _everything(known: Known) -> Iterator[Concern]:
         if account.placement not in held:
             yield _of_account(account)
     yield from _held(known, lambda _: True)
-
-
-def _one(known: Known, id_: str) -> Concern | None:
-    return next((c for c in _everything(known) if c.placement == id_), None)
 
 
 def _held(known: Known, wanted: Callable[[Held], bool]) -> Iterator[Concern]:
