@@ -30,23 +30,18 @@ class Stays:
         A slot's short list tells a claim without its job for a while, so a nameless one is whichever job was there, and
         the first job that is named is the one that was nameless.
         """
-        left = [stay for stay in self._running if stay.pod == slot.pod]
-        unknown = []
+        there = {(_held(stay), stay.job): stay for stay in self._running if stay.pod == slot.pod}
+        unknown, known = [], set()
         for claim in slot.claims:
-            stay = next((s for s in left if s.job == claim.job and _held(s) == _claimed(claim, slot)), None)
+            stay = there.pop((_claimed(claim, slot), claim.job), None)
             if stay is None:
                 unknown.append(claim)
                 continue
-            left.remove(stay)
+            known.add(stay.serial)
             yield claim, stay
+        left = [stay for stay in self._running if stay.serial not in known] if unknown else []
         for claim in unknown:
-            alike = (s for s in left if _held(s) == _claimed(claim, slot) and not (s.job and claim.job))
-            stay = max(alike, key=lambda stay: stay.until, default=None)
-            if stay is not None:
-                left.remove(stay)
-                if claim.job:
-                    stay.job, stay.schedd = claim.job, claim.schedd
-            yield claim, stay
+            yield claim, _alike(left, claim, slot)
 
     def begun(self, slot: SlotView, claim: Claim, at: float) -> Stay:
         """A new one, listed. at: when the slot was seen.
@@ -109,6 +104,17 @@ class Stays:
         self._running = [stay for stay in self._running if not stay.over]
         over, self._followed = [*self._followed, *over], []
         return over
+
+
+def _alike(left: list[Stay], claim: Claim, slot: SlotView) -> Stay | None:
+    """The one that was seen last of those that may be this claim, taken out of `left`; it learns the job's name."""
+    same = (s for s in left if _held(s) == _claimed(claim, slot) and not (s.job and claim.job))
+    stay = max(same, key=lambda stay: stay.until, default=None)
+    if stay is not None:
+        left.remove(stay)
+        if claim.job:
+            stay.job, stay.schedd = claim.job, claim.schedd
+    return stay
 
 
 def _held(stay: Stay) -> Taken:
