@@ -19,6 +19,7 @@ from fedsched.config.settings import Federation
 from fedsched.daemon.health import Health
 from fedsched.daemon.window import Window
 from fedsched.journal import open_journal
+from fedsched.matchmaker.model import Principal
 from tests.cli.conftest import Fedsched
 
 CYCLE = 4711
@@ -212,3 +213,43 @@ def _forget_lease(settings: Federation) -> None:
     journal.acquire_lease(lease.holder, 1.0, time.time())
     journal.release_lease()
     journal.close()
+
+
+EVIL = "eve\x1b[2J\x9b31m\u202e\x00\r\nx@\x07"
+
+
+def test_hostile_names_reach_no_terminal_as_they_are_and_json_keeps_them_whole(
+    fedsched: Fedsched, settings: Federation
+) -> None:
+    journal = open_journal(settings.journal)
+    last = journal.last_cycle()
+    journal.close()
+    assert last is not None
+    first = last.observation.schedds[0]
+    evil = msgspec.structs.replace(
+        first.classes[0], principal=Principal(f"a{EVIL}", EVIL), schedd=EVIL, examples=(EVIL,), floors=(EVIL,)
+    )
+    view = msgspec.structs.replace(first, name=EVIL, error=EVIL, seen_at=0.0, classes=(evil, *first.classes[1:]))
+    seen = msgspec.structs.replace(last.observation, schedds=(view, *last.observation.schedds[1:]))
+    window = Window(settings, Health(10.0), tuple, lambda: last.plan.at)
+    window.see(msgspec.structs.replace(last, snapshot=msgspec.structs.replace(last.snapshot, observation=seen)))
+    try:
+        for words in (("q",), ("explain", evil.key, "--no-counterfactuals", "--no-estimate")):
+            plain, told = fedsched(*words), fedsched(*words, "-o", "json")
+            assert (plain.code, told.code) == (0, 0), plain.err + told.err
+            for text in (plain.out, plain.err, told.out):
+                assert not [c for c in text if c != "\n" and (ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c == "\u202e")]
+            assert EVIL in set(_texts(told.json()))
+    finally:
+        window.close()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
