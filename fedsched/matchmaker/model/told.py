@@ -95,7 +95,7 @@ class HeldBack(msgspec.Struct, frozen=True):
 
 
 class ClusterExplanation(msgspec.Struct, frozen=True):
-    """Why a member is as full or as empty as it is (E4). fits: idle jobs that fit there now. held_back: by cause.
+    """Why a member is as full or as empty as it is. fits: idle jobs that fit there now. held_back: by cause.
 
     never: idle jobs that would not run there if it were empty either.
     """
@@ -120,7 +120,7 @@ class GroupExplanation(msgspec.Struct, frozen=True):
 
 
 class DecisionExplanation(msgspec.Struct, frozen=True):
-    """One placement: why there, and why it goes or went (E5, P7).
+    """One placement: why there, and why it goes or went.
 
     candidates: all places that were open to it with their ranks, best first. chosen: its index there, -1 when none is
     recorded. why: of its end. preemptor, rule, lost: who took its room, by which rule, what work was at stake.
@@ -219,7 +219,7 @@ class ClassNotice(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """The reason of a class changed in this cycle (E3). reason: None when nothing of it is unmet any more."""
+    """The reason of a class changed in this cycle. reason: None when nothing of it is unmet any more."""
 
     key: str
     cycle: int

@@ -59,7 +59,7 @@ FAMILIES = (
     _family("startds", "gauge", "member phase", "Startds: intended, starting, unclaimed, claimed, leaving."),
     _family("supply_core_equivalents", "gauge", "member phase", "The same in core-equivalents."),
     _family("claimed_core_equivalents", "gauge", "member", "What of it jobs hold."),
-    _family("lent_core_equivalents", "gauge", "member", "Cores that the member lends, smoothed; each counts as one (FS1)."),
+    _family("lent_core_equivalents", "gauge", "member", "Cores that the member lends, smoothed (FS1)."),
     _family("cost_per_hour", "gauge", "member", "What startds cost that run there, in the federation's currency."),
     _family(
         "unclaimed_core_seconds", "counter", "member", "Core-seconds of startds while nothing of them was claimed."
