@@ -196,7 +196,7 @@ def test_hostile_names_never_reach_the_terminal_as_they_are(capsys: pytest.Captu
     assert "\x1b" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("columns", "gone"), [(200, False), (80, True)])
+@pytest.mark.parametrize(("columns", "gone"), [(240, False), (80, True)])
 def test_a_narrow_terminal_loses_the_least_important_columns_and_says_so(
     recorded: Path,
     columns: int,
