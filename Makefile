@@ -19,7 +19,7 @@ KEY := $(shell { cat $(LOCK); $(PYTHON) --version; } 2>/dev/null | sha256sum | c
 MADE := $(VENV)/made-from-$(KEY)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv laboratory test mutants faults check demo bench
+.PHONY: help venv laboratory test mutants reasons faults check demo bench
 
 help: ## this list
 	@echo "fedsched: a federated matchmaker between HTCondor pools and Kubernetes clusters"
@@ -54,6 +54,9 @@ mutants: $(MADE) ## seeded faults in the matchmaker, every one of which its test
 
 faults: $(MADE) ## 2,000 random storms over small simulated federations: all that must hold, holds; about 5 min on two cores
 	@$(BIN)/python -m tests.faults --jobs 2 $(FAULTS)
+
+reasons: $(MADE) ## 10,000 random states: every named reason is lifted, every counterfactual made; REASONS="--seed N" repeats one
+	@$(BIN)/python -m tests.reasons --jobs 2 $(REASONS)
 
 check: $(MADE) ## layers (import-linter), lint and format (ruff), types (mypy)
 	@$(BIN)/lint-imports

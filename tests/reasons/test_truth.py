@@ -148,6 +148,13 @@ def test_two_orders_are_told_together_where_one_alone_changes_nothing() -> None:
     assert helps(world) == ["1 of 3 would start now if m1 were uncordoned and all members were resumed"]
 
 
+def test_what_alone_changes_nothing_is_told_only_together_with_the_rest() -> None:
+    assert helps(State(*built("no room", "quota"))) == [
+        "1 of 3 would start now with at most 2 cores",
+        "1 of 3 would start now if quota compute of m1 had 2 cores more and m1/g had 1 empty node more",
+    ]
+
+
 def test_of_several_changes_only_those_that_are_needed_are_told() -> None:
     world = crowded(res(64, 256, 100, pods=9), request=res(1, 2))
     world = world._replace(snapshot=msgspec.structs.replace(world.snapshot, orders=(Order("cordon", "m1", "disks"),)))

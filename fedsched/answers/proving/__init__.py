@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from fedsched.answers.proving.beside import Beside
-from fedsched.answers.proving.here import proven
+from fedsched.answers.proving.trying import proven
 from fedsched.answers.view import View
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Tried

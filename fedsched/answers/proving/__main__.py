@@ -10,7 +10,7 @@ from contextlib import closing
 import msgspec
 
 from fedsched.answers.proving.beside import LONGEST_S, NICE
-from fedsched.answers.proving.here import proven
+from fedsched.answers.proving.trying import proven
 from fedsched.journal import JournalError, open_journal
 
 

@@ -17,6 +17,7 @@ from fedsched.client.documents import Tried
 LONGEST_S = 120
 """A child ends after so many seconds, whatever it does; what it proved by then stands."""
 NICE = 10
+COMMAND = ("-m", "fedsched.answers.proving")
 SAID = 300
 """Characters of what a child complains that are repeated."""
 
@@ -35,8 +36,8 @@ class Beside:
             if self._going is not None and self._going.lives:
                 text = "what would help another class is being proven; one at a time"
                 raise NoAnswer("busy", text, "ask again in a minute, or --no-counterfactuals")
-            words = [self._journal, str(view.plan.cycle), key]
-            self._going = Child([sys.executable, "-m", "fedsched.answers.proving", *words])
+            words = (self._journal, str(view.plan.cycle), key)
+            self._going = Child([sys.executable, *COMMAND, *words])
             return self._going
 
     def close(self) -> None:
@@ -62,20 +63,20 @@ class Child:
 
     def __iter__(self) -> Iterator[Tried]:
         """What it proves, as it comes; ends it when nobody reads on. NoAnswer where it failed or took too long."""
-        process = self._process
+        process, stopped = self._process, False
         try:
             with process:
                 for line in process.stdout or ():
                     yield msgspec.json.decode(line, type=Tried)
                 said = process.stderr.read(SAID).decode(errors="replace").strip() if process.stderr else ""
-                code = process.wait()
+                code, stopped = process.wait(), self._stopped
         finally:
             self.stop()
         if code == -signal.SIGALRM:
             raise NoAnswer(
                 "busy", f"not all could be proven in {LONGEST_S} s; what was told stands", "fedsched explain"
             )
-        if code and not self._stopped:
+        if code and not stopped:
             raise NoAnswer("refused", f"nothing could be proven: {said or f'the child ended with {code}'}")
 
     def stop(self) -> None:

@@ -296,7 +296,7 @@ class Book:
         total = group.total()
         for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
             total = with_amount(total, name, total.get(name) + need - have)
-        asked = full.times(group.fitting(full) if form == "startd-daemonset" else 1)
+        asked = full.times(max(1, group.fitting(full)) if form == "startd-daemonset" else 1)
         for name, amount in kept.items():
             if amount and total.get(name) - asked.get(name) < amount:
                 needs = f"{show(name, asked.get(name))} beside {show(name, amount)} that stay free"
