@@ -127,7 +127,7 @@ class AsyncClient:
                             yield tried
         raise calls.broken_off(self.address)
 
-    async def cycles(self, patience_s: float = inf) -> AsyncIterator[Cycle]:
+    async def cycles(self, patience_s: float = inf) -> AsyncGenerator[Cycle, None]:
         """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.
 
         Where the daemon goes away it is tried again. NoAnswer when that is in vain for `patience_s` seconds, or when it

@@ -133,7 +133,7 @@ class Client:
                     yield from calls.tried(event.name, event.data)
         raise calls.broken_off(self.address)
 
-    def cycles(self, patience_s: float = inf) -> Iterator[Cycle]:
+    def cycles(self, patience_s: float = inf) -> Generator[Cycle, None, None]:
         """The newest cycle, then each that follows; goes on until it is left. A slow reader misses some.
 
         Where the daemon goes away it is tried again. NoAnswer when that is in vain for `patience_s` seconds, or when it

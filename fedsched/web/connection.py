@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 import h11
 import msgspec
@@ -83,7 +83,8 @@ class Connection(H11Protocol):
         self._watch_reading()
 
     def _watch_head(self) -> None:
-        begun = self.conn.their_state is h11.IDLE and (self.cycle is None or bool(self.conn.trailing_data[0]))
+        first = cast("object | None", self.cycle) is None
+        begun = self.conn.their_state is h11.IDLE and (first or bool(self.conn.trailing_data[0]))
         if begun and self._head is None:
             self._head = self.loop.call_later(HEAD_S, self.transport.abort)
         elif not begun and self._head is not None:

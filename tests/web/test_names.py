@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 
+from fedsched.client.documents import QueueAsk
 from fedsched.config.settings import Web
 from fedsched.journal import Recorded
 from fedsched.matchmaker.model import Order
@@ -151,7 +152,7 @@ def test_pseudonyms_stay_the_same_and_can_be_asked_with(hiding: Daemon, stranger
 
 def test_groups_members_jobs_and_schedds_keep_their_names(hiding: Daemon, stranger: httpx.Client) -> None:
     queue = stranger.get("/api/v1/queue").json()
-    plain = hiding.newest.answers.queue(msgspec.convert({}, QUESTIONS[0].asks))
+    plain = hiding.newest.answers.queue(QueueAsk())
     assert {line["demand"]["principal"]["group"] for line in queue["classes"]} == {"physics", "biology"}
     assert [line["demand"]["key"] for line in queue["classes"]] == [line.demand.key for line in plain.classes]
     assert [line["demand"]["schedd"] for line in queue["classes"]] == [line.demand.schedd for line in plain.classes]

@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # ships no types
 import msgspec
 import pytest
 from openapi_spec_validator import validate
+from structlog.testing import capture_logs
 
 from fedsched.client.documents import Failed
 from fedsched.web.openapi import description
@@ -194,9 +195,10 @@ def test_a_defect_is_told_without_its_traceback_and_the_next_question_is_answere
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr(daemon.newest.answers, "overview", broken)
-    with httpx.Client(base_url=daemon.url) as http:
+    with httpx.Client(base_url=daemon.url) as http, capture_logs() as said:
         answer = http.get("/api/v1/overview")
         assert answer.status_code == 500
+        assert [event["event"] for event in said] == ["request-failed"]
         assert answer.json()["kind"] == "error"
         assert "secret" not in answer.text
         assert "Traceback" not in answer.text
