@@ -137,7 +137,7 @@ def _about_member(view: View, terms: MemberTerms, seen: MemberView, now: float) 
     for order in view.orders:
         if order.kind != "deny" and order.target == name:
             yield f"{name}: {order.kind} for {age(now - order.at)} by {order.by or 'somebody'}: {order.reason}"
-    if seen.contact not in {"ok", "never"} and seen.contact_error:
+    if seen.contact != "ok" and seen.contact_error:
         yield f"{name}: {seen.contact}: {seen.contact_error}"
     if seen.credential_expires_at is not None and seen.credential_expires_at - now < CREDENTIAL_SOON_S:
         left = seen.credential_expires_at - now
