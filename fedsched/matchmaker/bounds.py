@@ -132,7 +132,7 @@ class Bounds:
             yield _said(Cause.PRINCIPAL_CEILING, str(demand.principal), _cores(weight), _cores(left))
 
     def _lenders(self, chain: tuple[str, ...], weight: int) -> list[str]:
-        """Unused quota of others that may not be lent stays free, in whole: those who would have to lend, and no more."""
+        """Unused quota of others that is not lent stays free, in whole: those who would have to lend, and no more."""
         lenders: list[str] = []
         while weight > self._left(chain, frozenset(lenders)) + _SLACK:
             kept = self._kept_inside("", chain, frozenset(lenders))

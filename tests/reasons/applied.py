@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from fedsched.matchmaker.model import Room, Step
-from tests.reasons.remedies import Case, answering
+from tests.reasons.case import Case
+from tests.reasons.remedies import answering
 from tests.reasons.states import State
 
 Tree = dict[str, Any]

@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.model import (
-    DemandClass,
     JobLength,
     MemberMemory,
     MemberTerms,
@@ -26,72 +22,11 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources, with_amount
 from tests.matchmaker.builders import SEEN, group, member, terms
+from tests.reasons import of_policy
+from tests.reasons.case import Case, replace
 from tests.reasons.states import State
 
 HUGE = 10**9
-replace = msgspec.structs.replace
-
-
-class Case:
-    """A state in which one class waits; each remedy makes another state."""
-
-    def __init__(self, state: State, key: str) -> None:
-        self.state = state
-        self.key = key
-
-    @property
-    def demand(self) -> DemandClass:
-        """The class."""
-        return next(d for view in self.state.snapshot.observation.schedds for d in view.classes if d.key == self.key)
-
-    def lifted(self, reason: Reason) -> Case:
-        """The same case without that reason. KeyError where nobody knows how to lift it."""
-        return Case(REMEDIES[reason.cause](self, reason), self.key)
-
-    def seen(self, **changes: Any) -> State:
-        """The state with another observation."""
-        snap = self.state.snapshot
-        return self.snap(observation=replace(snap.observation, **changes))
-
-    def snap(self, **changes: Any) -> State:
-        """The state with other parts of the snapshot."""
-        return self.state._replace(snapshot=replace(self.state.snapshot, **changes))
-
-    def memory(self, **changes: Any) -> State:
-        """The state with another memory."""
-        return self.snap(memory=replace(self.state.snapshot.memory, **changes))
-
-    def policy(self, **changes: Any) -> State:
-        """The state with another policy."""
-        return self.state._replace(policy=replace(self.state.policy, **changes))
-
-    def view(self, name: str, change: Callable[[MemberView], MemberView]) -> State:
-        """One member is seen otherwise."""
-        views = self.state.snapshot.observation.members
-        return self.seen(members=tuple(change(one) if one.name == name else one for one in views))
-
-    def group(self, reason: Reason, change: Callable[[NodeGroup], NodeGroup]) -> State:
-        """The reason's node group is otherwise."""
-
-        def changed(view: MemberView) -> MemberView:
-            groups = tuple(change(one) if one.name == reason.node_group else one for one in view.node_groups)
-            return replace(view, node_groups=groups)
-
-        return self.view(reason.member, changed)
-
-    def file(self, name: str, change: Callable[[MemberTerms], MemberTerms]) -> State:
-        """One member's file says something else."""
-        return self.snap(terms=tuple(change(one) if one.name == name else one for one in self.state.snapshot.terms))
-
-    def job(self, **changes: Any) -> State:
-        """The class asks for something else."""
-        views = self.state.snapshot.observation.schedds
-        return self.seen(
-            schedds=tuple(
-                replace(view, classes=tuple(replace(d, **changes) if d.key == self.key else d for d in view.classes))
-                for view in views
-            )
-        )
 
 
 Remedy = Callable[[Case, Reason], State]
@@ -401,63 +336,6 @@ def _schedd(case: Case, reason: Reason) -> State:
     return case.seen(schedds=tuple(replace(one, seen_at=at) if one.name == reason.what else one for one in views))
 
 
-def _group(case: Case, path: str, **changes: Any) -> State:
-    groups = case.state.policy.groups
-    return case.policy(groups=tuple(replace(one, **changes) if one.path == path else one for one in groups))
-
-
-def _group_limit(case: Case, reason: Reason) -> State:
-    name, _, path = reason.what.partition(" of ")
-    known = next(one for one in case.state.policy.groups if one.path == path)
-    return _group(case, path, limit_names=known.limit_names - {name})
-
-
-def _group_quota(case: Case, reason: Reason) -> State:
-    """The group takes what others leave, of all resources; its quota stays, by which others are measured, too."""
-    return _group(case, reason.what.rpartition(" of ")[2], accept_surplus=True, borrow=None)
-
-
-def _group_borrow(case: Case, reason: Reason) -> State:
-    return _group(case, reason.what, borrow=None)
-
-
-def _not_lent(case: Case, reason: Reason) -> State:
-    return _group(case, reason.what, lend=1.0)
-
-
-def _principal_ceiling(case: Case, _reason: Reason) -> State:
-    return case.policy(principals=tuple(replace(one, ceiling=0.0) for one in case.state.policy.principals))
-
-
-def _concurrency(case: Case, reason: Reason) -> State:
-    limits = case.state.policy.limits
-    return case.policy(limits=tuple(one for one in limits if one.name.lower() != reason.what.lower()))
-
-
-def _leaked(case: Case, _reason: Reason) -> State:
-    return case.policy(surge=replace(case.state.policy.surge, max_leak=HUGE))
-
-
-def _tier(case: Case, name: str, **changes: Any) -> State:
-    return case.policy(
-        tiers=tuple(replace(one, **changes) if one.name == name else one for one in case.state.policy.tiers)
-    )
-
-
-def _tier_closed(case: Case, reason: Reason) -> State:
-    """It has been full before it for long enough."""
-    return _tier(case, reason.what, dwell_s=0.0)
-
-
-def _tier_window(case: Case, reason: Reason) -> State:
-    return _tier(case, reason.what, windows=())
-
-
-def _budget_spent(case: Case, reason: Reason) -> State:
-    kind, _, name = reason.what.partition("/")
-    return _tier(case, name, budget=0.0) if kind == "tier" else _group(case, name, budget=0.0)
-
-
 def _growth(case: Case, reason: Reason) -> State:
     """Its nodes have come."""
     return case.group(
@@ -501,18 +379,23 @@ REMEDIES: dict[Cause, Remedy] = {
     Cause.BACKING_OFF: _backing_off,
     Cause.FAILING_FAST: _breaker,
     Cause.SCHEDD_STALE: _schedd,
-    Cause.GROUP_LIMIT: _group_limit,
-    Cause.GROUP_QUOTA: _group_quota,
-    Cause.GROUP_BORROW: _group_borrow,
-    Cause.NOT_LENT: _not_lent,
-    Cause.PRINCIPAL_CEILING: _principal_ceiling,
-    Cause.CONCURRENCY_LIMIT: _concurrency,
-    Cause.LEAKED: _leaked,
-    Cause.TIER_CLOSED: _tier_closed,
-    Cause.TIER_WINDOW: _tier_window,
-    Cause.BUDGET_SPENT: _budget_spent,
+    Cause.GROUP_LIMIT: of_policy.group_limit,
+    Cause.GROUP_QUOTA: of_policy.group_quota,
+    Cause.GROUP_BORROW: of_policy.group_borrow,
+    Cause.NOT_LENT: of_policy.not_lent,
+    Cause.PRINCIPAL_CEILING: of_policy.principal_ceiling,
+    Cause.CONCURRENCY_LIMIT: of_policy.concurrency,
+    Cause.LEAKED: of_policy.leaked,
+    Cause.TIER_CLOSED: of_policy.tier_closed,
+    Cause.TIER_WINDOW: of_policy.tier_window,
+    Cause.BUDGET_SPENT: of_policy.budget_spent,
     Cause.GROWTH_ASKED: _growth,
     Cause.WRITE_REFUSED: _refused,
     Cause.POD_REFUSED: _refused,
 }
 """Every cause that can be why a class waits."""
+
+
+def lifted(case: Case, reason: Reason) -> Case:
+    """The same case without that reason. KeyError where nobody knows how to lift it."""
+    return Case(REMEDIES[reason.cause](case, reason), case.key)

@@ -14,7 +14,8 @@ from fedsched.matchmaker.model import ClassReport, Plan
 from fedsched.matchmaker.negotiate import fares, negotiate
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 from tests.reasons.applied import applied, weaker
-from tests.reasons.remedies import Case
+from tests.reasons.case import Case
+from tests.reasons.remedies import lifted
 from tests.reasons.states import State, state
 
 Standing = tuple[int, int]
@@ -176,7 +177,7 @@ def _fact(reason: Reason) -> object:
 
 def _lifted(case: Case, reasons: list[Reason]) -> Case:
     for reason in reasons:
-        case = case.lifted(reason)
+        case = lifted(case, reason)
     return case
 
 
