@@ -68,6 +68,7 @@ def _answers(ask: Callable[[Answers], D], where: tuple[Path | None, str], painte
     while True:
         try:
             with source(*where) as found:
+                painted.beneath = found.lacking
                 for answer in _of(found, ask):
                     if not began:
                         found.code(answer)
@@ -96,7 +97,10 @@ class _Painted:
 
     def __init__(self) -> None:
         self._last = ""
+        self._remarked = False
         self._on_terminal = sys.stdout.isatty()
+        self.beneath = ""
+        """Why it is the journal that answers: on a terminal it stands below the table as long as that is so."""
 
     def show(self, show: Callable[[], None]) -> None:
         """Paint over what stands there; elsewhere print it when it differs from what was printed."""
@@ -104,7 +108,9 @@ class _Painted:
         # A remark about the table belongs to it, or it would stay where the next one is painted.
         with redirect_stdout(copy), redirect_stderr(copy) if self._on_terminal else nullcontext():
             show()
-        text = copy.getvalue()
+            if self._on_terminal and self.beneath:
+                output.wrapped(self.beneath)
+        text, self._remarked = copy.getvalue(), False
         if self._on_terminal:
             rows = _cut(text.splitlines(), max(2, output.terminal_height() - 1))
             body = "".join(f"{row}{CLEAR_LINE}\n" for row in rows)
@@ -116,8 +122,10 @@ class _Painted:
         self._last = text
 
     def remark(self, text: str) -> None:
-        """Something went wrong meanwhile; the table stays."""
-        output.note(f"{text}; trying again")
+        """Something went wrong meanwhile, said once until it is well again; the table stays."""
+        if not self._remarked:
+            output.note(f"{text}; trying again")
+        self._remarked = True
 
     def end(self) -> None:
         """Leave the terminal with what stands there."""

@@ -110,12 +110,15 @@ def test_on_a_terminal_the_table_is_painted_over_and_fits_it(federation: Path, l
             watched.until(lambda text: "6 classes" in text)
             daemon.see(_later(last, 1, classes=2))
             watched.until(lambda text: "2 classes" in text)
+            daemon.close()
+            watched.until(lambda text: "does not answer" in text.partition("2 classes")[2] or "No daemon" in text)
             assert watched.interrupted() == 0
-    first, second = watched.text.split("\x1b[H")[1:3]
+    first, second, third = watched.text.split("\x1b[H")[1:4]
     assert first.count("\n") <= 8
     assert "…" in first
     assert "…" not in second.partition("2 classes")[0].rpartition("WHY")[2].splitlines()[0]
-    assert second.rstrip().endswith("\x1b[J")
+    assert "\x1b[J" in second
+    assert "6 classes" in third, "the journal's, as the daemon is gone"
 
 
 def _later(last: Recorded, cycles: int, classes: int) -> Recorded:
