@@ -1,4 +1,4 @@
-"""Why a member is as full or as empty as it is: what would fit there and is held back, by cause (E4)."""
+"""Why a member is as full or as empty as it is: what would fit there and is held back, by cause."""
 
 from __future__ import annotations
 
