@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import msgspec
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedsched import __version__
-from fedsched.client.documents import VERSION, Cycle, Failed
+from fedsched.client.documents import VERSION, Counterfactuals, Cycle, Failed, Tried
 from fedsched.web.questions import QUESTIONS, Question
 from fedsched.web.replies import JSON, STATUS
 
@@ -45,11 +45,14 @@ async def style(_request: Request) -> Response:
 @cache
 def description() -> dict[str, Any]:
     """The OpenAPI document."""
-    kinds = [*(question.answer for question in QUESTIONS), *(question.asks for question in QUESTIONS), Failed, Cycle]
+    kinds: list[type[msgspec.Struct]] = [*(question.answer for question in QUESTIONS)]
+    kinds += [*(question.asks for question in QUESTIONS), Failed, Cycle, Tried, Counterfactuals]
     shapes, components = msgspec.json.schema_components(dict.fromkeys(kinds), ref_template=_REF)
     schemas = dict(zip(dict.fromkeys(kinds), shapes, strict=True))
     paths = {_address(question): {"get": _operation(question, schemas, components)} for question in QUESTIONS}
-    paths[f"{API}/cycles"] = {"get": _stream(schemas)}
+    paths[f"{API}/cycles"] = {"get": _streamed(CYCLES, schemas, [])}
+    explained = paths[f"{API}/explain/{{job}}"]["get"]["parameters"]
+    paths[f"{API}/explain/{{job}}/counterfactuals"] = {"get": _streamed(PROVEN, schemas, explained)}
     paths["/healthz"] = {"get": _health()}
     made = {
         "openapi": "3.1.0",
@@ -95,18 +98,41 @@ def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": {JSON: {"schema": schema}}}
 
 
-def _stream(schemas: dict[Any, Any]) -> dict[str, Any]:
-    text = (
-        'One event "cycle" for the newest cycle and for each that follows, with its number as id. Who reads '
-        "slowly gets the newest, not all; who does not read is ended."
-    )
-    data = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+class _Stream(NamedTuple):
+    """A stream as it is described. events: what the data of each kind of event is."""
+
+    name: str
+    summary: str
+    text: str
+    events: dict[str, type[msgspec.Struct]]
+
+
+CYCLES = _Stream(
+    "cycles",
+    "Each cycle as it is decided, as server-sent events.",
+    "The newest cycle, then each that follows, with its number as id. Who reads slowly gets the newest, not all.",
+    {"cycle": Cycle},
+)
+PROVEN = _Stream(
+    "counterfactuals",
+    "What would help a job's class, as server-sent events.",
+    "One event for each change that was tried, proven by deciding again, then all of them; or why they could not be.",
+    {"tried": Tried, "counterfactuals": Counterfactuals, "error": Failed},
+)
+
+
+def _streamed(stream: _Stream, schemas: dict[Any, Any], parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    text = f"{stream.text} Whoever does not read is cut off."
+    shape = {"schema": {"type": "string"}, "x-events": {name: schemas[kind] for name, kind in stream.events.items()}}
     return {
-        "operationId": "cycles",
-        "summary": "Each cycle as it is decided, as server-sent events.",
-        "description": f"{text} The data of an event is a Cycle.",
-        "responses": {"200": data, "503": _answer("Enough streams are open.", schemas[Failed])},
-        "x-event": schemas[Cycle],
+        "operationId": stream.name,
+        "summary": stream.summary,
+        "description": text,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": text, "content": {"text/event-stream": shape}},
+            **{str(status): _answer(why, schemas[Failed]) for status, why in _STATES.items()},
+        },
     }
 
 
