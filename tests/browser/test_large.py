@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 from playwright.sync_api import expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from fedsched.web import WebServer
 from tests.browser.conftest import Visiting
 from tests.browser.visit import PHONE, Visit, until
 from tests.browser.worlds import HOSTILE, Large, jobs_in
@@ -121,6 +124,31 @@ def test_a_daemon_that_stops_is_seen_and_one_that_is_back_is_live_again(large: L
         until(page, "the newest cycle", lambda: seen.cycle() >= wanted)
         assert page.evaluate("window.sameAsBefore")
         seen.problems = [one for one in seen.problems if "ERR_CONNECTION" not in one and "ERR_INCOMPLETE" not in one]
+
+
+def test_a_cycle_that_is_old_is_called_stale(large: Large, visit: Visiting) -> None:
+    large.step()
+    large.ahead_s += 300
+    try:
+        with visit(large.address) as seen:
+            page = seen.open()
+            expect(page.locator("#live strong")).to_have_text("stale")
+            expect(page.locator("#live")).to_contain_text("5 min ago")
+    finally:
+        large.step()
+
+
+def test_under_a_path_of_a_proxy_it_works_as_it_is(large: Large, visit: Visiting) -> None:
+    server = WebServer(["127.0.0.1:0"], Starlette(routes=[Mount("/sites/fedsched", large.app)]))
+    try:
+        with visit(f"http://127.0.0.1:{server.port}/sites/fedsched/") as seen:
+            page = seen.open()
+            expect(page.locator("#live strong")).to_have_text("live")
+            expect(page.locator("#queue tbody tr")).to_have_count(20)
+            wanted = large.step()
+            until(page, "the next cycle", lambda: seen.cycle() >= wanted)
+    finally:
+        server.close()
 
 
 def test_on_a_phone_it_is_as_wide_as_the_phone(large: Large, visit: Visiting) -> None:

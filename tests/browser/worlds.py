@@ -96,6 +96,7 @@ class Large:
         snapshot = hostile(at_work(round_of(1000, 100, 100), 500, full=False))
         self.recorded = Recorded(snapshot, negotiate(snapshot, Policy(groups=GROUPS)), seconds=2.5)
         self._began = time.time()
+        self.ahead_s = 0.0
         self.newest = Newest(lambda: (), 10.0, self._now, "large", lambda _key, _since: ())
         self.newest.see(self.recorded)
         self.server: WebServer | None = None
@@ -134,7 +135,7 @@ class Large:
         return plan.cycle
 
     def _now(self) -> float:
-        return AT + time.time() - self._began
+        return AT + time.time() - self._began + self.ahead_s
 
 
 def jobs_in(recorded: Recorded) -> int:

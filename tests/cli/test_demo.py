@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from fedsched.cli import main
@@ -84,6 +85,7 @@ def test_headless_it_tells_its_progress_now_and_then(ended: Ended) -> None:
     progress = [line for line in ended.said.out.splitlines() if "jobs wait   cores:" in line]
     assert len(progress) >= 15
     assert progress[0].split()[0] == "0:00"
+    assert "dashboard" not in ended.said.out, "nobody could look at it so fast"
 
 
 def test_its_end_is_the_bill_of_the_spike_evictions_waits_and_the_way_to_a_real_cluster(ended: Ended) -> None:
@@ -211,6 +213,7 @@ def story(cycles: list[Recorded], minutes: int) -> Story:
 def drawn(told: Story, width: int, height: int, ink: Ink = BLOCKS) -> list[str]:
     screen = Screen(told, Pace(), {"preempted": Loss(3, 1.5)})
     screen.folder, screen.window_s = "/tmp/demo/fedsched.toml", 10_800.0
+    screen.opened("http://127.0.0.1:54321/")
     screen._ink = ink
     lines = screen.lines(width, height)
     assert all(len(line) <= width for line in lines)
@@ -225,7 +228,17 @@ def test_the_view_fills_the_screen_and_names_everybody(cycles: list[Recorded], s
     assert len(lines) == size[1]
     for name in (*COMMUNITIES, *MEMBERS):
         assert name in text
-    for part in ("SPIKE s1", "DEMAND", "SUPPLY", "RIGHT TO", "WHY", "EVICTIONS", "1:30 of 3:00 h", "bill"):
+    for part in (
+        "SPIKE s1",
+        "DEMAND",
+        "SUPPLY",
+        "RIGHT TO",
+        "WHY",
+        "EVICTIONS",
+        "1:30 of 3:00 h",
+        "bill",
+        "http://127.0.0.1:54321/",
+    ):
         assert part in text
     assert "3 preempted; 1.5 core-hours" in text
     assert text.isascii() or ink is BLOCKS
@@ -290,6 +303,9 @@ def test_while_it_runs_read_verbs_work_and_an_interrupt_ends_it_with_the_report(
         line = running.stdout.readline()
         assert line, "it ended by itself"
         seen += line
+    assert seen.startswith("  dashboard: http://127.0.0.1:")
+    address = seen.split()[1]
+    assert httpx.get(address, trust_env=False).headers["content-type"].startswith("text/html")
     config = str(tmp_path / "kept" / "fedsched.toml")
     assert run("clusters", "--config", config, capsys=capsys).code == 0
     said = run("q", "--config", config, "-o", "json", capsys=capsys)
@@ -302,7 +318,8 @@ def test_while_it_runs_read_verbs_work_and_an_interrupt_ends_it_with_the_report(
     assert (running.returncode, err) == (0, "")
     assert "Stopped before the end" in out
     assert "fedsched join m1" in out
-    assert not (tmp_path / "kept" / "health").exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address, trust_env=False)
 
 
 def test_on_a_terminal_the_view_has_a_screen_of_its_own_and_leaves_the_report() -> None:

@@ -99,12 +99,13 @@ class Screen:
         text = Text.assemble(("fedsched demo ", "bold reverse"), "  ", (clock(now), "bold"), of)
         text.append(f"   {self._speed()}")
         text.append(f"   cycle {last.plan.cycle}" if last else "   starting")
-        text.append(f"   {self.dashboard}" if self.dashboard else "", "underline")
         return text
 
     def _foot(self) -> Text:
-        around = f"{self._ink.between}fedsched q --config {self.folder}" if self.folder else ""
-        return Text(f"Ctrl-C ends{around}", "dim")
+        parts = ["Ctrl-C ends"]
+        parts += [f"dashboard: {self.dashboard}"] if self.dashboard else []
+        parts += [f"fedsched q --config {self.folder}"] if self.folder else []
+        return Text(self._ink.between.join(parts), "dim")
 
     def _speed(self) -> str:
         """The speed; where the machine does not keep up with it, also the one that it has."""

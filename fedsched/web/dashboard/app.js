@@ -11,6 +11,7 @@ import { clusterPage, decisionPage, groupPage } from "./places.js";
 
 const LEAST_MS = 1000; // between two rounds of questions, however fast cycles follow each other
 const JOB_MS = 30_000;
+const AGAIN_MS = 5000; // after "busy" and the like
 const TYPING_MS = 200;
 const TICK_MS = 1000;
 const QUEUE_PAGE = 20;
@@ -61,6 +62,7 @@ function why(id) {
   return { job, history: job.then((found) => ask.history(found.explanation.key, since())) };
 }
 
+const PASSING = new Set(["busy", "no-cycle", "unreachable"]);
 const OPTIONAL = new Set(["history"]);
 
 const since = () => Math.max(1, Math.floor((state.docs.overview?.at ?? Date.now() / 1000) - HISTORY_S));
@@ -94,6 +96,7 @@ async function refresh({ now = false } = {}) {
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
     if (route === state.route) take({}, error);
+    if (PASSING.has(error.what)) later = setTimeout(refresh, AGAIN_MS);
   } finally {
     asking = false;
     lastRound = Date.now();
