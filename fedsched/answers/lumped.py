@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fedsched.answers.view import View
-from fedsched.matchmaker.classad.crowd import OTHERS
 from fedsched.matchmaker.model import DemandClass, FoundJob, Principal
 from fedsched.matchmaker.resources import Resources
 
@@ -13,6 +12,8 @@ def class_of(view: View, asked: FoundJob) -> DemandClass | None:
     known = {one.key: one for one, _ in view.pairs}
     if asked.class_key in known or not asked.class_key:
         return known.get(asked.class_key)
+    from fedsched.matchmaker.classad.crowd import OTHERS  # noqa: PLC0415 - it brings HTCondor's library along
+
     whose = (asked.principal, Principal("", OTHERS))
     lumps = [one for one in known.values() if one.lumped and one.schedd == asked.schedd and one.principal in whose]
     taking = [one for one in lumps if asked.request is None or _within(asked.request, one.request)]

@@ -80,7 +80,7 @@ def _answerer(settings: Federation, journal: Journal) -> Answers:
     view = _view(settings, journal)
     # A simulated schedd is nobody who could be asked.
     find = None if simulated(settings) else partial(_asked_of_schedds, settings)
-    prove = here(journal.policy)  # type: ignore[operator]  # mypy takes it for the module of the same name
+    prove = here(journal.policy)
     beyond = Beyond(find, gone_in(settings.journal, settings.records), prove)
     return Answerer(view, lambda: present(settings, view.plan.at), turns=turns_in(settings.journal), beyond=beyond)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from fedsched.answers.proving.beside import Beside
-from fedsched.answers.proving.trying import proven
 from fedsched.answers.view import View
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Tried
@@ -31,6 +30,9 @@ class _Here:
     """Proves in this process while it is iterated."""
 
     def __init__(self, view: View, policy: Policy, key: str) -> None:
+        # All that decides comes with it, and most who ask only want to know what is so.
+        from fedsched.answers.proving.trying import proven  # noqa: PLC0415
+
         self._tried = proven(view.recorded, policy, key)
 
     def __iter__(self) -> Iterator[Tried]:
@@ -52,4 +54,4 @@ def here(policy_of: Callable[[str], Policy | None]) -> Prove:
     return begin
 
 
-__all__ = ["Beside", "Prove", "Run", "here", "proven"]
+__all__ = ["Beside", "Prove", "Run", "here"]
