@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -11,13 +12,15 @@ from fedsched.answers.view import Pair, View
 from fedsched.client.documents import Of, Queue, QueueAsk, QueueLine, ScheddLine, head
 from fedsched.matchmaker.explain import few_words, word
 
+_MADE: WeakKeyDictionary[View, tuple[QueueLine, ...]] = WeakKeyDictionary()
+
 
 def queue(view: View, of: Of, ask: QueueAsk) -> Queue:
     """The classes that `ask` wants."""
     schedds = tuple(
         ScheddLine(one.name, one.pool, one.seen_at, one.error, one.busy) for one in view.observation.schedds
     )
-    return narrowed(Queue(**head(of), classes=tuple(map(_line, view.pairs)), schedds=schedds), ask)
+    return narrowed(Queue(**head(of), classes=_lines(view), schedds=schedds), ask)
 
 
 def narrowed(whole: Queue, ask: QueueAsk) -> Queue:
@@ -33,6 +36,14 @@ def narrowed(whole: Queue, ask: QueueAsk) -> Queue:
         running=sum(line.demand.running for line in found),
         offset=ask.offset,
     )
+
+
+def _lines(view: View) -> tuple[QueueLine, ...]:
+    """All of a cycle, made once: dashboards ask for pages of them again and again."""
+    found = _MADE.get(view)
+    if found is None:
+        found = _MADE[view] = tuple(map(_line, view.pairs))
+    return found
 
 
 def _line(pair: Pair) -> QueueLine:
