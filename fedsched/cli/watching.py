@@ -50,7 +50,7 @@ def _watched(
     ask: Callable[[Answers], D], show: Callable[[D], None], where: tuple[Path | None, str], form: Format
 ) -> int:
     """Ctrl-C is how it ends, and no failure."""
-    painted = _Painted()
+    painted = Painted()
     try:
         for answer in _answers(ask, where, painted):
             if form is Format.JSON:
@@ -62,7 +62,7 @@ def _watched(
     return int(Exit.DONE)
 
 
-def _answers(ask: Callable[[Answers], D], where: tuple[Path | None, str], painted: _Painted) -> Iterator[D]:
+def _answers(ask: Callable[[Answers], D], where: tuple[Path | None, str], painted: Painted) -> Iterator[D]:
     """An answer after each cycle. A daemon that goes is waited for; what fails at the first try fails."""
     began = False
     while True:
@@ -92,7 +92,7 @@ def _of(found: Source, ask: Callable[[Answers], D]) -> Iterator[D]:
             yield answer
 
 
-class _Painted:
+class Painted:
     """What stands on the terminal, or was printed last."""
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fedsched.cli.watching import Painted
 from fedsched.config import load_federation
 from fedsched.daemon.health import Health
 from fedsched.daemon.window import Window
@@ -101,6 +102,15 @@ def test_into_a_pipe_only_what_changed_is_printed_and_without_escapes(federation
     tables = watched.text.count("CLASS ")
     assert tables == watched.text.count("-- 2") == 3
     assert "\x1b" not in watched.text
+
+
+def test_a_cycle_that_changes_nothing_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    painted = Painted()
+    for table in ("ann waits\n\n1 class; cycle 7, 3 s ago", "ann waits\n\n1 class; cycle 8, 60 min ago"):
+        painted.show(lambda: print(table))  # noqa: B023 - shown at once
+    assert capsys.readouterr().out.count("ann waits") == 1
+    painted.show(lambda: print("ann runs\n\n1 class; cycle 9, 3 s ago"))
+    assert "ann runs" in capsys.readouterr().out
 
 
 def test_on_a_terminal_the_table_is_painted_over_and_fits_it(federation: Path, last: Recorded) -> None:
