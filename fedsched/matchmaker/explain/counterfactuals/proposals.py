@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from fedsched.matchmaker import classad
@@ -16,6 +17,8 @@ from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 USER, ORDER, FILE, POLICY, SITE, BOTH = range(6)
 """Who decides, the easiest first: the user, an operator at once, a member's file, the policy, a site, or several."""
 MOST_CLAUSES = 3
+MOST_OF_KIND = 3
+"""So many candidates of one kind, about one resource or order, are tried."""
 _AMOUNTS = ("cpu_milli", "memory_mib", "disk_mib", "gpus")
 _ROOM = frozenset({Cause.NO_ROOM, Cause.FRAGMENTED, Cause.QUOTA_FULL, Cause.CEILING_REACHED, Cause.LEAVE_FREE})
 _BY_SIZE = frozenset({Cause.GROUP_BORROW, Cause.GROUP_QUOTA, Cause.PRINCIPAL_CEILING, Cause.NOT_LENT})
@@ -33,7 +36,7 @@ def candidates(world: World, report: ClassReport) -> tuple[Candidate, ...]:
         found += [Candidate(POLICY, (knob,)) for knob in weight_knob(world, demand)]
     together = _together(world, demand, report)
     found += [together] if together else []
-    return _once(sorted(found, key=lambda one: one.rank))
+    return _some_of_each(_once(sorted(found, key=lambda one: one.rank)))
 
 
 def _named(report: ClassReport) -> Iterator[Reason]:
@@ -47,6 +50,19 @@ def _once(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(
         {tuple(knob.at(knob.hints[-1]) for knob in one.knobs): one for one in reversed(tuple(found))}.values()
     )[::-1]
+
+
+def _some_of_each(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Not the same of every member: the first few of each kind, so that other kinds are tried, too."""
+    tried: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for one in found:
+        step = one.knobs[0].at(one.knobs[0].hints[-1])
+        kind = step.what, step.name
+        tried[kind] += 1
+        if tried[kind] <= MOST_OF_KIND:
+            kept.append(one)
+    return tuple(kept)
 
 
 def _own(world: World, demand: DemandClass, report: ClassReport, named: tuple[Reason, ...]) -> Iterator[Knob]:
