@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import httpx
@@ -198,6 +199,11 @@ def test_a_defect_is_told_without_its_traceback_and_the_next_question_is_answere
     with httpx.Client(base_url=daemon.url) as http, capture_logs() as said:
         answer = http.get("/api/v1/overview")
         assert answer.status_code == 500
+        # It is written down after it was answered.
+        end = time.monotonic() + 10
+        while not said:
+            assert time.monotonic() < end
+            time.sleep(0.01)
         assert [event["event"] for event in said] == ["request-failed"]
         assert answer.json()["kind"] == "error"
         assert "secret" not in answer.text
