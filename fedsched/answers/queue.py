@@ -49,7 +49,9 @@ def _lines(view: View) -> tuple[QueueLine, ...]:
 def _line(pair: Pair) -> QueueLine:
     demand, report = pair
     slim = msgspec.structs.replace(report, members=()) if report else None
-    return QueueLine(word(report), few_words(report), demand, slim)
+    # Where nothing is idle nothing is planned for: that is no gap in the plan.
+    only_runs = report is None and not demand.idle
+    return QueueLine("running" if only_runs else word(report), few_words(report), demand, slim)
 
 
 def _wanted(line: QueueLine, ask: QueueAsk) -> bool:

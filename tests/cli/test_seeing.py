@@ -10,9 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fedsched.cli import output
+from fedsched.config import load_federation
+from fedsched.daemon.health import Health
+from fedsched.daemon.window import Window
 from fedsched.journal import open_journal
 from tests.cli.conftest import Fedsched
 
@@ -247,3 +251,24 @@ def on_terminal(words: list[str], columns: int, **more: str) -> str:
         process.wait(timeout=60)
     os.close(ours)
     return seen.decode().replace("\r\n", "\n")
+
+
+def test_a_class_of_which_nothing_waits_is_said_to_run_and_not_to_be_unplanned(
+    fedsched: Fedsched, federation: Path
+) -> None:
+    settings = load_federation(federation / "fedsched.toml")
+    journal = open_journal(settings.journal)
+    last = journal.last_cycle()
+    journal.close()
+    assert last is not None
+    first, *others = last.observation.schedds
+    running = msgspec.structs.replace(first.classes[0], key="0running", idle=0, running=3)
+    view = msgspec.structs.replace(first, classes=(running,))
+    seen = msgspec.structs.replace(last.observation, schedds=(view, *others))
+    window = Window(settings, Health(10.0), tuple, lambda: last.plan.at)
+    try:
+        window.see(msgspec.structs.replace(last, snapshot=msgspec.structs.replace(last.snapshot, observation=seen)))
+        words = {one["demand"]["key"]: one["word"] for one in fedsched("q", "-o", "json").json()["classes"]}
+    finally:
+        window.close()
+    assert words["0running"] == "running"
