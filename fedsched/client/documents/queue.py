@@ -11,9 +11,10 @@ from fedsched.matchmaker.model import ClassReport, DemandClass
 
 
 class QueueLine(msgspec.Struct, frozen=True):
-    """One class. word: cause of its unmet rest, else how all is provided for, "running" where none is idle. reason: the same in a few words.
+    """One class. word: cause of its unmet rest, else how all is provided for, "running" where none is idle.
 
-    report: of the last cycle without its members' verdicts, which `explain` has; None where it was not planned for.
+    reason: the same in a few words. report: of the last cycle without its members' verdicts, which `explain` has; None
+    where it was not planned for.
     """
 
     word: str
