@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,36 @@ class Chain:
         return " → ".join(f"{link} {at:.1f} s" for link, at in self.seen.items())
 
 
+LINKS = ("job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim")
+
+
+class Told:
+    """What `fedsched explain` said of one job over its life: each answer that differed from the one before."""
+
+    def __init__(self, hub: Federation, job: str) -> None:
+        self.hub, self.job = hub, job
+        self.said: list[tuple[str, str, str]] = []
+
+    def ask(self) -> None:
+        """Once more. The chain has all nine links, and says where the job is: all passed, or the one that it is at."""
+        done = self.hub.run("explain", self.job, "--no-estimate", "--no-counterfactuals", "-o", "json", check=False)
+        if done.returncode:
+            return
+        found = json.loads(done.stdout)
+        chain = found["explanation"]["chain"]
+        assert tuple(link["name"] for link in chain) == LINKS
+        at = next((link for link in chain if link["verdict"] != "ok"), None)
+        rest = chain[LINKS.index(at["name"]) + 1 :] if at else []
+        assert {link["verdict"] for link in rest} <= {"not reached", "waits"}, chain
+        answer = (found["state"], at["name"] if at else "", found["explanation"]["sentence"])
+        if [one[:2] for one in self.said[-1:]] != [answer[:2]]:
+            self.said.append(answer)
+
+    def stages(self) -> list[int]:
+        """How far along the chain the job was in each answer; 9 when all links were passed."""
+        return [LINKS.index(link) if link else len(LINKS) for _, link, _ in self.said]
+
+
 @pytest.mark.timeout(600)
 def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is_left(
     federation: Callable[..., Federation],
@@ -46,9 +77,11 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
     chain = Chain()
     cluster = guest_pool.submit("alice", sleep_job(2, 1, 64, count=12))
     second = guest_pool.submit("alice", sleep_job(2, 1, 300, count=8))
+    told = Told(hub, f"{cluster}.0")
     chain.note("submitted", there=True)
 
     def watch() -> bool:
+        told.ask()
         queue = hub.json("q")["classes"]
         chain.note("queue seen", queue)
         chain.note("decided", [row for row in queue if row["report"]["placed"] + row["report"]["served"]])
@@ -83,5 +116,10 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
         "done",
         "gone",
     ]
+    for state, link, sentence in told.said:
+        print(f"explained: {state}, at {link or 'the end'}: {sentence}")
+    assert told.stages() == sorted(told.stages()), "it never falls back"
+    assert told.said[-1][0] in {"running", "finished"}
+    assert len({link for _, link, _ in told.said}) >= 3
     assert hub.stop() == 0
     assert real_node.name
