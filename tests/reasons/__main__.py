@@ -47,7 +47,7 @@ def campaign(first: int, count: int, jobs: int) -> int:
 
 def table(found: Found) -> list[str]:
     """How often each cause was named and lifted, each kind of change proven; for a person."""
-    lines = [f"{found.waiting} classes wait; {found.apart} of them for room that others take first, which is not tried"]
+    lines = [f"{found.waiting} classes wait; of {found.apart} nothing follows: others are before them"]
     lines += ["", f"{'cause':24}{'named':>8}{'lifted':>8}"]
     for cause, named in sorted(found.named.items(), key=lambda pair: (-pair[1], pair[0])):
         lines.append(f"{cause:24}{named:8}{found.tested[cause]:8}")

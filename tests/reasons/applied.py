@@ -153,9 +153,9 @@ def weaker(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
     """The steps with one of them taken one unit less far, where it has an amount that is told as the least."""
     for place, step in enumerate(steps):
         less = _less(step)
-        if less is not None:
+        if less is not None and (less.to or step.what != "nodes"):
             yield (*steps[:place], less, *steps[place + 1 :])
-        elif len(steps) > 1:
+        elif len(steps) > 1 or less is not None:
             yield (*steps[:place], *steps[place + 1 :])
 
 

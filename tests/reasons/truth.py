@@ -29,7 +29,7 @@ MOST_PARTS = 14
 class Found:
     """What one state came to. named, tested: by cause. broken: sentences, none where all holds.
 
-    apart: reasons that name room for which others wait who are before any class: they are not tried.
+    apart: classes of which nothing follows, as others who are before any class may take what was lifted.
     """
 
     seed: int
@@ -86,10 +86,11 @@ def of_state(given: State, seed: int) -> Found:
         named = (report.why, *report.also)
         found.named.update(str(reason.cause) for reason in named)
         found.sets[len(named)] += 1
-        if _others_come_first(given, plan, named):
+        broken = [f"{report.key}: {said}" for said in _minimal(given, plan, report)]
+        if broken and _others_come_first(given, plan, named):
             found.apart += 1
             continue
-        found.broken += [f"{report.key}: {said}" for said in _minimal(given, plan, report)]
+        found.broken += broken
         found.tested.update(str(reason.cause) for reason in named)
     waiting = [report for report in plan.classes if report.unmet]
     if waiting:
@@ -99,22 +100,24 @@ def of_state(given: State, seed: int) -> Found:
 
 
 def _others_come_first(given: State, plan: Plan, named: Sequence[Reason]) -> bool:
-    """Whether room is named that a pod of the site's own, or a startd of ours without a node, would take first.
+    """Whether somebody who is before any class may take what was lifted, so that nothing follows from a failure.
 
-    Where a node lacks several things, also whether startds were just placed beside it: on which nodes they are is not
-    written anywhere, and is another matter as soon as there is other room. A DaemonSet that is there takes all room.
+    For room: a pod of the site's own, and startds of ours whose nodes are not written anywhere: what waits for a node,
+    what was placed in this very cycle; a DaemonSet, which takes all; and who was just told to yield, whose class asks
+    anew. Of a lost member: what it still runs counts again when it is back.
     """
     snap = given.snapshot
     bound = {one.placement_id for one in snap.observation.objects if any(pod.node for pod in one.pods)}
+    unbound = {(one.placement.member, one.placement.node_group) for one in plan.held if one.placement.id not in bound}
+    waits = {one.name for one in snap.observation.members if one.site_pods}
+    stands = {one.placement.member for one in snap.memory.held}
+    yields = any(one.yields_to for one in plan.held)
     for reason in named:
-        if reason.cause in ROOM:
-            view = next(one for one in snap.observation.members if one.name == reason.member)
-            short = sum(one.cause in ROOM and _where(one) == _where(reason) for one in named)
-            there = plan.held if short > 1 else snap.memory.held
-            ours = (one.placement for one in there if one.placement.id not in bound)
-            waits = any((one.member, one.node_group) == _where(reason) for one in ours)
-            if view.site_pods or waits or reason.what == "node group":
-                return True
+        taken = yields or _where(reason) in unbound or reason.member in waits or reason.what == "node group"
+        if reason.cause in ROOM and taken:
+            return True
+        if reason.cause is Cause.MEMBER_LOST and reason.member in stands:
+            return True
     return False
 
 
