@@ -4,18 +4,19 @@
 import { age, count, many, request, who } from "./format.js";
 import { counterfactuals } from "./api.js";
 import { h } from "./dom.js";
-import { aged, facts, link, pager, quiet, search, section, table, time } from "./parts.js";
+import { aged, facts, link, pager, quiet, search, section, spoken, table, time } from "./parts.js";
 import { shareTable } from "./shares.js";
 
+const AGAIN_MS = 1000;
 const MARKS = { ok: "✓", holds: "■", waits: "…", "not reached": "–", unknown: "?" };
 
 export function jobPage(state) {
   const { job } = state.docs;
   const { explanation } = job;
   return h("article", { class: "why", key: `job-${state.route.id}` },
-    h("h1", { id: "title", tabindex: "-1" }, job.job || `Class ${explanation.key}`, " ", h("span", { class: "state-word" }, job.state)),
+    h("h1", { id: "title", tabindex: "-1" }, job.job || `Class ${explanation.key}`, " ", job.job ? h("span", { class: "state-word" }, job.state) : null),
     h("p", { class: "sentence" }, explanation.sentence),
-    h("p", { class: "next" }, h("b", null, "Next: "), explanation.next),
+    h("p", { class: "next" }, h("b", null, "Next: "), spoken(explanation.next)),
     about(job),
     h("div", { class: "columns" },
       h("div", { class: "column" }, chain(explanation.chain, job.now), members(state)),
@@ -81,7 +82,7 @@ const member = (one, now) => [
   `member-${one.member}`,
   [link("cluster", one.member), one.node_group ? h("span", { class: "sub" }, one.node_group) : null],
   h("span", { class: "word still" }, one.verdict),
-  [one.text || "–", one.action ? h("span", { class: "sub" }, one.action) : null],
+  [one.text || "–", one.action ? h("span", { class: "sub" }, spoken(one.action)) : null],
   one.need || "–", one.have || "–", one.seen_at ? aged(one.seen_at, now) : "–",
 ];
 
@@ -123,6 +124,8 @@ export class Proving {
   constructor(id, changed) {
     this.id = id;
     this.changed = changed;
+    this.breaks = 0;
+    this.timer = 0;
     this.#begin();
   }
 
@@ -135,7 +138,15 @@ export class Proving {
       this.#end("");
     });
     // The daemon's own event of that name has data; the browser's, for a lost connection, has none.
-    this.source.onerror = (event) => this.#end(event.data ? textOf(event.data) : "The proving was broken off.");
+    this.source.onerror = (event) => (event.data ? this.#end(textOf(event.data)) : this.#broke());
+  }
+
+  // A lost connection is tried once more.
+  #broke() {
+    this.stop();
+    this.breaks += 1;
+    if (this.breaks > 1) this.#end("The proving was broken off.");
+    else this.timer = setTimeout(() => this.again(), AGAIN_MS);
   }
 
   #hear(text) {
@@ -159,6 +170,7 @@ export class Proving {
   }
 
   stop() {
+    clearTimeout(this.timer);
     this.source.close();
   }
 

@@ -73,7 +73,13 @@ export const aged = (at, now) => (at === null || at === undefined ? "never" : h(
 
 export function failed(error) {
   return h("div", { class: "failed", role: "alert", key: "failed" },
-    h("p", null, error.message), error.hint ? h("p", { class: "quiet" }, `Next: ${error.hint}`) : null);
+    h("p", null, error.message), error.hint ? h("p", { class: "quiet" }, "Next: ", spoken(error.hint)) : null);
+}
+
+// A sentence in which commands stand between backticks.
+export function spoken(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, number) => (number % 2 ? h("code", null, part) : part)) : text;
 }
 
 export const quiet = (text) => h("p", { class: "quiet" }, text);

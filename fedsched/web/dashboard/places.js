@@ -2,14 +2,14 @@
 
 import { age, count, many, price, who } from "./format.js";
 import { h } from "./dom.js";
-import { aged, facts, link, pager, quiet, section, state as stateOf, table } from "./parts.js";
+import { aged, facts, link, pager, quiet, section, spoken, state as stateOf, table } from "./parts.js";
 import { ours, room } from "./clusters.js";
 import { shareTable } from "./shares.js";
 
 const top = (title, explanation) => [
   h("h1", { id: "title", tabindex: "-1" }, title),
   h("p", { class: "sentence" }, explanation.sentence),
-  h("p", { class: "next" }, h("b", null, "Next: "), explanation.next),
+  h("p", { class: "next" }, h("b", null, "Next: "), spoken(explanation.next)),
 ];
 
 export function clusterPage(state) {
@@ -41,7 +41,7 @@ function heldBack(state, name, title, known) {
         `held-${one.cause}`,
         [h("span", { class: "word" }, one.cause), h("span", { class: "sub" }, one.verdict)],
         count(one.jobs), count(one.classes),
-        [one.text, one.action ? h("span", { class: "sub" }, one.action) : null,
+        [one.text, one.action ? h("span", { class: "sub" }, spoken(one.action)) : null,
           one.example ? h("span", { class: "sub" }, "for example ", link("job", one.example)) : null],
       ]) }])
       : quiet("Nothing is."),
