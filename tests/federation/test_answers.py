@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.browser.looking import look
 from tests.federation.harness import PRINCIPALS, Federation, eventually
 from tests.federation.replayed import replayed
-from tests.federation.situations import ASKED, CROWD, POLICY_OF_ANSWERS, Asked, furnish, join_all
+from tests.federation.situations import ASKED, CROWD, MEMBERS, POLICY_OF_ANSWERS, Asked, furnish, join_all
 from tests.laboratory import Laboratory, LaboratoryError
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
@@ -142,6 +144,20 @@ def test_a_job_that_waits_is_told_why(made: Made, name: str) -> None:
     limit_s = 150 if asked.cause in SLOW else 40
     job = eventually(f"{name} waits for {asked.cause}", partial(waits_for, made.hub, asked.cause, jobs), limit_s)
     held_against(name, made.hub, job, asked.member or "open")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_the_dashboard_of_a_live_federation_says_what_the_terminal_says(made: Made, tmp_path: Path) -> None:
+    names = ("quota", "cordoned", "never")
+    jobs = {name: f"{made.jobs[name]}.0" for name in names}
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser's loop wants a thread without one
+        seen = elsewhere.submit(look, f"http://127.0.0.1:{made.hub.port}/", tmp_path, tuple(jobs.values())).result()
+    assert set(seen.clusters) == {*MEMBERS, "away"}
+    for name, job in jobs.items():
+        assert seen.sentences[job] == made.hub.run("explain", job, *ONLY, check=False).stdout.splitlines()[0]
+        holding = [link for link, verdict in seen.chains[job] if verdict == "holds"]
+        assert len(holding) == 1, name
 
 
 @contextmanager

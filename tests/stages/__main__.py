@@ -15,7 +15,8 @@ LANES = 3
 """Real parts mostly wait, for each other and for time to pass: three pytest processes keep two cores busy."""
 CONDOR = ("tests/condor",)
 BROWSER = ("tests/browser",)
-PARTS = ("tests/bench", "tests/daemon", "tests/kube", "tests/laboratory")
+PARTS = ("tests/bench", "tests/daemon", "tests/kube", "tests/laboratory", "tests/web")
+REASONS = ("tests/reasons",)
 FEDERATION = "tests/federation"
 TIMES = Path(".pytest_cache/times.txt")
 
@@ -23,32 +24,40 @@ TIMES = Path(".pytest_cache/times.txt")
 def folders() -> dict[str, list[str]]:
     """What each stage runs, the longest first.
 
-    The federation's files are dealt out to two; `units` has every folder that no other has, so none is forgotten.
+    The federation's files are dealt out to three; `units` has every folder that no other has, so none is forgotten.
     """
-    one, other = dealt(sorted(Path(FEDERATION).glob("test_*.py")))
+    hands = dealt(sorted(Path(FEDERATION).glob("test_*.py")), 3)
     found = {f"tests/{file.relative_to('tests').parts[0]}" for file in Path("tests").rglob("test_*.py")}
     return {
-        "federation 1": one,
-        "federation 2": other,
+        **{f"federation {number}": hand for number, hand in enumerate(hands, 1)},
         "condor": [folder for folder in CONDOR if folder in found],
-        "units": sorted(found - {*BROWSER, *CONDOR, *PARTS, FEDERATION}),
+        "units": sorted(found - {*BROWSER, *CONDOR, *PARTS, *REASONS, FEDERATION}),
         "browser": [folder for folder in BROWSER if folder in found],
         "parts": [folder for folder in PARTS if folder in found],
+        "reasons": [folder for folder in REASONS if folder in found],
     }
 
 
-LONG_S = {"losses": 220, "two_users": 240, "upgrade": 240, "outages": 165, "leaving": 155, "crash_points": 150}
+LONG_S = {
+    "answers": 300,
+    "losses": 220,
+    "two_users": 240,
+    "upgrade": 240,
+    "doctor_logs": 200,
+    "outages": 165,
+    "leaving": 155,
+    "crash_points": 150,
+}
 """About how long the long files take, in seconds; any other about a minute and a half."""
 
 
-def dealt(files: Sequence[Path]) -> tuple[list[str], list[str]]:
-    """Files in two parts that take about as long: the longest first, each to the part that has less."""
+def dealt(files: Sequence[Path], hands: int) -> list[list[str]]:
+    """Files in so many parts that take about as long: the longest first, each to the part that has less."""
     took = {file: LONG_S.get(file.stem.removeprefix("test_"), 80) for file in files}
-    parts: tuple[list[Path], list[Path]] = ([], [])
+    parts: list[list[Path]] = [[] for _ in range(hands)]
     for file in sorted(files, key=lambda one: (-took[one], one)):
         min(parts, key=lambda part: sum(took[one] for one in part)).append(file)
-    one, other = ([str(file) for file in sorted(part)] for part in parts)
-    return one, other
+    return [[str(file) for file in sorted(part)] for part in parts]
 
 
 def stages_of(options: Sequence[str]) -> list[Stage]:
