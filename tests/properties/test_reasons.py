@@ -628,6 +628,13 @@ def test_where_a_packed_startd_is_too_much_for_a_bound_one_job_starts_alone() ->
     assert (report.placed, named(report)) == (1, [Cause.QUOTA_FULL])
 
 
+def test_where_admission_takes_no_packed_startd_one_job_starts_alone() -> None:
+    packs = msgspec.structs.replace(WIDE, startds=Startds(pack_cpu_milli=8000))
+    plan, report = decide((capped(4000)(base(request=JOB))[0], packs))
+    assert [one.placement.units for one in plan.held] == [1, 1, 1]
+    assert report.unmet == 0
+
+
 def test_no_more_room_is_asked_for_than_one_job_needs_although_startds_are_packed() -> None:
     packs = msgspec.structs.replace(WIDE, startds=Startds(pack_cpu_milli=8000))
     world = rooms(res(2, 32, 100, pods=50))(base(request=JOB))[0], packs

@@ -13,6 +13,7 @@ from fedsched.matchmaker.match import (
     lacks,
     packed,
     refused_by_terms,
+    single,
     size_for,
 )
 from fedsched.matchmaker.model import DemandClass, Policy
@@ -84,10 +85,17 @@ class Fitting:
         return packed(demand, self._policy)
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
-        size, units = size_for(demand, place, form_for(place) or "startd-job", self._policy)
-        full = size + place.terms.pod_overhead
-        barred = sum(1 for _ in barred_by_limits(full, place.view.limits))
-        return Fit(size, units, tuple(lacks(full, place.group.allocatable)), barred)
+        form = form_for(place) or "startd-job"
+        fit = _fit(*size_for(demand, place, form, self._policy), place)
+        if fit.passed and fit.units > 1 and form == "startd-job":
+            return _fit(single(demand.request), 1, place)  # several in one may be more than is admitted, one not
+        return fit
+
+
+def _fit(size: Resources, units: int, place: Place) -> Fit:
+    full = size + place.terms.pod_overhead
+    barred = sum(1 for _ in barred_by_limits(full, place.view.limits))
+    return Fit(size, units, tuple(lacks(full, place.group.allocatable)), barred)
 
 
 def known_length(demand: DemandClass) -> int | None:
