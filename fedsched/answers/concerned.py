@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from fedsched.answers.naming import split
 from fedsched.client import NoAnswer
 from fedsched.journal import Account
 from fedsched.matchmaker.model import Claim, Held, Observation, Plan, Principal, SlotView, object_name
@@ -66,15 +67,6 @@ def concerned(known: Known, name: str = "", user: str = "") -> tuple[Concern, ..
             f"fedsched explain {name}" if name else "fedsched share",
         )
     return tuple(sorted(found.values(), key=lambda one: (one.created_at, one.placement)))
-
-
-def split(job: str) -> tuple[str, str]:
-    """("4711.3", "ce1") of both spellings, 4711.3@ce1 and ce1#4711.3; no schedd is ""."""
-    if "#" in job:
-        schedd, _, rest = job.rpartition("#")
-        return rest, schedd
-    rest, _, schedd = job.partition("@")
-    return rest, schedd
 
 
 def _of_name(known: Known, name: str) -> dict[str, Concern]:

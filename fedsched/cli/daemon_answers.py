@@ -13,34 +13,19 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from fedsched.client import calls
+from fedsched.client.questions import Questions
 
 if TYPE_CHECKING:
     from fedsched.client import Client
     from fedsched.client.calls import Call
-    from fedsched.client.documents import (
-        ClusterExplained,
-        Clusters,
-        Cycle,
-        DecisionExplained,
-        Document,
-        Events,
-        Explained,
-        GroupExplained,
-        History,
-        Overview,
-        Queue,
-        QueueAsk,
-        Shares,
-        Spikes,
-        Tried,
-    )
+    from fedsched.client.documents import Cycle, Document, Tried
 
 D = TypeVar("D", bound="Document")
 ANSWER_S = 30.0
 PIECE = 1 << 20
 
 
-class DaemonAnswers:
+class DaemonAnswers(Questions):
     """Answers of the daemon at an address as `client.addresses.spelled` gives them. Raises NoAnswer as they say."""
 
     def __init__(self, address: str) -> None:
@@ -54,50 +39,6 @@ class DaemonAnswers:
 
     def __exit__(self, *_: object) -> None:
         self._until.close()
-
-    def queue(self, ask: QueueAsk) -> Queue:
-        """See Answers."""
-        return self._ask(calls.queue(ask))
-
-    def shares(self, of: str = "") -> Shares:
-        """See Answers."""
-        return self._ask(calls.shares(of))
-
-    def clusters(self, name: str = "") -> Clusters:
-        """See Answers."""
-        return self._ask(calls.clusters(name))
-
-    def spikes(self, name: str = "") -> Spikes:
-        """See Answers."""
-        return self._ask(calls.spikes(name))
-
-    def overview(self) -> Overview:
-        """See Answers."""
-        return self._ask(calls.overview())
-
-    def explain(self, job: str) -> Explained:
-        """See Answers."""
-        return self._ask(calls.explain(job))
-
-    def explain_cluster(self, name: str) -> ClusterExplained:
-        """See Answers."""
-        return self._ask(calls.explain_cluster(name))
-
-    def explain_group(self, path: str) -> GroupExplained:
-        """See Answers."""
-        return self._ask(calls.explain_group(path))
-
-    def explain_decision(self, placement: str) -> DecisionExplained:
-        """See Answers."""
-        return self._ask(calls.explain_decision(placement))
-
-    def history(self, job: str, since: float) -> History:
-        """See Answers."""
-        return self._ask(calls.history(job, since))
-
-    def events(self, job: str) -> Events:
-        """See Answers."""
-        return self._ask(calls.events(job))
 
     def counterfactuals(self, job: str) -> Iterator[Tried]:
         """See Answers."""
@@ -114,7 +55,8 @@ class DaemonAnswers:
             self._streams = self._until.enter_context(Client(self.address))
         return self._streams
 
-    def _ask(self, call: Call[D]) -> D:
+    def ask(self, call: Call[D]) -> D:
+        """The answer to one question."""
         question = urlencode({name: _spelt(value) for name, value in call.parameters.items()})
         connection, body = _connection(self.address), calls.Body(self.address, ANSWER_S)
         try:

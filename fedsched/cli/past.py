@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fedsched.answers import View
-from fedsched.answers.concerned import Concern, Known, split
+from fedsched.answers.concerned import Concern, Known
 from fedsched.answers.events import Past
+from fedsched.answers.naming import split
 from fedsched.cli.output import Exit, Failure
 from fedsched.journal import Account, open_journal
 from fedsched.matchmaker.model import Held, Turn

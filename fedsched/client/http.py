@@ -14,24 +14,9 @@ import msgspec
 from fedsched.client import calls
 from fedsched.client.addresses import address as _address
 from fedsched.client.calls import Call
-from fedsched.client.documents import (
-    ClusterExplained,
-    Clusters,
-    Cycle,
-    DecisionExplained,
-    Document,
-    Events,
-    Explained,
-    GroupExplained,
-    History,
-    Overview,
-    Queue,
-    QueueAsk,
-    Shares,
-    Spikes,
-    Tried,
-)
+from fedsched.client.documents import Cycle, Document, Tried
 from fedsched.client.protocol import NoAnswer
+from fedsched.client.questions import Questions
 from fedsched.client.sse import Reader
 
 SILENT_S = 45.0
@@ -46,7 +31,7 @@ def connect(address: str | None = None, timeout_s: float = 30.0) -> Client:
     return Client(_address(address), timeout_s)
 
 
-class Client:
+class Client(Questions):
     """One daemon. address: "http://host:port", "https://…" behind a proxy, or "unix:PATH".
 
     Every method raises NoAnswer, "unreachable" where nobody answers within `timeout_s` seconds.
@@ -72,50 +57,6 @@ class Client:
     def close(self) -> None:
         """End its connections."""
         self._http.close()
-
-    def queue(self, ask: QueueAsk = QueueAsk()) -> Queue:  # noqa: B008 - frozen
-        """Demand classes with the reason of each, most unmet first; `ask` says which, and which page."""
-        return self._ask(calls.queue(ask))
-
-    def shares(self, of: str = "") -> Shares:
-        """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""
-        return self._ask(calls.shares(of))
-
-    def clusters(self, name: str = "") -> Clusters:
-        """All members as they stand, or one."""
-        return self._ask(calls.clusters(name))
-
-    def spikes(self, name: str = "") -> Spikes:
-        """Spikes that are remembered, or one, with tiers and budgets."""
-        return self._ask(calls.spikes(name))
-
-    def overview(self) -> Overview:
-        """Totals now and lately, evictions, notices."""
-        return self._ask(calls.overview())
-
-    def explain(self, job: str) -> Explained:
-        """Why a job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC) or a class stands as it does."""
-        return self._ask(calls.explain(job))
-
-    def explain_cluster(self, name: str) -> ClusterExplained:
-        """What would fit at a member and is held back."""
-        return self._ask(calls.explain_cluster(name))
-
-    def explain_group(self, path: str) -> GroupExplained:
-        """Why a group or principal holds what it holds."""
-        return self._ask(calls.explain_group(path))
-
-    def explain_decision(self, placement: str) -> DecisionExplained:
-        """Why a placement (its id, or its object's name) is where it is, and why it went."""
-        return self._ask(calls.explain_decision(placement))
-
-    def history(self, job: str, since: float = 0.0) -> History:
-        """Every change of a class's reason since then, epoch seconds."""
-        return self._ask(calls.history(job, since))
-
-    def events(self, job: str) -> Events:
-        """What happened to the startds of a job, class or placement that are held now, oldest first."""
-        return self._ask(calls.events(job))
 
     def counterfactuals(self, job: str) -> Iterator[Tried]:
         """What would help a class, one by one as each is proven or refuted; the first tells how many there are.
@@ -165,7 +106,8 @@ class Client:
             for more in answer.iter_raw():
                 yield from cycles_in(reader, more)
 
-    def _ask(self, call: Call[D]) -> D:
+    def ask(self, call: Call[D]) -> D:
+        """The answer to one question."""
         with self._asking(), self._http.stream("GET", call.path, params=call.parameters) as answer:
             body = self._body(answer)
         return calls.decoded(body, call.kind, self.address)

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from fedsched.answers import Answerer, View
-from fedsched.answers.concerned import Known, concerned, split
+from fedsched.answers.concerned import Known, concerned
 from fedsched.answers.events import Past, told
+from fedsched.answers.naming import split
 from fedsched.client import NoAnswer
 from fedsched.client.documents import EventLine
 from fedsched.journal import Account, Recorded

@@ -101,6 +101,11 @@ def test_a_class_without_a_report_says_wait_for_the_next_cycle() -> None:
     assert told.word == "unplanned"
 
 
+def test_a_class_of_which_nothing_is_idle_waits_for_nothing() -> None:
+    told = explain.explain(demand(idle=0, running=7), None, seen(), 10.0)
+    assert (told.sentence, told.next) == ("No job like 12.3@ce1 is idle; 7 jobs run.", "Nothing to do.")
+
+
 def test_an_old_answer_of_the_schedd_shows_its_age() -> None:
     told = explain.explain(demand(), report(10), seen(300), 10.0)
     assert "The schedd was last heard 5 min before this cycle." in told.details
