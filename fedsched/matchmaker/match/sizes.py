@@ -38,10 +38,11 @@ def times(request: Resources, units: int) -> Resources:
 def _at_most(request: Resources, place: Place) -> int:
     """How many jobs the roomiest node holds in one startd: packing never makes a startd too large for its node.
 
-    0 where no node has room for a single one now: room for one is all that has to be waited for.
+    Where no node has room for a single job now, what an empty one holds: that is what a new node is made for.
     """
     overhead, one = place.terms.pod_overhead, msgspec.structs.replace(request, pods=0)
-    return max((how_many(one, room.free - overhead) for room in place.group.rooms if room.free.pods >= 1), default=0)
+    now = max((how_many(one, room.free - overhead) for room in place.group.rooms if room.free.pods >= 1), default=0)
+    return now or how_many(one, place.group.allocatable - overhead)
 
 
 def per_node(request: Resources, place: Place) -> int:

@@ -29,6 +29,11 @@ class Option(msgspec.Struct, frozen=True):
     units: int
     rank: tuple[float, float]
 
+    @property
+    def packed(self) -> bool:
+        """Whether one for a single job follows it, which less can keep from there."""
+        return self.units > 1 and self.form == "startd-job"
+
 
 def preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]:
     """Where ranks tie (MA5): no GPU node for what needs none, then nodes that hold the image already.

@@ -94,7 +94,7 @@ class Table:
             if reason is None:
                 free.add(name)
                 first[name] = MemberVerdict(name, Verdict.NOW, None, group)
-            elif name not in first:
+            elif name not in first and not option.packed:
                 first[name] = MemberVerdict(name, Verdict.NOT_NOW, reason, group)
         return first
 
@@ -108,10 +108,11 @@ class Table:
         """
         known = self._know(demand)
         if known.options:
-            return smallest((blockers(option) for option in known.options), none_empty=all_blocked)
+            ways = (option for option in known.options if not option.packed)
+            return smallest((blockers(option) for option in ways), none_empty=all_blocked)
         if known.held:
-            ways = (held_back(demand, site.place, self._rules.orders) for _, site in known.held)
-            return smallest(ways, none_empty=True)
+            orders = (held_back(demand, site.place, self._rules.orders) for _, site in known.held)
+            return smallest(orders, none_empty=True)
         if not self._matching.sites:
             return (Reason(Cause.NO_NODE_GROUPS, "node groups", "1", "0", source="no member that is joined shows one"),)
         return self.nevers(demand, self._nearest(demand, self._matching.sites).place)
@@ -190,7 +191,7 @@ class Table:
             option = Option(site.place, form, fit.size, fit.units, rank)
             if next(held_back(demand, site.place, orders), None) is None:
                 yield option
-                if fit.units > 1 and form == "startd-job":
+                if option.packed:
                     # where one for several jobs is too large, or a bound is too near, one for a single job may do
                     yield msgspec.structs.replace(option, size=single(demand.request), units=1)
             else:
