@@ -103,13 +103,14 @@ def _others_come_first(given: State, plan: Plan, named: Sequence[Reason]) -> boo
     """Whether somebody who is before any class may take what was lifted, so that nothing follows from a failure.
 
     For room: a pod of the site's own, and startds of ours whose nodes are not written anywhere: what waits for a node,
-    what was placed in this very cycle; a DaemonSet, which takes all; and who was just told to yield, whose class asks
-    anew. Of a lost member: what it still runs counts again when it is back.
+    what was placed in this very cycle; a DaemonSet, which is as large as its nodes have room; and who was just told to
+    yield, whose class asks anew. Of a lost member: what it still runs counts again when it is back.
     """
     snap = given.snapshot
     bound = {one.placement_id for one in snap.observation.objects if any(pod.node for pod in one.pods)}
     unbound = {(one.placement.member, one.placement.node_group) for one in plan.held if one.placement.id not in bound}
     waits = {one.name for one in snap.observation.members if one.site_pods}
+    waits |= {one.name for one in snap.terms if one.daemonset_groups}
     stands = {one.placement.member for one in snap.memory.held}
     yields = any(one.yields_to for one in plan.held)
     for reason in named:
@@ -155,7 +156,12 @@ def _minimal(given: State, plan: Plan, report: ClassReport) -> Iterator[str]:
         if any(one.why and one.why.cause is Cause.FROZEN for one in negotiate(*_lifted(case, reasons).state).classes):
             yield "members answer again, and nothing is decided still"
         return
-    if not (_better(case, reasons, now) or _better_alone(case, reasons, plan) or _served(case, reasons, report)):
+    if not (
+        _better(case, reasons, now)
+        or _better_alone(case, reasons, plan)
+        or _better_with_all_of_it(case, plan)
+        or _served(case, reasons, report)
+    ):
         yield f"all that is named is lifted and nothing changes: {_words(reasons)}"
     for part in _parts(reasons):
         if _better(case, part, now) and _better_alone(case, part, plan):
@@ -198,6 +204,14 @@ def _better_alone(case: Case, reasons: list[Reason], plan: Plan) -> bool:
     """The same where nobody else waits: what is freed goes to whose turn it is, and others move to better places."""
     alone = Case(_without_others(case.state, case.key, plan), case.key)
     return _better(alone, reasons, standing(alone.state, case.key))
+
+
+def _better_with_all_of_it(case: Case, plan: Plan) -> bool:
+    """The same with all that is named there: what others started since counts against what all may start together."""
+    alone = Case(_without_others(case.state, case.key, plan), case.key)
+    report = next(one for one in negotiate(*alone.state).classes if one.key == case.key)
+    reasons = [reason for reason in (report.why, *report.also) if reason is not None]
+    return _better(alone, reasons, _standing(report))
 
 
 def _without_others(given: State, key: str, plan: Plan) -> State:
