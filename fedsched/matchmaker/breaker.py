@@ -52,7 +52,8 @@ def blocker(breakers: Mapping[str, Breaker], demand: DemandClass, place: Place, 
 def _rests(known: Breaker, need: str) -> Reason:
     waited = known.last.startswith(Cause.PENDING_TOO_LONG)
     cause = Cause.BACKING_OFF if waited else Cause.FAILING_FAST
-    return Reason(cause, "startds", need, f"{known.failures} failures in a row, last: {known.last}", at=known.last_at)
+    times = f"{known.failures} failure{'s' if known.failures > 1 else ''}"
+    return Reason(cause, "startds", need, f"{times} in a row, last: {known.last}", at=known.last_at)
 
 
 def take(breakers: dict[str, Breaker], demand: DemandClass, place: Place) -> None:

@@ -150,7 +150,12 @@ def test_why_nobody_makes_room_is_told() -> None:
     """PR7, RE1."""
     young = Reason(Cause.PROTECTED, "startds", "600 s", "40 s to go", member="m1", node_group="big")
     told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=young), seen(), 10.0)
-    assert told.details[0].startswith("Nobody is evicted for them because those who must make room on m1/big")
+    assert "and nobody makes room: those who must make room on m1/big" in told.sentence
+    assert told.sentence.endswith("have only just begun: 40 s to go, 10 min protected.")
+    assert told.next == "Wait, or lower `protect_s` of the policy's preemption."
+    nobody = Reason(Cause.NO_VICTIMS, "startds", "1", "0", member="m1")
+    told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=nobody), seen(), 10.0)
+    assert told.details[0].startswith("Nobody is evicted for them because nobody")
     coming = Reason(Cause.ROOM_ON_ITS_WAY, "room", "19", "4")
     told = explain.explain(demand(), msgspec.structs.replace(report(10), spared=coming), seen(), 10.0)
     assert told.sentence.endswith(", and room is being made for it: 4 of 19 jobs.")

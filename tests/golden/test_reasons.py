@@ -174,7 +174,7 @@ def test_long_times_are_told_in_hours_unless_that_would_hide_a_difference() -> N
 
 def test_a_place_that_rests_tells_the_failure_with_what_kubernetes_said() -> None:
     """RE1: whoever reads it can mend that, not the rest."""
-    rests = Reason(Cause.BACKING_OFF, "placements", "opens in 540 s", "1 failures in a row: image-pull ErrImagePull: x")
+    rests = Reason(Cause.BACKING_OFF, "placements", "opens in 540 s", "1 failure in a row: image-pull ErrImagePull: x")
     assert explain.clause(rests) == "every member cannot pull the image: ErrImagePull: x (1 failure, opens in 9 min)"
     assert explain.action(rests) == explain.action(Reason(Cause.IMAGE_PULL))
     odd = msgspec.structs.replace(rests, have="3 failures in a row: gremlins in the works")

@@ -121,7 +121,7 @@ def test_one_that_waited_too_long_sends_its_class_elsewhere_at_once_where_nothin
     waited = Reason(Cause.PENDING_TOO_LONG, have="145 s")
     tries = Tries()
     tries.fails(T0, 900.0, waited)
-    told = "backing-off: tries again in 600 s: 1 failures in a row, last: pending-too-long 145 s"
+    told = "backing-off: tries again in 600 s: 1 failure in a row, last: pending-too-long 145 s"
     assert tries.says(T0) == told
     assert tries.says(T0, key="c2") == tries.says(T0, name="m2") == ""
     works = Tries()

@@ -219,9 +219,8 @@ class Book:
         pair = place.pair
         if pair.closed_until > self._at:
             last = pair.last_failure
-            have = (
-                f"{pair.failures} failures in a row: {last.cause} {last.have}" if last else f"{pair.failures} failures"
-            )
+            times = f"{pair.failures} failure{'s' if pair.failures > 1 else ''}"
+            have = f"{times} in a row: {last.cause} {last.have}" if last else times
             need = f"opens in {pair.closed_until - self._at:.0f} s"
             yield place.here(Reason(Cause.BACKING_OFF, "placements", need, have, at=self._at))
         for what, reason in place.memory.refusals:

@@ -20,7 +20,8 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import VERDICT_ORDER, Cause, Reason, Verdict
 
-_DECISIVE = frozenset({Cause.ABOVE_SHARE, Cause.ROOM_ON_ITS_WAY})
+_NOBODY = frozenset({Cause.ABOVE_SHARE, Cause.PROTECTED, Cause.EVICTION_RATE})
+_DECISIVE = _NOBODY | {Cause.ROOM_ON_ITS_WAY}
 """Where nobody, or nobody more, makes room for these causes, they say what is to be waited for."""
 
 
@@ -103,7 +104,7 @@ def _told(case: Case) -> tuple[str, str]:
     spared = case.spared
     if spared is None or spared.cause not in _DECISIVE:
         return f"{first}.", f"{capital(_next(case, case.why))}."
-    nobody = "nobody makes room: " if spared.cause is Cause.ABOVE_SHARE else ""
+    nobody = "nobody makes room: " if spared.cause in _NOBODY else ""
     return f"{first}, and {nobody}{_because(case, spared)}.", f"{capital(_next(case, spared))}."
 
 

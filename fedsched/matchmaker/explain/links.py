@@ -100,7 +100,7 @@ HOLDS: dict[Cause, LinkName] = {
 }
 """Every cause; tested to be all of them."""
 
-_REST = re.compile(r"(?P<count>\d+) failures in a row(?:, last)?: (?P<cause>[a-z-]+) ?(?P<text>.*)", re.DOTALL)
+_REST = re.compile(r"(?P<count>\d+) failures? in a row(?:, last)?: (?P<cause>[a-z-]+) ?(?P<text>.*)", re.DOTALL)
 _RESTS = frozenset({Cause.BACKING_OFF, Cause.FAILING_FAST})
 _NAMED = {str(cause): cause for cause in Cause}
 
