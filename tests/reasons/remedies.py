@@ -336,11 +336,20 @@ def _schedd(case: Case, reason: Reason) -> State:
     return case.seen(schedds=tuple(replace(one, seen_at=at) if one.name == reason.what else one for one in views))
 
 
-def _growth(case: Case, reason: Reason) -> State:
-    """Its nodes have come."""
-    return case.group(
-        reason, lambda one: replace(one, nodes=one.nodes + 1, rooms=(*one.rooms, Room(one.allocatable, 1)))
+def _growth(case: Case, _reason: Reason) -> State:
+    """The member that was asked has brought its node: nobody is asked any more."""
+    held = tuple(
+        replace(one, placement=replace(one.placement, growth=False)) if one.placement.class_key == case.key else one
+        for one in case.state.snapshot.memory.held
     )
+    state = case.memory(held=held)
+    objects = tuple(
+        replace(one, placement=replace(one.placement, growth=False))
+        if one.placement is not None and one.placement.class_key == case.key
+        else one
+        for one in state.snapshot.observation.objects
+    )
+    return Case(state, case.key).seen(objects=objects)
 
 
 REMEDIES: dict[Cause, Remedy] = {

@@ -86,7 +86,10 @@ def state(seed: int) -> State:
     joined = [some_member(luck, name) for name in names]
     views = tuple(view for view, _ in joined)
     files = tuple(file for _, file in joined)
-    classes = tuple(some_class(luck, f"class{number}") for number in range(luck.one((5, 1), (4, 2), (2, 3), (1, 4))))
+    packs = policy.startds.pack_cpu_milli > 0
+    classes = tuple(
+        some_class(luck, f"class{number}", packs=packs) for number in range(luck.one((5, 1), (4, 2), (2, 3), (1, 4)))
+    )
     standing = [
         one for number in range(luck.one((5, 0), (2, 1), (1, 3))) for one in some_startd(luck, views, classes, number)
     ]
@@ -123,13 +126,15 @@ def _noted(lent: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]
 # -- who asks
 
 
-def some_class(luck: Luck, key: str) -> DemandClass:
-    """A class of jobs alike."""
+def some_class(luck: Luck, key: str, *, packs: bool) -> DemandClass:
+    """A class of jobs alike. packs: a startd is as large as its node has room, and no clause asks how large it is."""
     who = luck.choice(PEOPLE)
     cores, gib = luck.choice(SHAPES)
     gpus = luck.one((12, 0), (1, 1))
     idle = luck.one((3, 1), (2, 3), (1, 8))
-    clauses = luck.sample(CLAUSES, luck.one((9, 0), (2, 1), (1, 2)))
+    clauses = luck.sample(
+        [one for one in CLAUSES if not packs or "Memory" not in one], luck.one((9, 0), (2, 1), (1, 2))
+    )
     found = demand(
         key,
         idle,

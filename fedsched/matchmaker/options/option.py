@@ -21,18 +21,17 @@ class Choosing(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """A place where a class could run, with the size of a startd for it and its rank."""
+    """A place where a class could run, with the size of a startd for it and its rank.
+
+    packed: it is for several jobs, and one for a single job follows it, which less can keep from there.
+    """
 
     place: Place
     form: Form
     size: Resources
     units: int
     rank: tuple[float, float]
-
-    @property
-    def packed(self) -> bool:
-        """Whether one for a single job follows it, which less can keep from there."""
-        return self.units > 1 and self.form == "startd-job"
+    packed: bool = False
 
 
 def preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -13,6 +14,7 @@ from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Option, Options, preference
 from fedsched.matchmaker.options.sets import smallest
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
+from fedsched.matchmaker.resources import Resources
 
 
 class _Judged:
@@ -108,7 +110,10 @@ class Table:
         """
         known = self._know(demand)
         if known.options:
-            ways = (option for option in known.options if not option.packed)
+            ways = chain(
+                (option for option in known.options if not option.packed),
+                (option for option in known.options if option.packed),
+            )
             return smallest((blockers(option) for option in ways), none_empty=all_blocked)
         if known.held:
             orders = (held_back(demand, site.place, self._rules.orders) for _, site in known.held)
@@ -188,14 +193,21 @@ class Table:
             if fit.passed or self._fitting.refused(demand, site) or self._matching.misses(side, site, fit.size):
                 continue
             form: Form = form_for(site.place) or "startd-job"
-            option = Option(site.place, form, fit.size, fit.units, rank)
+            alone = self._alone(demand, site, fit, form)
+            option = Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None)
             if next(held_back(demand, site.place, orders), None) is None:
                 yield option
-                if option.packed:
-                    # where one for several jobs is too large, or a bound is too near, one for a single job may do
-                    yield msgspec.structs.replace(option, size=single(demand.request), units=1)
+                if alone is not None:
+                    yield msgspec.structs.replace(option, size=alone, units=1, packed=False)
             else:
                 held.append((option, site))
+
+    def _alone(self, demand: DemandClass, site: Site, fit: Fit, form: Form) -> Resources | None:
+        """The size of a startd for one job where one for several may be too large; None where it would not match."""
+        size = single(demand.request)
+        if fit.units == 1 or form != "startd-job" or self._matching.misses(self._matching.side(demand), site, size):
+            return None
+        return size
 
     def _order(self, demand: DemandClass, side: Side) -> tuple[tuple[Site, tuple[float, float]], ...]:
         """Every place, best first (MA5)."""
