@@ -44,6 +44,7 @@ def look(address: str, shots: Path, jobs: Sequence[str] = (), name: str = "feder
                 found = Seen(seen.cycle(), tuple(page.locator("#clusters tbody th a").all_text_contents()), {}, {})
                 for number, job in enumerate(jobs):
                     seen.follow("job", job)
+                    expect(page.locator("h1#title")).to_contain_text(job.split("@")[0], timeout=PATIENCE_MS)
                     expect(page.locator(".chain li")).to_have_count(9, timeout=PATIENCE_MS)
                     found.sentences[job] = page.locator(".sentence").inner_text()
                     links = page.locator(".chain li b").all_inner_texts()

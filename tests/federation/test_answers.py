@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.browser.looking import look
-from tests.federation.harness import PRINCIPALS, Federation, eventually
+from tests.federation.harness import PRINCIPALS, Federation, eventually, slots
 from tests.federation.replayed import replayed
 from tests.federation.situations import ASKED, CROWD, MEMBERS, POLICY_OF_ANSWERS, Asked, furnish, join_all
 from tests.laboratory import Laboratory, LaboratoryError
@@ -87,7 +87,17 @@ def made(
             print(f"--- daemon, last lines\n{hub.log()[-2000:]}")
             hub.stop()
             guest_pool.run("condor_rm", *map(str, jobs.values()), user="alice")
+            leave(plane, target_pool, MEMBERS)
     assert replayed(hub)
+
+
+def leave(plane: ControlPlane, pool: Pool, members: Iterable[str]) -> None:
+    """End what still runs there, so that no ad of it stays in a pool that others use."""
+    for pod in plane.api.items("/api/v1/pods?labelSelector=fedsched.io%2Fplacement"):
+        meta = pod["metadata"]
+        plane.api.delete(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}", grace_s=10)
+    names = set(members)
+    eventually("its ads are gone", lambda: not [ad for ad in slots(pool) if ad["FedschedMember"] in names], 60)
 
 
 def seen(hub: Federation) -> list[bool]:
@@ -236,6 +246,7 @@ def crowd(lab: Laboratory, target_pool: Pool, tmp_path_factory: pytest.TempPathF
         yield hub
         print(f"--- daemon, last lines\n{hub.log()[-2000:]}")
         hub.stop()
+        leave(plane, target_pool, ("crowd", "broken"))
     assert replayed(hub)
 
 
