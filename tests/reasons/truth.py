@@ -231,7 +231,15 @@ def _without_others(given: State, key: str, plan: Plan) -> State:
         )
         for view in seen.schedds
     )
-    memory = msgspec.structs.replace(plan.memory, at=at)
+    past = given.snapshot.memory
+    memory = msgspec.structs.replace(
+        plan.memory,
+        at=at,
+        members=past.members,
+        reference=past.reference,
+        reference_at=past.reference_at,
+        reference_since=past.reference_since,
+    )
     snap = msgspec.structs.replace(
         given.snapshot, observation=msgspec.structs.replace(seen, schedds=views), memory=memory
     )
