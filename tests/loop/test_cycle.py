@@ -227,7 +227,9 @@ def test_a_thousand_cycles_do_not_grow_memory_or_the_journal(tmp_path: Path) -> 
             clock.sleep(10)
         gc.collect()
         # Of this program's loop and journal: what threads that other tests left behind allocate is not meant.
-        ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, f"*/{one}/*") for one in OURS])
+        ours = tracemalloc.take_snapshot().filter_traces(
+            [tracemalloc.Filter(inclusive=True, filename_pattern=f"*/{one}/*") for one in OURS]
+        )
         return sum(trace.size for trace in ours.traces)
 
     tracemalloc.start()
