@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import msgspec
 
 from fedsched.config import load_federation
@@ -45,7 +46,8 @@ NOTE = (
     "Whole processes, from the start of Python to its end, output into a pipe; medians of {times} after one that is "
     "not counted. {jobs:,} idle jobs in {classes:,} classes on {members} members, {startds:,} startds. Daemon: its "
     "window in another process, asked over its unix socket. Journal: nobody answers, and the last cycle is read. "
-    "`explain` is sentence, chain and members of a class. Ratio: wall time to that of {opponent} in the same run. Load "
+    "`explain` is sentence, chain and members of a class. A scrape of /metrics takes {scrape:.0f} ms there. "
+    "Ratio: wall time to that of {opponent} in the same run. Load "
     "average {load:.1f} at the end, on {cores} cores: where others work beside, wall time is theirs, too."
 )
 
@@ -69,6 +71,7 @@ def run(*, quick: bool) -> str:
         verbs = [["--help"], ["q"], ["share"], ["clusters"], ["explain", key, *BARE]]
         with _served(folder):
             live = [_seconds(verb, folder, times) for verb in verbs]
+            scrape_ms = _scrape_ms(folder, times)
         dead = [_seconds(verb, folder, times) for verb in verbs]
     name, opponent = _opponent(times)
     rows = [_row(verb, one, other, opponent) for verb, one, other in zip(verbs, live, dead, strict=True)]
@@ -83,6 +86,7 @@ def run(*, quick: bool) -> str:
         opponent=f"`{name}` ({opponent.wall:.3f} s)",
         load=os.getloadavg()[0],
         cores=os.cpu_count(),
+        scrape=scrape_ms,
     )
     return "\n".join([head, "|---|---|---|---|---|---|---|", *rows, "", note])
 
@@ -118,6 +122,19 @@ def _seconds(verb: Sequence[str], folder: Path, times: int) -> Took:
     program = Path(sys.executable).parent / "fedsched"
     where = ["--config", str(folder / "fedsched.toml")] if verb != ["--help"] else []
     return _timed([str(program), *verb, *where], times)
+
+
+def _scrape_ms(folder: Path, times: int) -> float:
+    """Milliseconds until all of /metrics is there, the median."""
+    took = []
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(folder / "fedsched.sock")), timeout=30) as client:
+        for _ in range(times):
+            began = time.perf_counter()
+            answer = client.get("http://localhost/metrics")
+            took.append(time.perf_counter() - began)
+            assert answer.status_code == 200
+            assert answer.text.count("\n") > 100
+    return 1000 * statistics.median(took)
 
 
 def _timed(command: Sequence[str], times: int) -> Took:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -401,8 +400,9 @@ def scraped_names(scraped: Scraped) -> set[str]:
     return {exposed(family) for family in FAMILIES if family.name in found}
 
 
-def test_a_thousand_classes_on_a_hundred_members_are_read_in_less_than_50_ms(scraped: Scraped) -> None:
-    """Measured on this process's own time: others use the machine, too."""
+def test_a_thousand_classes_on_a_hundred_members_are_no_more_series_than_places(
+    scraped: Scraped,
+) -> None:
     snapshot = at_work(round_of(1000, 100, 1000), 5000, full=True)
     why = Reason(Cause.NO_ROOM, "cpu_milli")
     classes = tuple(
@@ -415,10 +415,4 @@ def test_a_thousand_classes_on_a_hundred_members_are_read_in_less_than_50_ms(scr
     plan = Plan(1, snapshot.at, snapshot.memory.held, classes, snapshot.memory, shares=lines)
     scraped.now = snapshot.at
     scraped.see(Recorded(snapshot, plan, policy="p"))
-    took = []
-    for _ in range(3):
-        began = time.process_time()
-        body = scraped.text()
-        took.append(time.process_time() - began)
-    assert body.count("\n") > 2000
-    assert min(took) < 0.05
+    assert 2000 < scraped.text().count("\n") < 20_000
