@@ -46,7 +46,8 @@ NOTE = (
     "Whole processes, from the start of Python to its end, output into a pipe; medians of {times} after one that is "
     "not counted. {jobs:,} idle jobs in {classes:,} classes on {members} members, {startds:,} startds. Daemon: its "
     "window in another process, asked over its unix socket. Journal: nobody answers, and the last cycle is read. "
-    "`explain` is sentence, chain and members of a class. A scrape of /metrics takes {first:.0f} ms after a cycle, {again:.0f} ms again. "
+    "`explain` is sentence, chain and members of a class. A scrape of "
+    "/metrics takes {first:.0f} ms after a cycle, {again:.0f} ms again. "
     "Ratio: wall time to that of {opponent} in the same run. Load "
     "average {load:.1f} at the end, on {cores} cores: where others work beside, wall time is theirs, too."
 )
