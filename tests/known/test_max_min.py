@@ -59,6 +59,11 @@ def claimants() -> st.SearchStrategy[list[Claimant]]:
 amounts = st.floats(0, 1e6)
 
 
+def test_a_floor_is_had_before_weights_divide_the_rest() -> None:
+    parts = divide(12.0, [Claimant(1, 8, 20), Claimant(1, 0, 20), Claimant(1, 0, 20)])
+    assert parts == pytest.approx([8, 2, 2])
+
+
 @given(amounts, claimants())
 def test_all_is_divided_unless_everybody_has_enough(amount: float, claims: list[Claimant]) -> None:
     parts = divide(amount, claims)
