@@ -111,17 +111,19 @@ def answer(hub: Federation, job: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout)) if done.returncode in {0, 4} else {}
 
 
-def waits_for(hub: Federation, cause: str, jobs: Sequence[str], *, alone: bool = False) -> str:
-    """The first of the jobs that waits for this cause, or that nobody makes room for because of it; "" for none.
-
-    alone: the others of its class must have begun.
-    """
+def waits_for(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
+    """The first of the jobs that waits for this cause, or that nobody makes room for because of it; "" for none."""
     for job in jobs:
         report = answer(hub, job).get("report") or {}
-        causes = {(report.get(which) or {}).get("cause") for which in ("why", "spared")}
-        if cause in causes and (not alone or report["idle"] == 1):
+        if cause in {(report.get(which) or {}).get("cause") for which in ("why", "spared")}:
             return job
     return ""
+
+
+def waits_behind(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
+    """The same, once another of the jobs runs; "" before."""
+    running = [job for job in jobs if answer(hub, job).get("state") == "running"]
+    return waits_for(hub, cause, [job for job in jobs if job not in running]) if running else ""
 
 
 def steady(text: str, member: str) -> str:
@@ -131,7 +133,8 @@ def steady(text: str, member: str) -> str:
     """
     head, chain, members, *_ = text.split("\n\n")
     kept = [*head.splitlines(), ""]
-    kept += [" ".join(row.split()[:3]) if re.search(r"  (ok|not reached) ", row) else row for row in chain.splitlines()]
+    passed = re.compile(r"^(?P<link>.*?)  +(?P<verdict>ok|not reached) .*$")
+    kept += [passed.sub(r"\g<link>  \g<verdict>", row) for row in chain.splitlines()]
     rows = members.splitlines()
     kept += ["", rows[0], *(row for row in rows[1:] if row.split()[0] == member)]
     found = "\n".join(kept) + "\n"
@@ -158,7 +161,7 @@ def test_a_job_that_waits_is_told_why(made: Made, name: str) -> None:
     asked = ASKED[name]
     jobs = [f"{made.jobs[name]}.{number}" for number in range(asked.jobs)]
     limit_s = 150 if asked.cause in SLOW else 40
-    waiting = partial(waits_for, made.hub, asked.cause, jobs, alone=asked.jobs > 1)
+    waiting = partial(waits_behind if asked.jobs > 1 else waits_for, made.hub, asked.cause, jobs)
     job = eventually(f"{name} waits for {asked.cause}", waiting, limit_s)
     held_against(name, made.hub, job, asked.member or "open")
 
