@@ -30,6 +30,7 @@ VARIES = (
     (re.compile(r"\b\d+\.\d+@SCHEDD"), "JOB"),
     (re.compile(r"\b[0-9a-f]{20}\b"), "CLASS"),
     (re.compile(r"\b(?:fs-)?[0-9a-f]{8}-\d+(?:-[a-z0-9]{5})?\b"), "STARTD"),
+    (re.compile(r" \(\d+ more in the way: see below\)"), ""),
     (re.compile(r"\b\d+(?= in this spike)"), "MANY"),
     (re.compile(r"^(?:All \d+|\d+ of \d+)(?= idle jobs)"), "SOME"),
     (re.compile(r"\b\d+ (?:s|min|h|d)\b(?: \d+ (?:min|h)\b)?"), "TIME"),
@@ -129,12 +130,14 @@ def waits_behind(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
 def steady(text: str, member: str) -> str:
     """Of what a person reads, all that is the same in every run.
 
-    The first two lines; each link with its verdict, all that is said of the one that holds; the wanted member's row.
+    The first two lines; the links up to the one that holds, and all that is said of that; the wanted member's row. What
+    must change besides may still be on its way.
     """
     head, chain, members, *_ = text.split("\n\n")
     kept = [*head.splitlines(), ""]
     passed = re.compile(r"^(?P<link>.*?)  +(?P<verdict>ok|not reached) .*$")
-    kept += [passed.sub(r"\g<link>  \g<verdict>", row) for row in chain.splitlines()]
+    links = [passed.sub(r"\g<link>  \g<verdict>", row) for row in chain.splitlines()]
+    kept += links[: next((number for number, row in enumerate(links, 1) if "  holds  " in row), len(links))]
     rows = members.splitlines()
     kept += ["", rows[0], *(row for row in rows[1:] if row.split()[0] == member)]
     found = "\n".join(kept) + "\n"
