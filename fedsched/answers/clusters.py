@@ -154,4 +154,5 @@ def _resting(view: View, name: str, now: float) -> Iterator[str]:
         member, group, *_ = key.split("/", 2)
         if member == name and pair.closed_until > now:
             why = f": {clause(pair.last_failure)}; {action(pair.last_failure)}" if pair.last_failure else ""
-            yield f"{member}/{group} rests for {age(pair.closed_until - now)} after {pair.failures} failures{why}"
+            count = "1 failure" if pair.failures == 1 else f"{pair.failures} failures"
+            yield f"{member}/{group} rests for {age(pair.closed_until - now)} after {count}{why}"

@@ -101,6 +101,14 @@ def test_a_class_without_a_report_says_wait_for_the_next_cycle() -> None:
     assert told.word == "unplanned"
 
 
+def test_the_reason_in_a_few_words_has_its_numbers_and_of_a_rest_the_failure() -> None:
+    assert explain.few_words(report(10)) == "m1/big, 8 cores > 2 cores"
+    assert explain.few_words(report(0)) == ""
+    tries = "1 failure in a row, last: pending-too-long 16 s"
+    rests = Reason(Cause.BACKING_OFF, "startds", "tries again in 510 s", tries, member="m1", node_group="std")
+    assert explain.few_words(report(10, why=rests)) == "m1/std, pending-too-long, 1 failure, tries again in 8 min"
+
+
 def test_a_class_of_which_nothing_is_idle_waits_for_nothing() -> None:
     told = explain.explain(demand(idle=0, running=7), None, seen(), 10.0)
     assert (told.sentence, told.next) == ("No job like 12.3@ce1 is idle; 7 jobs run.", "Nothing to do.")

@@ -6,9 +6,10 @@ import msgspec
 
 from fedsched.matchmaker.explain.case import Case
 from fedsched.matchmaker.explain.chain import chain
+from fedsched.matchmaker.explain.links import behind, rest
 from fedsched.matchmaker.explain.near import near_miss
 from fedsched.matchmaker.explain.right import above_its_right, in_line
-from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean, place, sentence
+from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean, numbers, place, sentence, times
 from fedsched.matchmaker.model import (
     ClassReport,
     DemandClass,
@@ -39,10 +40,14 @@ def few_words(report: ClassReport | None) -> str:
     if report is None or not report.unmet or report.why is None:
         return ""
     why = report.why
-    numbers = " > ".join(clean(text) for text in (why.need, why.have) if text)
+    where = place(why) if why.member else ""
+    failure = behind(why)
+    if failure is not None:
+        return ", ".join(text for text in (where, str(failure.cause), times(rest(why))) if text)
+    shown = " > ".join(text for text in numbers(why) if text)
     what = _SHORT.get(why.what, clean(why.what))
-    about = " ".join(text for text in (what if len(what) <= _FEW else f"{what[: _FEW - 1]}…", numbers) if text)
-    return ", ".join(text for text in (place(why) if why.member else "", about) if text)
+    about = " ".join(text for text in (what if len(what) <= _FEW else f"{what[: _FEW - 1]}…", shown) if text)
+    return ", ".join(text for text in (where, about) if text)
 
 
 _SHORT = {"cpu_milli": "", "memory_mib": "memory", "disk_mib": "disk", "gpus": ""}

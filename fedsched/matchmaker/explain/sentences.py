@@ -29,7 +29,7 @@ def clause(reason: Reason, plan: Plan | None = None, *, among: int = 0) -> str:
     failure = behind(reason, plan)
     if failure is None:
         return _fill(_saying(reason).clause, reason, among)
-    return f"{_fill(_saying(failure).clause, failure, among)} ({_times(clean(rest(reason)))})"
+    return f"{_fill(_saying(failure).clause, failure, among)} ({times(clean(rest(reason)))})"
 
 
 def action(reason: Reason) -> str:
@@ -78,7 +78,7 @@ def located(reason: Reason | None, member: str, node_group: str) -> Reason | Non
 def numbers(reason: Reason) -> tuple[str, str]:
     """(needed, there) as shown to a person: long times in minutes and hours, unless that would hide a difference."""
     need, have = clean(reason.need), clean(reason.have)
-    short = _times(need), _times(have)
+    short = times(need), times(have)
     return (need, have) if need != have and short[0] == short[1] else short
 
 
@@ -129,5 +129,6 @@ def _what(what: str) -> str:
     return clean(_NAMES.get(name, name) + of + whose)
 
 
-def _times(text: str) -> str:
+def times(text: str) -> str:
+    """The text with long times in minutes and hours: "tries again in 510 s" is "… in 8 min"."""
     return _SECONDS.sub(lambda found: age(float(found[1])), text)
