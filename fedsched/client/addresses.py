@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedsched.client.protocol import NoAnswer
+
 VARIABLE = "FEDSCHED_SERVER"
 CONFIG_VARIABLE = "FEDSCHED_CONFIG"
 SOCKET = "fedsched.sock"
@@ -33,7 +35,14 @@ def address(given: str | None = None, environment: Mapping[str, str] | None = No
 
 
 def spelled(text: str) -> str:
-    """An address as a client takes it, from all its spellings: a path, "unix:PATH", "host:port", or a URL."""
+    """An address as a client takes it, from all its spellings: a path, "unix:PATH", "host:port", or a URL.
+
+    NoAnswer (bad-question) for a URL of another kind.
+    """
     if text.startswith(("unix:", "http://", "https://")):
         return text
+    if "://" in text:
+        raise NoAnswer(
+            "bad-question", f"{text[:80]!r} is no address of a daemon", "host:port, an http URL, or unix:PATH"
+        )
     return f"unix:{text}" if "/" in text else f"http://{text}"

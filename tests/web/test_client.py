@@ -92,8 +92,9 @@ def test_nobody_there_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["http://[", "http://a:b", "ftp://x"])
 def test_what_is_no_address_is_said(wrong: str) -> None:
-    with pytest.raises(NoAnswer), connect(wrong) as client:
+    with pytest.raises(NoAnswer) as error, connect(wrong) as client:
         client.overview()
+    assert error.value.what == "bad-question"
 
 
 def test_cycles_follow_over_a_restart_of_the_daemon(start: Starting) -> None:
