@@ -125,7 +125,7 @@ def small_containers(plane: ControlPlane, namespace: str) -> None:
 VOLUME = 'volumes = [{ name = "data", persistentVolumeClaim = { claimName = "atlas-data" } }]\n'
 MOUNT = 'mounts = [{ name = "data", mountPath = "/data", readOnly = true }]'
 MEMBERS: dict[str, Member] = {
-    "accel": Member(("gpu",)),
+    "gpus": Member(("gpu",)),
     "open": Member(("std", "full", "frag", "kept", "off"), add=(("leave_free", "kept = { cpu = 2 }"),)),
     "priced": Member(edits=(("price_per_core_hour = 0.0", "price_per_core_hour = 10.0"),)),
     "quota": Member(admin=half_a_core),
@@ -149,7 +149,7 @@ ASKED: dict[str, Asked] = {
     "memory": Asked("node-too-small", memory_mib=96 * 1024),
     "cores": Asked("node-too-small", cpus=96),
     "disk": Asked("node-too-small", more="request_disk = 2048GB\n"),
-    "gpu-product": Asked("requirements", "accel", wants='TARGET.GPUs_DeviceName == "NVIDIA-A100"'),
+    "gpu-product": Asked("requirements", "gpus", node_group="gpu", wants='TARGET.GPUs_DeviceName == "NVIDIA-A100"'),
     "never": Asked("requirements", wants='TARGET.Arch == "ppc64le"', node_group="std"),
     "random": Asked("expression-refused", wants="random(2) == 1"),
     "no-room": Asked("no-room", node_group="full"),
@@ -172,7 +172,7 @@ ASKED: dict[str, Asked] = {
     "observed": Asked("observe-only", "observed"),
     "trial": Asked("trial-full", "trial", jobs=2),
     "not-admitted": Asked("principal-refused", "", cpus=8, group="group_atlas.outsider"),
-    "taint": Asked("tainted", "annex"),
+    "taint": Asked("tainted", "annex", node_group="tainted"),
     "image": Asked("backing-off", "no-image"),
     "probe": Asked("backing-off", "no-probe"),
     "volume": Asked("backing-off", "no-volume"),
