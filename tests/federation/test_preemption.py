@@ -180,7 +180,9 @@ def _each_record_says_rule_and_work_lost(hub: Federation, watch: Watch) -> None:
         assert re.search(r" goes now for owner\.bob@\S+ \S+ by PR7, [1-9]\d* core-seconds of work lost$", text), text
 
     def written() -> list[dict[str, Any]]:
-        lines = [line for file in hub.folder.glob("records/*.jsonl") for line in file.read_text().splitlines()]
+        lines = [
+            line for file in hub.folder.glob("records/placements-*.jsonl") for line in file.read_text().splitlines()
+        ]
         found = [record for record in map(json.loads, lines) if record["placement"] in watch.victims]
         return found if len(found) == len(watch.victims) else []
 
