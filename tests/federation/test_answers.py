@@ -138,14 +138,14 @@ def waits_behind(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
 def steady(text: str, member: str) -> str:
     """Of what a person reads, all that is the same in every run.
 
-    The first two lines; the links up to the one that holds, and all that is said of that; the wanted member's row. What
-    must change besides may still be on its way.
+    The first two lines; the links before the one that holds, and all that is said of that; the wanted member's row.
+    What else must change may be so or not yet.
     """
     head, chain, members, *_ = text.split("\n\n")
     kept = [*head.splitlines(), ""]
-    passed = re.compile(r"^(?P<link>.*?)  +(?P<verdict>ok|not reached) .*$")
-    links = [passed.sub(r"\g<link>  \g<verdict>", row) for row in chain.splitlines()]
-    kept += links[: next((number for number, row in enumerate(links, 1) if "  holds  " in row), len(links))]
+    title, *links = chain.splitlines()
+    holding = next((number for number, row in enumerate(links) if re.search(r"  holds  ", row)), len(links))
+    kept += [title, *(re.split(r"  +", row)[0] for row in links[:holding]), *links[holding : holding + 1]]
     rows = members.splitlines()
     kept += ["", rows[0], *(row for row in rows[1:] if row.split()[0] == member)]
     found = "\n".join(kept) + "\n"
