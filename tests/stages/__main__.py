@@ -15,7 +15,7 @@ LANES = 3
 """Real parts mostly wait, for each other and for time to pass: three pytest processes keep two cores busy."""
 CONDOR = ("tests/condor",)
 BROWSER = ("tests/browser",)
-PARTS = ("tests/bench", "tests/daemon", "tests/kube", "tests/laboratory", "tests/web")
+PARTS = ("tests/bench", "tests/cli", "tests/daemon", "tests/kube", "tests/laboratory", "tests/web")
 REASONS = ("tests/reasons",)
 FEDERATION = "tests/federation"
 TIMES = Path(".pytest_cache/times.txt")
