@@ -134,6 +134,7 @@ def test_without_one_right_exactly_its_feature_fails(site: Site, feature: str) -
 
 
 def test_a_member_that_was_joined_before_a_right_was_asked_for_gets_it_by_joining_again(site: Site) -> None:
+    site.grant(list(site.all))
     role = next(one for one in standing(site.request, own_namespace=True) if one["kind"] == "Role")
     older = {**role, "rules": [rule for rule in role["rules"] if rule["resources"] != [LOGS.resource]]}
     where = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{site.request.namespace}/roles/{role['metadata']['name']}"
