@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperGroup
@@ -46,15 +46,15 @@ class Verbs(TyperGroup):
 
 
 def described(app: typer.Typer) -> None:
-    """Leave of every verb only what the list of verbs shows: to look at all their options takes long."""
+    """Leave of every verb only what the list of verbs shows: to look at all their options takes long.
+
+    For command lines that name no verb: none of them can be run any more.
+    """
     for one in app.registered_commands:
         one.name = one.name or getattr(one.callback, "__name__", "")
-        one.callback = _only_told(one.callback)
+        one.help = one.help or inspect.getdoc(one.callback)
+        one.callback = _without_options
 
 
-def _only_told(verb: Callable[..., Any] | None) -> Callable[[], None]:
-    def told() -> None:
-        raise NotImplementedError
-
-    told.__doc__ = getattr(verb, "__doc__", "")
-    return told
+def _without_options() -> None:
+    """Stands for each verb where only the list of verbs is shown."""
