@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import MemberMemory, Order, Quota, Room, Sharing
+from fedsched.matchmaker.model import MemberMemory, Order, Quota, Room, Sharing, Taint
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.lent import MEAN_S, Reference, lent_now, mean, member_lends, smooth
@@ -55,6 +55,11 @@ def test_the_members_ceiling_and_what_it_keeps_free_are_not_lent() -> None:
 def test_a_member_that_observes_lends_nothing_and_one_on_trial_so_many_nodes_worth() -> None:
     assert member_lends(terms(mode="observe"), member(), (), ()) == Resources()
     assert member_lends(terms(mode="trial", trial=2), member(), (), ()).cpu_milli == 16_000
+
+
+def test_nodes_whose_taint_the_members_file_does_not_tolerate_are_not_lent() -> None:
+    barred = group("t", barred=(Taint("dedicated", "other", "NoSchedule"),))
+    assert member_lends(terms(), member("m1", group(), barred), (), ()) == member_lends(terms(), member(), (), ())
 
 
 def test_growth_that_is_not_bought_counts_as_nothing() -> None:
