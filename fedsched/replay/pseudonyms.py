@@ -21,6 +21,21 @@ _LEAST = 3
 """A bare user name shorter than this is a word like others; before its domain it is replaced all the same."""
 
 
+def from_the_left(chunk: str, longest: Callable[[list[str], int], tuple[str, int]]) -> str:
+    """A run of letters, digits and marks, written anew piece by piece.
+
+    longest: of the parts between marks (and the marks, in turn) what stands for the longest name that begins at an
+    index, and how many of them it takes.
+    """
+    parts = _CUT.split(chunk)
+    made, index = [], 0
+    while index < len(parts):
+        name, used = longest(parts, index)
+        made += [name, *parts[index + used : index + used + 1]]
+        index += used + 1
+    return "".join(made)
+
+
 class Found:
     """Names as they are found, before any has a pseudonym."""
 
@@ -125,13 +140,7 @@ class Pseudonyms:
 
     def _chunk(self, chunk: str) -> str:
         """One run of letters, digits and the marks within names: the longest names in it first, from the left."""
-        parts = _CUT.split(chunk)
-        made, index = [], 0
-        while index < len(parts):
-            name, used = self._longest(parts, index)
-            made += [name, *parts[index + used : index + used + 1]]
-            index += used + 1
-        return "".join(made)
+        return from_the_left(chunk, self._longest)
 
     def _longest(self, parts: list[str], begin: int) -> tuple[str, int]:
         """What stands for the longest name that begins at a part, and how many parts it takes."""

@@ -12,6 +12,7 @@ import msgspec
 
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Document
+from fedsched.replay.pseudonyms import from_the_left
 from fedsched.web.aliases import Aliases
 from fedsched.web.people import People
 
@@ -23,7 +24,6 @@ _ESCAPES = {"\\": 1, "%": 2}
 """How many characters after such a mark belong to it."""
 _NAMELESS = frozenset({int, float, bool, type(None)})
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
-_CUT = re.compile(r"([._@+-]+)")
 _JOB = re.compile(r"\d+(?:\.\d+)?")
 _NOBODY = re.compile(r"slot\d\w*|image|.*sha256", re.IGNORECASE)
 _OWNER = r"(?:owner|user|remoteowner|remoteuser|acctgroupuser|accountinggroup|niceuser|notifyuser|x509\w*)"
@@ -154,13 +154,7 @@ class Veil:
 
     def _words(self, chunk: str) -> str:
         """A run of letters, digits and marks: the longest names in it first, from the left."""
-        parts = _CUT.split(chunk)
-        made, index = [], 0
-        while index < len(parts):
-            name, used = self._longest(parts, index)
-            made += [name, *parts[index + used : index + used + 1]]
-            index += used + 1
-        return "".join(made)
+        return from_the_left(chunk, self._longest)
 
     def _longest(self, parts: list[str], begin: int) -> tuple[str, int]:
         for used in range(min(2 * MOST_PARTS - 1, len(parts) - begin), 0, -2):
