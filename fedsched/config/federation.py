@@ -9,7 +9,15 @@ import msgspec
 from fedsched.config.derive import keys_of
 from fedsched.config.kinds import Duration, ListOf, Number, Pairs, Text
 from fedsched.config.problems import ConfigError
-from fedsched.config.settings import Cadence, Federation, PoolSettings, PrincipalRule, Web
+from fedsched.config.settings import (
+    Cadence,
+    Federation,
+    PoolSettings,
+    PrincipalRule,
+    QueuePrincipal,
+    QueueSettings,
+    Web,
+)
 from fedsched.config.tables import Reading, Table, read_file
 
 NAME = Text(pattern=r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", wanted='a name of lower-case letters, digits and "-"')
@@ -32,6 +40,16 @@ POOL = Table(
     many=True,
 )
 PRINCIPAL = Table(keys_of(PrincipalRule, kinds={"user_domain": _DOMAIN}), PrincipalRule, many=True)
+QUEUE_PRINCIPAL = Table(keys_of(QueuePrincipal, kinds={"user_domain": _DOMAIN}), QueuePrincipal, many=True)
+QUEUE = Table(
+    keys_of(
+        QueueSettings,
+        rename={"principals": "principal"},
+        kinds={"name": NAME, "principals": QUEUE_PRINCIPAL, "requests_per_s": Number(least=0.1)},
+    ),
+    QueueSettings,
+    many=True,
+)
 _OFTEN = Duration(least=0.1)
 CADENCE = Table(
     keys_of(
@@ -70,12 +88,13 @@ FEDERATION = Table(
     keys_of(
         Federation,
         skip=frozenset({"root"}),
-        rename={"pools": "pool", "principals": "principal"},
+        rename={"pools": "pool", "principals": "principal", "queues": "queue"},
         kinds={
             "id": NAME,
             "policy": NAME,
             "pools": POOL,
             "principals": PRINCIPAL,
+            "queues": QUEUE,
             "cadence": CADENCE,
             "web": WEB,
             "journal": _JOURNAL,
@@ -105,14 +124,26 @@ def load_federation(file: Path) -> Federation:
 
 def _check(reading: Reading, federation: Federation) -> None:
     names: dict[str, int] = {}
-    if not federation.pools:
-        reading.wrong(("pool",), "expected at least one [[pool]]")
+    _check_queues(reading, federation)
     for place, pool in enumerate(federation.pools):
         if pool.name in names:
             reading.wrong(("pool", place, "name"), f'"{pool.name}" is the name of pool[{names[pool.name]}] already')
         names.setdefault(pool.name, place)
         if pool.startd_token_command and pool.startd_token_file:
             reading.wrong(("pool", place, "startd_token_file"), "expected this or startd_token_command, not both")
+
+
+def _check_queues(reading: Reading, federation: Federation) -> None:
+    names: dict[str, int] = {}
+    for place, queue in enumerate(federation.queues):
+        if queue.name in names:
+            reading.wrong(("queue", place, "name"), f'"{queue.name}" is the name of queue[{names[queue.name]}] already')
+        names.setdefault(queue.name, place)
+        if (queue.kind == "hub") != (queue.credential is not None):
+            expected = "is missing: the hub's file in `credentials`" if queue.kind == "hub" else "a journal needs none"
+            reading.wrong(("queue", place, "credential"), expected)
+    if sum(queue.kind == "journal" for queue in federation.queues) > 1:
+        reading.wrong(("queue",), "expected at most one queue of kind journal")
 
 
 def _rooted(federation: Federation, root: Path) -> Federation:

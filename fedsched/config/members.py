@@ -13,10 +13,10 @@ from fedsched.config.federation import NAME
 from fedsched.config.gate import EXPRESSION
 from fedsched.config.kinds import Amounts, Duration, ListOf, Number, Pairs, Quantity, Schema, Text
 from fedsched.config.problems import ConfigError, Problem, WrongError, shown
-from fedsched.config.settings import DeclaredGroup, Federation, MemberFile, Overrides
+from fedsched.config.settings import DeclaredGroup, Federation, JobRules, MemberFile, Overrides
 from fedsched.config.simulated import ATTRIBUTES, SIMULATED, judge
 from fedsched.config.tables import Key, Reading, Table, read_file
-from fedsched.matchmaker.model import Budgets, MemberTerms, Mode
+from fedsched.matchmaker.model import Budgets, JobTerms, MemberTerms, Mode
 from fedsched.matchmaker.resources import Resources
 
 _TRIAL = re.compile(r"trial\(\s*(\d{1,6})\s*\)")
@@ -43,6 +43,11 @@ class ModeText(msgspec.Struct, frozen=True):
 
 BUDGETS = Table(keys_of(Budgets, kinds={"requests_per_s": Number(least=0.01)}), Budgets)
 OVERRIDES = Table(keys_of(Overrides), Overrides)
+_GLOB = Text(pattern=r"[^\s/]+/[^\s/]+", wanted='"Kind/name", where * and ? may stand for letters')
+JOBS = Table(
+    keys_of(JobRules, kinds={"objects": ListOf(_GLOB), "run_as_user": Number(least=0, most=2**31 - 1, whole=True)}),
+    JobRules,
+)
 GROUP = Table(
     keys_of(DeclaredGroup, rename={"grow_s": "grow"}, kinds={"name": NAME, "attributes": ATTRIBUTES}),
     DeclaredGroup,
@@ -59,7 +64,7 @@ PLACE = Table(
 )
 _TERMS = keys_of(
     MemberTerms,
-    skip=frozenset({"trial", "ceiling_names", "image"}),
+    skip=frozenset({"trial", "ceiling_names", "image", "jobs"}),
     rename={"max_lifetime_s": "max_lifetime", "yield_s": "yield"},
     kinds={
         "name": NAME,
@@ -84,6 +89,7 @@ _SHELL = keys_of(
         "groups": GROUP,
         "egress": ListOf(_EGRESS),
         "overrides": OVERRIDES,
+        "jobs": JOBS,
         "simulated": SIMULATED,
     },
 )
@@ -100,7 +106,9 @@ def _build(**fields: Any) -> MemberFile:
     grow = [group.name for group in fields.get("groups", ()) if group.autoscaled]
     terms["autoscaled_groups"] = tuple(dict.fromkeys([*terms.get("autoscaled_groups", ()), *grow]))
     place = fields.pop("place", {})
-    return MemberFile(MemberTerms(image=overrides.image, **terms), **fields, **place)
+    rules: JobRules = fields.get("jobs", JobRules())
+    jobs = JobTerms(**{name: getattr(rules, name) for name in JobTerms.__struct_fields__})
+    return MemberFile(MemberTerms(image=overrides.image, jobs=jobs, **terms), **fields, **place)
 
 
 MEMBER = Table((*_TERMS, *_SHELL, Key("place", PLACE)), _build)

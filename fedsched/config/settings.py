@@ -51,6 +51,39 @@ class PrincipalRule(msgspec.Struct, frozen=True, omit_defaults=True):
     user_domain: str = ""
 
 
+class QueuePrincipal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who is charged for the Jobs of a queue's namespaces (first match wins).
+
+    namespace: glob over the Job's namespace; for a journal queue over the name of the account that submits. user_label:
+    label of the Job that names the user, "" for none: then the namespace (the account) is the user. user_domain: behind
+    the user's name, "" for none. groups: globs over group paths that the Job's label fedsched.io/group may name; a Job
+    that names another one is refused. default: the group of Jobs that name none, in which "{namespace}" stands for it.
+    """
+
+    namespace: str = "*"
+    user_label: str = ""
+    user_domain: str = ""
+    groups: tuple[str, ...] = ()
+    default: str = "guest.{namespace}"
+
+
+class QueueSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A queue of Kubernetes Jobs: a hub cluster's labelled Jobs, or those that `fedsched submit` puts into the journal.
+
+    name: value of the label fedsched.io/queue that Jobs for it carry. credential: of the hub cluster, a file relative
+    to the federation's credentials folder, written by `fedsched hub join`; a journal queue has none. namespaces: globs
+    over the hub's namespaces whose Jobs are taken. requests_per_s: most
+    that we write there.
+    """
+
+    name: str
+    kind: Literal["hub", "journal"] = "hub"
+    credential: Path | None = None
+    namespaces: tuple[str, ...] = ("*",)
+    principals: tuple[QueuePrincipal, ...] = ()
+    requests_per_s: float = 100.0
+
+
 class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
     """How often, in seconds. cycle_s: at the latest; a change that is seen wakes it after debounce_s.
 
@@ -96,10 +129,11 @@ class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     keep_logs_mib: of the last lines of pods that are gone, in `records`/logs; 0 keeps none.
     keep_records_days: how long records of runs (docs/accounting.md) are kept; those of placements stay.
     listen, socket: where the API answers, "host:port" (or "unix:PATH"), and a unix socket beside it, "" for none.
+    queues: of Kubernetes Jobs; without any, what `fedsched submit` submits waits in the journal, in queue "local".
     """
 
     id: str
-    pools: tuple[PoolSettings, ...]
+    pools: tuple[PoolSettings, ...] = ()
     journal: str = "sqlite:fedsched.db"
     clusters: Path = Path("clusters")
     policies: Path = Path("policies")
@@ -118,6 +152,7 @@ class Federation(msgspec.Struct, frozen=True, omit_defaults=True):
     keep_mib: int = 512
     keep_records_days: float = 400.0
     keep_logs_mib: int = 64
+    queues: tuple[QueueSettings, ...] = ()
     root: Path = Path()
 
 
@@ -163,6 +198,23 @@ class Overrides(msgspec.Struct, frozen=True, omit_defaults=True):
     allow_host_path: bool = False
     allow_host_network: bool = False
     allow_privileged: bool = False
+
+
+class JobRules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`[jobs]` of a member's file: what users' Kubernetes Jobs may be there; see JobTerms for the lists.
+
+    run_as_user: the user that containers run as that name none; None leaves it to their images, where the namespace's
+    Pod Security allows that. grace_s: longest terminationGracePeriodSeconds. env: added to every container.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    copied: tuple[Literal["ConfigMap", "Secret"], ...] = ()
+    tolerations: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    run_as_user: int | None = 64_000
+    grace_s: int = 30
+    env: tuple[tuple[str, str], ...] = ()
 
 
 class SimulatedNodes(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -281,7 +333,8 @@ class MemberFile(msgspec.Struct, frozen=True, omit_defaults=True):
 
     terms: what decisions read. credential: path of the credential file (0600), relative to the federation's
     credentials folder; never the credential. context, server: where it came from, for people. labels: of the member.
-    gpu_resources: Kubernetes names that count as `gpus`. simulated: what stands for it in a simulation.
+    gpu_resources: Kubernetes names that count as `gpus`. simulated: what stands for it in a simulation. jobs: for
+    users' Kubernetes Jobs.
     """
 
     terms: MemberTerms
@@ -296,6 +349,7 @@ class MemberFile(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: tuple[tuple[str, str], ...] = ()
     groups: tuple[DeclaredGroup, ...] = ()
     overrides: Overrides = Overrides()
+    jobs: JobRules = JobRules()
     gpu_resources: tuple[str, ...] = ("nvidia.com/gpu", "amd.com/gpu")
     egress: tuple[str, ...] = ()
     simulated: Simulated | None = None

@@ -12,6 +12,7 @@ from fedsched.journal.crashpoints import checkpoint
 from fedsched.kube.actuator import Actuator
 from fedsched.kube.capacity import CapacityReader
 from fedsched.kube.failures import EndedError
+from fedsched.kube.jobs.bundle import JobBundle
 from fedsched.kube.join import credentials, tokens
 from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.kept_logs import KeptLogs
@@ -79,12 +80,12 @@ class MemberLink:
             self._open.keeper.start()
         return standing
 
-    def act(self, change: Change, worker: WorkerBundle | None, at: float) -> Outcome:
-        """One change at this member."""
+    def act(self, change: Change, bundle: WorkerBundle | JobBundle | None, at: float) -> Outcome:
+        """One change at this member; see Actuator.act for the bundle."""
         if self._open is None:
             return Outcome(change, "retry", at, what=self._problem)
         self._open.keeper.before(change)
-        return self._open.actuator.act(change, worker, self._epoch, at)
+        return self._open.actuator.act(change, bundle, self._epoch, at)
 
     def refresh_token(self, pool: str, worker: WorkerBundle) -> None:
         """Put a renewed startd token where running startds find it; a member that does not answer gets it later."""

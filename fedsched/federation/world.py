@@ -12,6 +12,7 @@ from fedsched.config.policies import load_policy
 from fedsched.config.settings import Federation, MemberFile
 from fedsched.federation.member_link import MemberLink
 from fedsched.federation.pool_link import PoolLink
+from fedsched.federation.queue_links import queues
 from fedsched.log import log
 from fedsched.loop import Unreachable
 from fedsched.matchmaker.model import (
@@ -22,6 +23,7 @@ from fedsched.matchmaker.model import (
     Observation,
     Outcome,
     SetSubmitter,
+    TellJob,
 )
 
 _LOG = log("federation")
@@ -36,12 +38,15 @@ class LiveWorld:
         self._members = {member.name: MemberLink(member, settings, self._woken.set) for member in members}
         self._pools = {pool.name: PoolLink(pool, settings, self._woken.set) for pool in settings.pools}
         self._demand = DemandPoller(settings, max_classes, self._woken.set)
+        self._queues = queues(settings, self._woken.set)
 
     def start(self) -> None:
         """Begin to read everything."""
         for pool in self._pools.values():
             pool.start()
         self._demand.start()
+        for queue in self._queues.values():
+            queue.start()
         for link in self._members.values():
             link.start()
 
@@ -50,6 +55,8 @@ class LiveWorld:
         for pool in self._pools.values():
             pool.end()
         self._demand.stop()
+        for queue in self._queues.values():
+            queue.stop()
         for link in self._members.values():
             link.stop()
         for pool in self._pools.values():
@@ -69,10 +76,11 @@ class LiveWorld:
     def observe(self, at: float) -> Observation:
         """What each poller last stored, with its age; never waits."""
         seen = [self._members[name].latest(at) for name in sorted(self._members)]
+        queued = (view for _, queue in sorted(self._queues.items()) if (view := queue.latest()) is not None)
         unasked = self._demand.unasked()  # read before the schedds: what is asked by now is among them
         return Observation(
             at,
-            schedds=self._demand.latest(),
+            schedds=(*self._demand.latest(), *queued),
             members=tuple(view for view, _ in seen),
             pools=tuple(
                 msgspec.structs.replace(self._pools[name].latest(), schedds_unasked=name in unasked)
@@ -106,11 +114,34 @@ class LiveWorld:
         at = time.time()
         if isinstance(change, InvalidateAds | SetSubmitter):
             return self._to_pool(change, at)
+        if isinstance(change, TellJob):
+            queue = self._queues.get(change.queue)
+            return (
+                Outcome(change, "gone", at, what="no such queue any more") if queue is None else queue.tell(change, at)
+            )
         link = self._members.get(change.member)
         if link is None:
             return Outcome(change, "gone", at, what="no such member any more")
         if not isinstance(change, CreateObject):
             return link.act(change, None, at)
+        make = self._copy if change.placement.form == "job" else self._startd
+        return make(change, link, at)
+
+    def _copy(self, change: CreateObject, link: MemberLink, at: float) -> Outcome:
+        """The copy of a user's Job; one that is gone from its queue is not placed any more."""
+        placement = change.placement
+        queue = self._queues.get(placement.schedd)
+        if queue is None:
+            return Outcome(change, "refused", at, what=f"queue {placement.schedd} is not in fedsched.toml any more")
+        try:
+            bundle = queue.bundle(placement.job, placement.job_uid, link.file.jobs.copied)
+        except Unreachable as error:
+            return Outcome(change, "retry", at, what=str(error))
+        if bundle is None:
+            return Outcome(change, "refused", at, what=f"Job {placement.job} is gone from queue {placement.schedd}")
+        return link.act(change, bundle, at)
+
+    def _startd(self, change: CreateObject, link: MemberLink, at: float) -> Outcome:
         pool = self._pools.get(change.placement.pool)
         if pool is None:
             return Outcome(change, "refused", at, what=f"pool {change.placement.pool} is not in fedsched.toml any more")
@@ -118,6 +149,10 @@ class LiveWorld:
         if worker is None:
             return Outcome(change, "retry", at, what=problem)
         return link.act(change, worker, at)
+
+    def _to_queue(self, change: TellJob, at: float) -> Outcome:
+        queue = self._queues.get(change.queue)
+        return queue.tell(change, at) if queue else Outcome(change, "gone", at, what="no such queue any more")
 
     def _to_pool(self, change: InvalidateAds | SetSubmitter, at: float) -> Outcome:
         pool = self._pools.get(change.pool)

@@ -11,7 +11,7 @@ from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
 from fedsched.journal.runs import Run
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
 
-OrderKind = Literal["cordon", "drain", "pause", "deny"]
+OrderKind = Literal["cordon", "drain", "pause", "deny", "hold", "cancel", "prio"]
 
 
 class Journal(Protocol):

@@ -14,6 +14,7 @@ from fedsched.config.settings import MemberFile
 from fedsched.kube import admission, manifests, priority
 from fedsched.kube.digest import digest
 from fedsched.kube.failures import EndedError, ended
+from fedsched.kube.jobs.bundle import JobBundle
 from fedsched.kube.standing import Footing, Standing
 from fedsched.kube.sweeping import sweep
 from fedsched.kube.transport import Transport, TransportError, one_line
@@ -75,13 +76,15 @@ class Actuator:
             return self._standing.footing().epoch
         return epoch
 
-    def act(self, change: Change, worker: WorkerBundle | None, epoch: int, at: float) -> Outcome:
-        """Carry one change out; never raises for what the member says. worker: only read by CreateObject.
+    def act(self, change: Change, bundle: WorkerBundle | JobBundle | None, epoch: int, at: float) -> Outcome:
+        """Carry one change out; never raises for what the member says.
+
+        bundle: only read by CreateObject: what a startd needs, or the user's Job for the form `job`.
 
         at: epoch seconds, stands in the outcome.
         """
         try:
-            uid, what = self._carry_out(change, worker, self._standing.guard(epoch))
+            uid, what = self._carry_out(change, bundle, self._standing.guard(epoch))
         except EndedError as end:
             return self._ended(change, end, at)
         except TransportError as error:
@@ -103,13 +106,13 @@ class Actuator:
         self._standing.forget()
         return sweep(self._member, self._writer, self._federation_id)
 
-    def _carry_out(self, change: Change, worker: WorkerBundle | None, footing: Footing) -> tuple[str, str]:
+    def _carry_out(self, change: Change, bundle: WorkerBundle | JobBundle | None, footing: Footing) -> tuple[str, str]:
         """One write; the uid of what was written and facts about it."""
         if change.member != self._member.name:
             raise RefusedError(f"this change is for {change.member or 'a pool'}, not for {self._member.name}")
         match change:
             case CreateObject():
-                return self._create(change, worker, footing)
+                return self._create(change, bundle, footing)
             case OrderLeave():
                 notes = {"uid": change.uid, "annotations": {names.NOTE_LEAVE: str(int(change.at))}}
                 return self._patch("Pod", change.pod, {"metadata": notes}, "order-leave")
@@ -127,7 +130,15 @@ class Actuator:
                 return self._patch(change.kind, change.name, body, "adopt-owner")
         raise RefusedError(f"{type(change).__name__} is no change to a member")
 
-    def _create(self, change: CreateObject, worker: WorkerBundle | None, footing: Footing) -> tuple[str, str]:
+    def _copy(self, change: CreateObject, bundle: JobBundle, footing: Footing) -> tuple[str, str]:
+        """The copy of a user's Job."""
+        raise RefusedError("form job cannot be placed by this version; take it out of `forms`")
+
+    def _create(
+        self, change: CreateObject, worker: WorkerBundle | JobBundle | None, footing: Footing
+    ) -> tuple[str, str]:
+        if isinstance(worker, JobBundle):
+            return self._copy(change, worker, footing)
         if worker is None:
             raise RefusedError(f"pool {change.placement.pool} has no worker files or token yet")
         owner = self._standing.owner(footing)

@@ -326,7 +326,7 @@ def _words(change: Change) -> dict[str, str]:
     fields = msgspec.to_builtins(change)
     placement = fields["placement"]["id"] if "placement" in fields else fields.get("placement_id", "")
     words = {"kind": fields["type"], "member": fields.get("member", ""), "placement": placement}
-    return words | {name: fields[name] for name in ("pod", "name", "pool") if fields.get(name)}
+    return words | {name: fields[name] for name in ("pod", "name", "pool", "queue", "job") if fields.get(name)}
 
 
 def _fenced(member: str, ours: int, theirs: int | None) -> str:

@@ -14,7 +14,7 @@ from fedsched.journal import Intent
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.log import log
 from fedsched.loop.world import Clock, Unreachable, World
-from fedsched.matchmaker.model import Change, InvalidateAds, Outcome, SetSubmitter
+from fedsched.matchmaker.model import Change, InvalidateAds, Outcome, SetSubmitter, TellJob
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -60,7 +60,12 @@ class Lanes(Protocol):
 
 
 def lane_of(change: Change) -> str:
-    """The lane's name: the member's, "pool:NAME" for what goes to a collector, "pool:NAME/negotiator" for that one."""
+    """The lane's name: the member's, "pool:NAME" for what goes to a collector, "pool:NAME/negotiator" for that one.
+
+    "queue:NAME" for what is told to a queue of Jobs.
+    """
+    if isinstance(change, TellJob):
+        return f"queue:{change.queue}"
     if isinstance(change, SetSubmitter):
         return f"pool:{change.pool}/negotiator"
     return f"pool:{change.pool}" if isinstance(change, InvalidateAds) else change.member
@@ -69,7 +74,8 @@ def lane_of(change: Change) -> str:
 def key_of(change: Change) -> str:
     """Tells changes apart: two with one key are the same wish, whenever it was decided."""
     fields = msgspec.structs.asdict(change)
-    parts = [str(fields.get(name, "")) for name in ("placement_id", "name", "pod", "uid", "resource_version")]
+    names = ("placement_id", "name", "pod", "job", "uid", "resource_version")
+    parts = [str(fields[name]) for name in names if name in fields]
     placement = fields.get("placement")
     return "/".join([type(change).__name__, lane_of(change), placement.id if placement else "", *parts])
 
@@ -90,7 +96,7 @@ class Acting:
         self._world = peers.world
         self._clock = peers.clock
         self._epoch = peers.epoch
-        self._claimed = name.startswith("pool:")
+        self._claimed = name.startswith(("pool:", "queue:"))
         self._pause_s = FIRST_PAUSE_S
         self.closed_until = 0.0
 

@@ -20,6 +20,7 @@ from fedsched.matchmaker.model import (
     ParkDaemonSet,
     Placement,
     SetSubmitter,
+    TellJob,
 )
 from fedsched.sim.nodes import Cluster, Pod
 from fedsched.sim.timetable import NEVER, Timetable
@@ -123,8 +124,8 @@ class ApiServer:
                 return self._to_pod(change, at)
             case DeleteObject() | ParkDaemonSet() | AdoptOwner():
                 return self._to_object(change)
-            case InvalidateAds() | SetSubmitter():
-                return "refused", "", "that is the pool's"
+            case InvalidateAds() | SetSubmitter() | TellJob():
+                return "refused", "", "that is no member's"
 
     def _create(self, placement: Placement, at: float) -> tuple[Result, str, str]:
         name = placement.object_name

@@ -3,8 +3,16 @@
 from fedsched.matchmaker.model.demand import (
     DemandClass,
     JobLength,
-    Principal,
     ScheddView,
+)
+from fedsched.matchmaker.model.jobs import (
+    JobCondition,
+    JobShape,
+    JobState,
+    JobStatus,
+    QueuedJob,
+    Rerun,
+    Toleration,
 )
 from fedsched.matchmaker.model.memory import (
     Candidate,
@@ -49,7 +57,9 @@ from fedsched.matchmaker.model.plan import (
     Plan,
     SetSubmitter,
     Snapshot,
+    TellJob,
 )
+from fedsched.matchmaker.model.principals import Principal
 from fedsched.matchmaker.model.shares import (
     ConcurrencyLimit,
     Drift,
@@ -91,6 +101,7 @@ from fedsched.matchmaker.model.supply import (
 )
 from fedsched.matchmaker.model.terms import (
     Budgets,
+    JobTerms,
     MemberTerms,
     Mode,
     Policy,
@@ -150,7 +161,12 @@ __all__ = [
     "Held",
     "HeldBack",
     "InvalidateAds",
+    "JobCondition",
     "JobLength",
+    "JobShape",
+    "JobState",
+    "JobStatus",
+    "JobTerms",
     "Judge",
     "LedgerEntry",
     "LinkName",
@@ -186,9 +202,11 @@ __all__ = [
     "Preemption",
     "Principal",
     "PrincipalTerms",
+    "QueuedJob",
     "Quota",
     "Ramp",
     "Ramping",
+    "Rerun",
     "Reservation",
     "Room",
     "ScheddView",
@@ -208,8 +226,10 @@ __all__ = [
     "SurgeMemory",
     "SurgeTerms",
     "Taint",
+    "TellJob",
     "Tier",
     "TierState",
+    "Toleration",
     "Trust",
     "Turn",
     "Visibility",

@@ -1,23 +1,14 @@
-"""Demand: who wants what; schedds as they were last seen. Says nothing of where it could run."""
+"""Demand: who wants what; schedds and queues of Jobs as they were last seen. Says nothing of where it could run."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from fedsched.matchmaker.model.jobs import JobShape, QueuedJob
+from fedsched.matchmaker.model.principals import Principal
 from fedsched.matchmaker.resources import Resources
-
-
-class Principal(msgspec.Struct, frozen=True, order=True):
-    """Who is charged: an accounting group path ("physics.hep", "" for none) and user@domain.
-
-    Established by the map from the authenticated schedd, never by free text of a job.
-    """
-
-    group: str
-    user: str
-
-    def __str__(self) -> str:
-        return f"{self.group}.{self.user}" if self.group else self.user
 
 
 class JobLength(msgspec.Struct, frozen=True):
@@ -47,6 +38,8 @@ class DemandClass(msgspec.Struct, frozen=True):
     concurrency: (name, units) of the job's ConcurrencyLimits, sorted by name (Q7).
     gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
     ungrouped: jobs of it do not name the principal's group themselves: their schedd's rule charges them to it.
+    job: what it asks as a class of Kubernetes Jobs; None for jobs that startds run. Its `request` is then one pod's,
+    its `pool` "", and its `schedd` the queue's name.
     """
 
     key: str
@@ -70,6 +63,7 @@ class DemandClass(msgspec.Struct, frozen=True):
     gate: str = ""
     concurrency: tuple[tuple[str, int], ...] = ()
     ungrouped: bool = False
+    job: JobShape | None = None
 
 
 class ScheddView(msgspec.Struct, frozen=True):
@@ -79,6 +73,8 @@ class ScheddView(msgspec.Struct, frozen=True):
     answer, None before the first. reads: good answers so far (a drop to nothing counts after two, SU7). busy: recent
     daemon-core duty cycle, 0..1. error: why the last question failed, "" when it did not.
     identity: AuthenticatedIdentity of its ad in the pool's collector, which the principal map starts from.
+    kind: `jobs` for a queue of Kubernetes Jobs, whose `jobs` are all that it holds, sorted by id; idle jobs of its
+    classes are counted from these.
     """
 
     name: str
@@ -90,3 +86,5 @@ class ScheddView(msgspec.Struct, frozen=True):
     error: str = ""
     busy: float = 0.0
     classes: tuple[DemandClass, ...] = ()
+    kind: Literal["schedd", "jobs"] = "schedd"
+    jobs: tuple[QueuedJob, ...] = ()

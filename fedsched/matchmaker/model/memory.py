@@ -127,15 +127,17 @@ class Order(msgspec.Struct, frozen=True):
     """A standing order of a person, from the journal: cordon, drain, pause, deny; with its mandatory reason.
 
     target: a member's name, "*" for all, or for deny a pattern over principals and schedds. deadline_at: for drain,
-    after which what is left is vacated; None for no end.
+    after which what is left is vacated; None for no end. hold, cancel, prio: of one Job of a queue, whose uid is the
+    target; value: the priority that prio gives.
     """
 
-    kind: Literal["cordon", "drain", "pause", "deny"]
+    kind: Literal["cordon", "drain", "pause", "deny", "hold", "cancel", "prio"]
     target: str
     reason: str
     by: str = ""
     at: float = 0.0
     deadline_at: float | None = None
+    value: int = 0
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -146,6 +148,7 @@ class Memory(msgspec.Struct, frozen=True):
     ledger: by principal's path. reference: 30-day mean of lent capacity, (resource, amount), as of reference_at (FS2),
     observed since reference_since.
     breakers: by "class key|member". spending: by "tier/NAME" and "group/PATH". tiers: by name. drift: as last told.
+    since: when this memory began, epoch seconds: of what was before only the members can tell.
     """
 
     cycle: int = 0
@@ -167,3 +170,4 @@ class Memory(msgspec.Struct, frozen=True):
     tiers: dict[str, TierState] = {}
     surge: SurgeMemory = SurgeMemory()
     drift: tuple[Drift, ...] = ()
+    since: float = 0.0

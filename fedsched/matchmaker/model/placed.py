@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from fedsched.matchmaker.model.demand import Principal
+from fedsched.matchmaker.model.jobs import JobStatus, Rerun
+from fedsched.matchmaker.model.principals import Principal
 from fedsched.matchmaker.model.shares import NegotiatorView
 from fedsched.matchmaker.model.supply import Taint
 from fedsched.matchmaker.resources import Resources
@@ -68,6 +69,13 @@ class Placement(msgspec.Struct, frozen=True):
     """This is the one probe startd of a new (member, image) pair (MA6)."""
     ungrouped: bool = False
     """Its jobs do not name the principal's group: its startd goes by the user alone."""
+    job: str = ""
+    """The Job of the queue `schedd` that it is the copy of, "namespace/name"; "" for startds."""
+    job_uid: str = ""
+    pods: int = 1
+    """Pods that the Job has at once; `size` is one pod's."""
+    gang: bool = False
+    rerun: Rerun = "after-deadline"
 
     @property
     def object_name(self) -> str:
@@ -110,7 +118,7 @@ class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
     placement: decoded from its annotation; None when that is missing or broken (an orphan or a forgery).
     digest: of what was sent (annotation). owned: its ownerReference is our present anchor. refused: why its pods are
     not created (FailedCreate event or condition), "" when they are. finished: Complete or Failed. parked: a DaemonSet
-    pointed at the parked selector.
+    pointed at the parked selector. status: of a Job that is the copy of a user's; None for startds.
     """
 
     name: str
@@ -131,6 +139,7 @@ class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
     deleting: bool = False
     parked: bool = False
     desired_pods: int = 1
+    status: JobStatus | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from fedsched.matchmaker.model.demand import ScheddView
+from fedsched.matchmaker.model.jobs import JobStatus
 from fedsched.matchmaker.model.memory import Held, Memory, Order
 from fedsched.matchmaker.model.placed import ObjectView, Placement, PoolView
 from fedsched.matchmaker.model.shares import Drift, PoolTerms, ShareLine
@@ -109,8 +110,30 @@ class SetSubmitter(msgspec.Struct, frozen=True, tag="set-submitter", omit_defaul
     member: str = ""
 
 
+class TellJob(msgspec.Struct, frozen=True, tag="tell-job", omit_defaults=True):
+    """Write the status of a Job of a queue: how its copy stands, or why it waits. Its uid is verified.
+
+    queue: the queue's name. job: "namespace/name". resource_version: as it was seen; a precondition.
+    """
+
+    queue: str
+    job: str
+    uid: str
+    resource_version: str
+    status: JobStatus
+    member: str = ""
+
+
 Change = (
-    CreateObject | OrderLeave | DeletePod | DeleteObject | ParkDaemonSet | InvalidateAds | AdoptOwner | SetSubmitter
+    CreateObject
+    | OrderLeave
+    | DeletePod
+    | DeleteObject
+    | ParkDaemonSet
+    | InvalidateAds
+    | AdoptOwner
+    | SetSubmitter
+    | TellJob
 )
 
 
@@ -206,7 +229,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What should exist, why, and what to remember.
 
     shares: every group and principal with its numbers, by path (Q11). drift: where a pool's negotiator differs (FS8);
-    drive: what it is told therefore.
+    drive: what it is told therefore. tell: statuses of users' Jobs that are not yet as they should be.
     """
 
     cycle: int
@@ -221,3 +244,4 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     shares: tuple[ShareLine, ...] = ()
     drift: tuple[Drift, ...] = ()
     drive: tuple[SetSubmitter, ...] = ()
+    tell: tuple[TellJob, ...] = ()

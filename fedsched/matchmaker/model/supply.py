@@ -115,6 +115,7 @@ class MemberView(msgspec.Struct, frozen=True):
     priority_classes: (name, value) of those that we may use, lowest first; None when we may not read them.
     clock_skew_s: its Date header minus our clock.
     facts: what could not be read and which feature is off therefore, one sentence each.
+    objects: (kind, name) of what users' Jobs may name in our namespace and that is there, sorted.
     """
 
     name: str
@@ -136,3 +137,4 @@ class MemberView(msgspec.Struct, frozen=True):
     clock_skew_s: float = 0.0
     credential_expires_at: float | None = None
     facts: tuple[str, ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()

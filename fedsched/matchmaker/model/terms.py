@@ -24,6 +24,22 @@ class Budgets(msgspec.Struct, frozen=True):
     evictions_per_min: int = 10
 
 
+class JobTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a member allows users' Jobs (form `job`), as far as decisions read it; all lists are glob patterns.
+
+    namespaces: of the queue, whose Jobs are taken; () for all. objects: "Kind/name" of what their pods may name in our
+    namespace. copied: kinds that are copied from the queue's namespace where they are named there: ConfigMap, Secret.
+    tolerations: keys of taints that their own tolerations may tolerate. grants: what their pods may have beside plain
+    containers: "hostNetwork", "hostPath=/cvmfs", "privileged", "serviceAccountName=reana", "runtimeClassName=…".
+    """
+
+    namespaces: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    tolerations: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+
+
 class MemberTerms(msgspec.Struct, frozen=True):
     """One member's file as far as decisions read it (DESIGN section 6).
 
@@ -33,7 +49,7 @@ class MemberTerms(msgspec.Struct, frozen=True):
     job ("" for none). images: images that jobs' classes may ask for beyond the default; glob patterns.
     pod_overhead: what a pod needs beside the startd's size. attributes: (name, ClassAd text) of the whole member.
     price_per_core_hour: in the federation's currency. group_prices: the same for single node groups.
-    watts_per_core, grams_co2_per_kwh: for accounting, 0 where nobody tells.
+    watts_per_core, grams_co2_per_kwh: for accounting, 0 where nobody tells. jobs: for users' Kubernetes Jobs.
     """
 
     name: str
@@ -62,6 +78,7 @@ class MemberTerms(msgspec.Struct, frozen=True):
     yield_s: int = 60
     watts_per_core: float = 0.0
     grams_co2_per_kwh: float = 0.0
+    jobs: JobTerms = JobTerms()
 
 
 class Ramp(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from fedsched.matchmaker.model.demand import Principal
 from fedsched.matchmaker.model.memory import Candidate
+from fedsched.matchmaker.model.principals import Principal
 from fedsched.matchmaker.reasons import Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
