@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fedsched.journal.archive import Limits
 from fedsched.journal.forecasts import Forecast
+from fedsched.journal.job_table import JobTable
+from fedsched.journal.jobs import Mark, NameTakenError, NewJob, SubmittedJob
 from fedsched.journal.lease import Holder, JournalError, LeaseHeldError, LeaseLostError
 from fedsched.journal.protocol import Journal
 from fedsched.journal.records import Account, Commit, Done, Intent, PlacementFiles, Recorded, digest
@@ -21,6 +23,11 @@ def open_journal(
     rebuild: only the daemon may move a broken one aside. reading: it must be there, and nothing is written.
     """
     return SqliteJournal(_path(url), limits, rebuild=rebuild, reading=reading)
+
+
+def open_jobs(url: str, *, reading: bool = False, quick: bool = False) -> JobTable:
+    """The Jobs that were submitted to that journal, over a connection of its own; needs no lease. See JobTable."""
+    return JobTable(_path(url), reading=reading, quick=quick)
 
 
 def size_of(url: str) -> int:
@@ -44,17 +51,23 @@ __all__ = [
     "Forecast",
     "Holder",
     "Intent",
+    "JobTable",
     "Journal",
     "JournalError",
     "LeaseHeldError",
     "LeaseLostError",
     "Limits",
+    "Mark",
+    "NameTakenError",
+    "NewJob",
     "PlacementFiles",
     "Recorded",
     "Run",
     "RunFiles",
     "SqliteJournal",
+    "SubmittedJob",
     "digest",
+    "open_jobs",
     "open_journal",
     "size_of",
 ]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from fedsched.journal.archive import TABLES, Limits
 from fedsched.journal.forecasts import TABLE
+from fedsched.journal.jobs import TABLES as JOB_TABLES
 from fedsched.journal.lease import JournalError
 from fedsched.journal.runs import TABLE as RUN_TABLE
 from fedsched.journal.turns import TABLES as TURN_TABLES
 
-SCHEMA = 4
+SCHEMA = 5
 CYCLES_SINCE = 3
 """Recorded cycles of an older schema cannot be decided again."""
 _TABLES = """
@@ -25,13 +26,16 @@ CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body 
 """
 
 
-def open_to_write(path: Path, limits: Limits, *, thorough: bool) -> sqlite3.Connection:
-    """The connection, the file made private before anything is in it. Raises sqlite3.Error and OSError."""
+def open_to_write(path: Path, limits: Limits, *, thorough: bool, any_thread: bool = False) -> sqlite3.Connection:
+    """The connection, the file made private before anything is in it. Raises sqlite3.Error and OSError.
+
+    any_thread: for more than the thread that opens it, one at a time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # SQLite gives its side files the mode of this one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
-    db = sqlite3.connect(path, timeout=10, isolation_level=None)
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=not any_thread)
     try:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -45,9 +49,10 @@ def open_to_write(path: Path, limits: Limits, *, thorough: bool) -> sqlite3.Conn
     return db
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
     """A connection that changes nothing; the file must be there, with a schema of ours. Raises sqlite3.Error."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+    place = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(place, uri=True, timeout=10, isolation_level=None, check_same_thread=not any_thread)
     try:
         _version(db, path, least=SCHEMA)
     except BaseException:
@@ -69,8 +74,8 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
     if version < SCHEMA:
         for table in ("cycles", "bodies", "policies") if version < CYCLES_SINCE else ():
             db.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in (_TABLES + TABLE + RUN_TABLE + TABLES + TURN_TABLES).strip().split(";\n"):
-            db.execute(re.sub(r"^\s*CREATE (TABLE|INDEX)", r"CREATE \1 IF NOT EXISTS", statement))
+        for statement in (_TABLES + TABLE + RUN_TABLE + TABLES + TURN_TABLES + JOB_TABLES).strip().split(";\n"):
+            db.execute(re.sub(r"^\s*CREATE (TABLE|INDEX|TRIGGER)", r"CREATE \1 IF NOT EXISTS", statement))
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")
 
@@ -84,6 +89,17 @@ def _version(db: sqlite3.Connection, path: Path, least: int = 0) -> int:
     if version < least:
         raise JournalError(f"journal {path}: schema {version} is older than this fedsched's {SCHEMA}: fedsched serve")
     return version
+
+
+def explained(path: Path, error: sqlite3.Error) -> JournalError:
+    """What SQLite says, with the file and what to do."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name in {"SQLITE_BUSY", "SQLITE_LOCKED"}:
+        return JournalError(f"journal {path}: another process is writing; try again")
+    if isinstance(error, sqlite3.OperationalError):
+        return JournalError(f"journal {path}: {error}; check that the disk has room and the file is ours")
+    text = f"{error}; `fedsched serve` moves a broken journal aside and rebuilds from the members"
+    return JournalError(f"journal {path}: {text}")
 
 
 def move_aside(path: Path) -> Path:

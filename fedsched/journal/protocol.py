@@ -136,7 +136,10 @@ class Journal(Protocol):
         ...
 
     def sweep(self, at: float) -> int:
-        """Drop cycles and turns beyond the limits of age and size; how many cycles."""
+        """Drop cycles and turns beyond the limits of age and size; how many cycles.
+
+        Submitted Jobs (`JobTable`) that ended as long ago go as well, and orders for Jobs that are over or gone.
+        """
         ...
 
     def checkpoint(self) -> None:

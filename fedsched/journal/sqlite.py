@@ -14,8 +14,9 @@ from fedsched.journal.archive import Archive, Entry, Limits
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.deltas import DeltaError
 from fedsched.journal.forecasts import MOST, Forecast
+from fedsched.journal.jobs import sweep_jobs
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
-from fedsched.journal.opening import move_aside, open_to_read, open_to_write
+from fedsched.journal.opening import explained, move_aside, open_to_read, open_to_write
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
 from fedsched.journal.runs import Run
@@ -239,6 +240,7 @@ class SqliteJournal:
         """See Journal. The newest cycle is never dropped."""
         with self._transaction():
             self._turns.sweep(at - self._kept_s)
+            sweep_jobs(self._db, at, self._kept_s)
             return self._archive.sweep(at)
 
     def checkpoint(self) -> None:
@@ -315,13 +317,7 @@ class SqliteJournal:
         return JournalError(f"journal {self._path}: {text}")
 
     def _error(self, error: sqlite3.Error) -> JournalError:
-        name = getattr(error, "sqlite_errorname", "")
-        if name in {"SQLITE_BUSY", "SQLITE_LOCKED"}:
-            return JournalError(f"journal {self._path}: another process is writing; try again")
-        if isinstance(error, sqlite3.OperationalError):
-            return JournalError(f"journal {self._path}: {error}; check that the disk has room and the file is ours")
-        text = f"{error}; `fedsched serve` moves a broken journal aside and rebuilds from the members"
-        return JournalError(f"journal {self._path}: {text}")
+        return explained(self._path, error)
 
 
 def _encode(value: Any) -> bytes:

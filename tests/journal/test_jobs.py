@@ -1,0 +1,173 @@
+"""The journal as a queue: Jobs are there once, whole or not at all, and stay for a while after their end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fedsched.journal import (
+    JobTable,
+    JournalError,
+    Limits,
+    Mark,
+    NameTakenError,
+    NewJob,
+    SqliteJournal,
+    SubmittedJob,
+    job_table,
+)
+from fedsched.matchmaker.model import JobCondition, JobStatus, Order, Principal
+
+AT = 1_800_000_000.0
+ANN = Principal("guest.ann", "ann")
+RUNNING = JobStatus(active=1, started_at=AT + 5)
+COMPLETE = JobStatus(succeeded=1, conditions=(JobCondition("Complete", "True", at=AT + 60),))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fedsched.db"
+
+
+@pytest.fixture
+def table(path: Path) -> Iterator[JobTable]:
+    with closing(JobTable(path)) as opened:
+        yield opened
+
+
+def new(name: str, held: str = "", manifest: bytes = b"{}") -> NewJob:
+    return NewJob(SubmittedJob(f"uid-{name}", "ann", name, "ann", ANN, AT), manifest, held)
+
+
+def test_a_job_is_read_as_it_was_submitted(table: JobTable) -> None:
+    table.add((new("a", manifest=b'{"x":1}'), new("b")))
+    assert [(job.id, job.revision, job.status) for job in table.since(0)] == [
+        ("ann/a", 1, JobStatus()),
+        ("ann/b", 2, JobStatus()),
+    ]
+    assert (table.manifest("uid-a"), table.manifest("uid-z")) == (b'{"x":1}', None)
+    assert (table.job("uid-b"), table.job("uid-z")) == (table.since(1)[0], None)
+
+
+def test_a_name_that_is_taken_is_refused_with_whose_it_is_and_nothing_is_added(table: JobTable) -> None:
+    table.add((new("a"),))
+    with pytest.raises(NameTakenError, match=r"there already: ann/a \(uid uid-a\)"):
+        table.add((new("b"), new("a")))
+    with pytest.raises(NameTakenError, match=r"ann/c \(twice\)"):
+        table.add((new("c"), new("c")))
+    assert table.uids() == {"uid-a"}
+
+
+def test_a_status_is_written_where_the_job_is_as_it_was_seen(table: JobTable) -> None:
+    table.add((new("a"),))
+    assert table.tell("uid-a", 1, RUNNING, AT + 5) == "done"
+    assert table.tell("uid-a", 1, RUNNING, AT + 6) == "done", "the same again is no conflict"
+    assert table.tell("uid-a", 1, COMPLETE, AT + 60) == "stale"
+    assert table.tell("uid-z", 1, COMPLETE, AT + 60) == "gone"
+    (job,) = table.since(1)
+    assert (job.status, job.revision, job.ended_at) == (RUNNING, 2, None)
+
+
+def test_what_changed_is_found_without_reading_the_rest(table: JobTable) -> None:
+    table.add((new("a"), new("b"), new("c")))
+    seen = table.mark()
+    assert table.since(seen.revision) == ()
+    table.tell("uid-b", 2, RUNNING, AT)
+    assert [job.id for job in table.since(seen.revision)] == ["ann/b"]
+    assert table.mark() == Mark(4, 0, 0)
+
+
+def test_orders_of_people_are_seen_by_the_mark(path: Path, table: JobTable) -> None:
+    with closing(SqliteJournal(path)) as journal:
+        journal.add_order(Order("cancel", "uid-a", "why"))
+        journal.add_order(Order("cancel", "uid-a", "why not"))
+        assert table.mark().orders == 2
+        journal.remove_order("cancel", "uid-a")
+        assert table.mark().orders == 3
+
+
+def test_a_job_may_come_on_hold_and_never_without_its_order(path: Path, table: JobTable) -> None:
+    table.add((new("a", held="spec.suspend of its file"),))
+    with closing(SqliteJournal(path)) as journal:
+        (order,) = journal.orders()
+    assert (order.kind, order.target, order.reason, order.by) == ("hold", "uid-a", "spec.suspend of its file", "ann")
+
+
+def test_jobs_go_so_long_after_their_end_and_their_orders_before(path: Path, table: JobTable) -> None:
+    table.add((new("a"), new("b"), new("c")))
+    table.tell("uid-a", 1, COMPLETE, AT)
+    table.tell("uid-b", 2, COMPLETE, AT + 5000)
+    with closing(SqliteJournal(path, Limits(age_s=7200.0))) as journal:
+        for uid in ("uid-a", "uid-b", "uid-c"):
+            journal.add_order(Order("prio", uid, "", value=3))
+        journal.add_order(Order("cordon", "uid-a", "a member of that name"))
+        before = table.mark()
+        journal.sweep(AT + 7300)
+        assert [(order.kind, order.target) for order in journal.orders()] == [
+            ("cordon", "uid-a"),
+            ("prio", "uid-b"),
+            ("prio", "uid-c"),
+        ]
+        assert table.uids() == {"uid-b", "uid-c"}
+        assert table.manifest("uid-a") is None
+        assert table.mark().swept == before.swept + 1
+        journal.sweep(AT + 9000)
+        assert [order.target for order in journal.orders() if order.kind == "prio"] == ["uid-c"]
+        assert table.uids() == {"uid-b", "uid-c"}
+
+
+def test_a_revision_is_never_used_again(path: Path, table: JobTable) -> None:
+    table.add((new("a"),))
+    table.tell("uid-a", 1, COMPLETE, AT)
+    with closing(SqliteJournal(path)) as journal:
+        journal.sweep(AT + 1e7)
+    table.add((new("b"),))
+    assert [job.revision for job in table.since(0)] == [3]
+
+
+def test_more_jobs_than_may_wait_are_refused_and_those_that_are_over_do_not_count(
+    table: JobTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_table, "MOST_JOBS", 2)
+    table.add((new("a"), new("b")))
+    with pytest.raises(JournalError, match="2 Jobs wait here and 1 would be added: at most 2 may"):
+        table.add((new("c"),))
+    table.tell("uid-a", 1, COMPLETE, AT)
+    table.add((new("c"),))
+    monkeypatch.setattr(job_table, "MOST_BYTES", 100)
+    table.tell("uid-b", 2, COMPLETE, AT)
+    with pytest.raises(JournalError, match="more than 0 MiB"):
+        table.add((new("d", manifest=b" " * 101),))
+
+
+def test_a_journal_of_the_schema_before_becomes_a_queue_and_keeps_its_orders(path: Path) -> None:
+    with closing(SqliteJournal(path)) as journal:
+        journal.add_order(Order("cordon", "m1", "why"))
+    with closing(sqlite3.connect(path)) as db:
+        for name in ("orders_added", "orders_gone"):
+            db.execute(f"DROP TRIGGER {name}")
+        for name in ("jobs", "manifests", "marks"):
+            db.execute(f"DROP TABLE {name}")
+        db.execute("PRAGMA user_version = 4")
+    with pytest.raises(JournalError, match="schema 4 is older"):
+        JobTable(path, reading=True)
+    with closing(JobTable(path)) as table, closing(SqliteJournal(path)) as journal:
+        table.add((new("a"),))
+        assert [order.target for order in journal.orders()] == ["m1"]
+    with closing(JobTable(path, reading=True)) as table:
+        assert table.uids() == {"uid-a"}
+        with pytest.raises(JournalError, match="readonly"):
+            table.add((new("b"),))
+
+
+def test_a_job_that_cannot_be_read_is_told_as_that(path: Path, table: JobTable) -> None:
+    table.add((new("a"),))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE jobs SET body = x'c1'")
+        db.commit()
+    with pytest.raises(JournalError, match="a Job is not readable"):
+        table.since(0)
