@@ -6,9 +6,11 @@ Real nodes live elsewhere.
 from __future__ import annotations
 
 import secrets
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from tests.laboratory import components, kubeconfig, parts
 from tests.laboratory.certificates import Authority
 from tests.laboratory.kubeapi import Api, ApiError
 from tests.laboratory.kwok import Kwok, fake_node
-from tests.laboratory.part_kubernetes import KUBEONE_PART
+from tests.laboratory.part_kubernetes import KUBECTL_PART, KUBEONE_PART
 from tests.laboratory.places import LaboratoryError, tail
 
 if TYPE_CHECKING:
@@ -118,6 +120,21 @@ class ControlPlane:
         self.start()
         self.wait_ready()
 
+    def save(self) -> Path:
+        """A copy of its data as they are now, for `restore`; it is down for the 3.5 s of a restart."""
+        copy = self.folder / f"saved-{len(list(self.folder.glob('saved-*')))}"
+        self._running().end()
+        shutil.copytree(self.folder / "etcd", copy)
+        self.restart()
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """As an admin does with a backup: all that it knew since `save` is forgotten, its nodes run on."""
+        self._running().end()
+        shutil.rmtree(self.folder / "etcd")
+        shutil.copytree(copy, self.folder / "etcd")
+        self.restart()
+
     def stop(self) -> None:
         """Ends it and KWOK; the folder stays until the session closes."""
         if self.kwok:
@@ -140,6 +157,24 @@ class ControlPlane:
         return kubeconfig.write(
             file, name=self.name, server=self.server, ca_pem=self.ca_pem, user=entry, namespace=namespace
         )
+
+    def kubectl(self, *arguments: str, stdin: str = "", limit_s: float = 60) -> str:
+        """What kubectl of the same version prints, as admin; LaboratoryError with what it says when it fails."""
+        done = subprocess.run(
+            [*self.kubectl_command(), *arguments],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=limit_s,
+        )
+        if done.returncode:
+            raise LaboratoryError(f"kubectl {' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def kubectl_command(self) -> list[str]:
+        """How kubectl is started for this cluster, as admin."""
+        return [str(parts.ensure(KUBECTL_PART) / "kubectl"), f"--kubeconfig={self.kubeconfig}"]
 
     def namespace(self, name: str, labels: Mapping[str, str] | None = None) -> str:
         """Creates a namespace and waits for its default ServiceAccount, without which pods are refused."""

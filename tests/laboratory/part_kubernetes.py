@@ -1,4 +1,4 @@
-"""How kubeone (Kubernetes as one binary) and KWOK are built from the Go module proxy."""
+"""How kubeone (Kubernetes as one binary), kubectl and KWOK are built from the Go module proxy."""
 
 from __future__ import annotations
 
@@ -82,6 +82,28 @@ def build_kubeone(folder: Path) -> None:
     )
 
 
+def build_kubectl(folder: Path) -> None:
+    """The client of the same version: kubeone's module, and the sums of what only the client needs."""
+    module = folder / "module"
+    module.mkdir()
+    for name in ("go.mod", "main.go"):
+        shutil.copyfile(SOURCE / name, module / name)
+    (module / "go.sum").write_bytes(b"".join((SOURCE / name).read_bytes() for name in ("go.sum", "kubectl.sum")))
+    go(
+        "build",
+        "-mod=mod",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        version_flags(),
+        "-o",
+        str(folder / "kubectl"),
+        "k8s.io/kubernetes/cmd/kubectl",
+        folder=module,
+    )
+    shutil.rmtree(module)
+
+
 def build_kwok(folder: Path) -> None:
     """The binary, and the Stage files that come with its module."""
     module = json.loads(go("mod", "download", "-json", KWOK_MODULE, folder=folder))
@@ -104,4 +126,11 @@ def sources() -> bytes:
 
 
 KUBEONE_PART = Part("kubeone", sources(), build_kubeone, no_go, "about 6 min on two cores, once")
+KUBECTL_PART = Part(
+    "kubectl",
+    sources() + (SOURCE / "kubectl.sum").read_bytes(),
+    build_kubectl,
+    no_go,
+    "about 1 min on two cores after kubeone, once",
+)
 KWOK_PART = Part("kwok", f"{KWOK} {STAGES}".encode(), build_kwok, no_go, "about 1 min, once")

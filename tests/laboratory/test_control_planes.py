@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from kubernetes import client, config
 
 from tests.laboratory.kubeapi import ApiError
+from tests.laboratory.places import LaboratoryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,3 +91,24 @@ def test_an_error_keeps_its_code_and_reason(control_plane: ControlPlane) -> None
     with pytest.raises(ApiError) as error:
         control_plane.api.get("/api/v1/nodes/nobody")
     assert (error.value.status, error.value.reason) == (404, "NotFound")
+
+
+def test_a_restored_control_plane_knows_what_it_knew_when_it_was_saved(
+    fresh_control_plane: Callable[..., ControlPlane],
+) -> None:
+    plane = fresh_control_plane("restored", kwok=False)
+    plane.namespace("before")
+    copy = plane.save()
+    plane.namespace("after")
+    plane.restore(copy)
+    assert plane.api.get("/api/v1/namespaces/before")
+    assert plane.api.find("/api/v1/namespaces/after") is None
+
+
+@pytest.mark.realnode
+def test_kubectl_is_of_the_same_version_and_says_why_it_fails(control_plane: ControlPlane) -> None:
+    assert control_plane.kubectl("get", "namespaces", "-o", "name").splitlines().count("namespace/default") == 1
+    versions = json.loads(control_plane.kubectl("version", "-o", "json"))
+    assert versions["clientVersion"]["gitVersion"] == versions["serverVersion"]["gitVersion"]
+    with pytest.raises(LaboratoryError, match="NotFound"):
+        control_plane.kubectl("get", "namespace", "nobody")
