@@ -22,7 +22,9 @@ from fedsched.matchmaker.model import (
     SetSubmitter,
     TellJob,
 )
+from fedsched.sim.copies import Copy, JobController
 from fedsched.sim.nodes import Cluster, Pod
+from fedsched.sim.scenario import SimJob
 from fedsched.sim.timetable import NEVER, Timetable
 
 Result = Literal["done", "gone", "conflict", "refused", "retry", "fenced"]
@@ -32,7 +34,10 @@ FINISHED_TTL_S = 600.0
 
 @dataclass
 class Thing:
-    """A Job or DaemonSet; its placement's epoch is that of the fedsched that wrote it. failed: why, as the Job says."""
+    """A Job or DaemonSet; its placement's epoch is that of the fedsched that wrote it. failed: why, as the Job says.
+
+    copy: how it stands as the copy of a user's Job; None for startds.
+    """
 
     name: str
     kind: Literal["Job", "DaemonSet"]
@@ -45,10 +50,13 @@ class Thing:
     pods: list[Pod] = field(default_factory=list)
     failed: str = ""
     finished_at: float | None = None
+    copy: Copy | None = None
 
     @property
     def finished(self) -> Literal["", "complete", "failed"]:
         """How a Job ended, "" while it has not."""
+        if self.copy is not None:
+            return self.copy.finished
         if self.kind != "Job":
             return ""
         ended = [pod for pod in self.pods if pod.ended_at is not None]
@@ -60,11 +68,13 @@ class Thing:
 class ApiServer:
     """Answers one change at a time, as the actuator would report it."""
 
-    def __init__(self, cluster: Cluster, chance: random.Random) -> None:
+    def __init__(self, cluster: Cluster, chance: random.Random, copies: random.Random | None = None) -> None:
+        """copies: the luck of users' Jobs, so that they do not shift that of everything else."""
         self.cluster = cluster
         self.things: dict[str, Thing] = {}
         self.fence = 0
         self.writes = 0
+        self.controller = JobController(cluster, self.quota, copies or chance)
         self._chance = chance
         self._serial = 0
         self._timetable: Timetable[str] = Timetable()
@@ -73,15 +83,17 @@ class ApiServer:
     @property
     def due_at(self) -> float:
         """When a controller has work next; before all times when it has some already."""
-        return -NEVER if self.cluster.gone or self._uncovered else self._timetable.next
+        if self.cluster.gone or self._uncovered:
+            return -NEVER
+        return min(self._timetable.next, self.controller.due_at)
 
     def quota(self, at: float) -> int | None:
         """Pods that the namespace may hold at that time; None for any number."""
         cuts = [c.pods for c in self.cluster.spec.faults.quotas if c.window.holds(at - self.cluster.begins)]
         return min(cuts, default=self.cluster.spec.max_pods)
 
-    def act(self, change: Change, epoch: int, at: float) -> Outcome:
-        """Carry out one change, or answer as an API server in trouble does."""
+    def act(self, change: Change, epoch: int, at: float, work: SimJob | None = None) -> Outcome:
+        """Carry out one change, or answer as an API server in trouble does. work: the Job that is copied, if one is."""
         faults, luck = self.cluster.spec.faults, self._chance.random()
         if self.fence > epoch:
             return Outcome(change, "fenced", at, what=f"epoch {self.fence} stands there")
@@ -89,7 +101,7 @@ class ApiServer:
             return Outcome(change, "retry", at, what="timed out", retry_after_s=5.0)
         if isinstance(change, CreateObject) and luck < faults.timeout + faults.refused:
             return Outcome(change, "refused", at, what="403: admission webhook denied the request")
-        result, uid, what = self._apply(change, at)
+        result, uid, what = self._apply(change, at, work)
         self.writes += result == "done"
         if luck > 1.0 - faults.lost_answer:
             return Outcome(change, "retry", at, what="the answer was lost", retry_after_s=5.0)
@@ -97,11 +109,8 @@ class ApiServer:
 
     def step(self, at: float) -> None:
         """The Job and DaemonSet controllers and the garbage collector."""
-        gone, self.cluster.gone = self.cluster.gone, {}
-        for pod in gone.values():
-            thing = self.things.get(pod.placement.object_name) if pod.placement is not None else None
-            if thing is not None and pod in thing.pods:
-                self._mourn(thing, pod, at)
+        self._bury(at)
+        self._control(at)
         for name in self._timetable.take(at):
             thing = self.things.get(name)
             if thing is not None and thing.finished_at is not None and at >= thing.finished_at + FINISHED_TTL_S:
@@ -112,35 +121,50 @@ class ApiServer:
                 if thing.kind == "DaemonSet":
                     self._spread(thing, at)
 
+    def _bury(self, at: float) -> None:
+        """Each controller learns of its pods that ended or are gone."""
+        gone, self.cluster.gone = self.cluster.gone, {}
+        for pod in gone.values():
+            thing = self.things.get(pod.placement.object_name) if pod.placement is not None else None
+            if thing is None or pod not in thing.pods:
+                continue
+            if thing.copy is not None:
+                self.controller.mourn(thing.name, thing.copy, pod, at)
+            else:
+                self._mourn(thing, pod, at)
+
     def adopt_stranger(self, name: str, placement: Placement, at: float) -> None:
         """Somebody else's Job stands under a name that we might compute (L5)."""
         self.things[name] = Thing(name, "Job", f"stranger-{name}", placement, at, ours=False)
 
-    def _apply(self, change: Change, at: float) -> tuple[Result, str, str]:
+    def _apply(self, change: Change, at: float, work: SimJob | None) -> tuple[Result, str, str]:
         match change:
             case CreateObject():
-                return self._create(change.placement, at)
+                return self._create(change.placement, at, work)
             case OrderLeave() | DeletePod():
                 return self._to_pod(change, at)
             case DeleteObject() | ParkDaemonSet() | AdoptOwner():
-                return self._to_object(change)
+                return self._to_object(change, at)
             case InvalidateAds() | SetSubmitter() | TellJob():
                 return "refused", "", "that is no member's"
 
-    def _create(self, placement: Placement, at: float) -> tuple[Result, str, str]:
+    def _create(self, placement: Placement, at: float, work: SimJob | None) -> tuple[Result, str, str]:
         name = placement.object_name
         there = self.things.get(name)
         if there is not None:
             same = there.ours and there.placement == placement
             return ("done", there.uid, "") if same else ("conflict", "", f"{name} is somebody else's")
-        quota = self.quota(at)
+        quota = self.quota(at) if work is None else None  # of a user's Job its pods are counted, when they are made
         if quota is not None and len(self.cluster.ours) >= quota:
             return "refused", "", f"403: exceeded quota: pods={quota}"
         self._serial += 1
         kind: Literal["Job", "DaemonSet"] = "DaemonSet" if placement.form == "startd-daemonset" else "Job"
         thing = Thing(name, kind, f"{self.cluster.spec.terms.name}-object-{self._serial:06d}", placement, at)
         self.things[name] = thing
-        if kind == "Job":
+        if work is not None:
+            thing.copy = self.controller.begin(name, placement, work, at)
+            thing.pods = thing.copy.pods
+        elif kind == "Job":
             thing.pods.append(self._pod(thing, at))
         else:
             self.cluster.turnover += 1
@@ -205,7 +229,17 @@ class ApiServer:
         self.cluster.touch(pod)
         return "done", pod.uid, ""
 
-    def _to_object(self, change: DeleteObject | ParkDaemonSet | AdoptOwner) -> tuple[Result, str, str]:
+    def _control(self, at: float) -> None:
+        """The controller of copies: what it has to look at now."""
+        for name in self.controller.take(at):
+            thing = self.things.get(name)
+            if thing is None or thing.copy is None:
+                continue
+            thing.version += 1
+            if not self.controller.sync(name, thing.placement, thing.copy, at):
+                self._remove(thing)
+
+    def _to_object(self, change: DeleteObject | ParkDaemonSet | AdoptOwner, at: float) -> tuple[Result, str, str]:
         thing = self.things.get(change.name)
         if thing is None:
             return "gone", "", ""
@@ -214,6 +248,9 @@ class ApiServer:
         if isinstance(change, ParkDaemonSet):
             thing.parked = True
             self.cluster.turnover += 1
+        elif isinstance(change, DeleteObject) and thing.copy is not None:
+            thing.version += 1
+            self.controller.delete(thing.name, thing.copy, at)
         elif isinstance(change, DeleteObject):
             self._remove(thing)
         return "done", thing.uid, ""

@@ -151,6 +151,8 @@ class Cluster:
             self.remove(pod)
         elif pod.ended_at is None and at >= pod.deadline_at:
             self.end(pod, at, None, "DeadlineExceeded")
+        elif pod.ended_at is None and at >= pod.ends_at:
+            self.end(pod, at, pod.exits_with, "Error" if pod.exits_with else "Completed")
         else:
             pod.started_at = at
             self.touch(pod)

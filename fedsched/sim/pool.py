@@ -110,7 +110,9 @@ class Pool:
         startd = self.startds.get(pod.uid)
         if startd is not None:
             self._live(startd, at)
-        elif pod.placement is not None and pod.started_at is not None and pod.running and pod.joins:
+        elif pod.placement is None or pod.placement.form == "job":
+            return  # no startd runs in it
+        elif pod.started_at is not None and pod.running and pod.joins:
             self._joining[pod.uid] = cluster, pod
             self._timetable.put(pod.started_at + cluster.spec.start_s, pod.uid)
         elif not pod.running:

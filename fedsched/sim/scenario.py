@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fedsched.matchmaker.model import MemberTerms, Principal, Taint
+from fedsched.matchmaker.model import MemberTerms, Principal, Rerun, Taint
 from fedsched.matchmaker.resources import Resources
 
 USUAL = (
@@ -166,8 +166,48 @@ class TraceJob(msgspec.Struct, frozen=True, omit_defaults=True):
     patience_s: float = 0.0
 
 
+class SimJob(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One Kubernetes Job of a queue, and what its owner does with it. Owners' times are seconds after the beginning.
+
+    id: "namespace/name"; a name may come again when the Job before is deleted. request: one pod's. runs_s: how long
+    each pod runs. pods: at once. completions: pods that must succeed, 0 for as many as `pods`. exits: exit codes of
+    its first pods, in their order; all others succeed. deadline_s: its own activeDeadlineSeconds, 0 for none.
+    length_s: what it says of its length, 0 for nothing. suspended: when its owner has it suspended. deleted_at: None
+    for never; lingers_s: how long it is then still seen, being deleted. edited_at: times at which its owner changes
+    what concerns nobody, so that its resourceVersion is another.
+    """
+
+    id: str
+    at: float
+    queue: str
+    principal: Principal
+    request: Resources
+    runs_s: float
+    pods: int = 1
+    completions: int = 0
+    exits: tuple[int, ...] = ()
+    backoff_limit: int = 6
+    deadline_s: int = 0
+    gang: bool = False
+    rerun: Rerun = "after-deadline"
+    requirements: str = ""
+    length_s: int = 0
+    priority: int = 0
+    suspended: tuple[Window, ...] = ()
+    deleted_at: float | None = None
+    lingers_s: float = 0.0
+    edited_at: tuple[float, ...] = ()
+
+    @property
+    def needed(self) -> int:
+        """Pods that must succeed."""
+        return self.completions or self.pods
+
+
 class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     """A whole federation and what happens to it. begins: epoch seconds of its first moment; jobs: by time.
+
+    queued: Kubernetes Jobs of queues, by time. silent_queues: not read and not written to; their Jobs are as they were.
 
     silent_schedds: not asked successfully, its jobs go on. gone_schedds: not there at all: nothing is submitted, its
     claims end after `lease_s`, its name leaves the collector after `ad_s`; what ran is idle when it comes back, which
@@ -186,6 +226,13 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     gone_schedds: tuple[tuple[str, Window], ...] = ()
     silent_hub: tuple[Window, ...] = ()
     ad_s: float = 900.0
+    queued: tuple[SimJob, ...] = ()
+    silent_queues: tuple[tuple[str, Window], ...] = ()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of all queues of Kubernetes Jobs, sorted."""
+        return tuple(sorted({job.queue for job in self.queued}))
 
     @property
     def schedds(self) -> tuple[str, ...]:

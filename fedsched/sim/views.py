@@ -89,6 +89,9 @@ def _object(thing: Thing, member: str) -> ObjectView:
         finished_reason=thing.failed,
         parked=thing.parked,
         desired_pods=len(thing.pods),
+        refused=thing.copy.refused if thing.copy is not None else "",
+        deleting=thing.copy.deletes if thing.copy is not None else False,
+        status=thing.copy.status() if thing.copy is not None else None,
     )
 
 

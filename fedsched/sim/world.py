@@ -5,8 +5,17 @@ from __future__ import annotations
 import random
 
 from fedsched.loop import Unreachable
-from fedsched.matchmaker.model import Change, InvalidateAds, Observation, Outcome, SetSubmitter
+from fedsched.matchmaker.model import (
+    Change,
+    CreateObject,
+    InvalidateAds,
+    Observation,
+    Outcome,
+    SetSubmitter,
+    TellJob,
+)
 from fedsched.sim.apiserver import ApiServer
+from fedsched.sim.jobqueue import JobQueue
 from fedsched.sim.member import Member
 from fedsched.sim.nodes import Cluster
 from fedsched.sim.pool import Pool
@@ -24,6 +33,7 @@ class SimWorld:
         # One stream of chance per part, so that a fault at one member does not shift the luck of another.
         self.schedds = tuple(Schedd(name, scenario, _chance(seed, name)) for name in scenario.schedds)
         self.members = {m.terms.name: _member(m, scenario, seed) for m in scenario.members}
+        self.queues = {name: JobQueue(name, scenario) for name in scenario.queues}
         self.pool = Pool(scenario, self.schedds)
         self._clusters = tuple(member.api.cluster for member in self.members.values())
         self._advance(0.0)
@@ -51,7 +61,8 @@ class SimWorld:
         members = tuple(member.view for _, member in sorted(self.members.items()))
         objects = tuple(thing for _, member in sorted(self.members.items()) for thing in member.objects)
         schedds = tuple(schedd.view(self.at) for schedd in self.schedds if schedd.listed(self.at))
-        return Observation(at, schedds, members, (self.pool.view(self.at),), objects)
+        queues = tuple(queue.view(self.at) for queue in self.queues.values())
+        return Observation(at, (*schedds, *queues), members, (self.pool.view(self.at),), objects)
 
     def act(self, change: Change) -> Outcome:
         """One change to one object, with whatever goes wrong there."""
@@ -60,10 +71,26 @@ class SimWorld:
             return Outcome(change, "done", self.at)
         if isinstance(change, SetSubmitter):
             return Outcome(change, "refused", self.at, what="a simulated pool has no negotiator of its own")
+        if isinstance(change, TellJob):
+            queue = self.queues.get(change.queue)
+            return queue.tell(change, self.at) if queue else Outcome(change, "gone", self.at, what="no such queue")
         member = self.members[change.member]
         if member.silent(self.at):
             return Outcome(change, "retry", self.at, what="timed out", retry_after_s=5.0)
+        if isinstance(change, CreateObject) and change.placement.form == "job":
+            return self._copy(change, member)
         return member.api.act(change, member.epoch, self.at)
+
+    def _copy(self, change: CreateObject, member: Member) -> Outcome:
+        """A copy of what the queue holds now: nothing is made of a Job that is gone."""
+        place = change.placement
+        queue = self.queues.get(place.schedd)
+        if queue is None or queue.silent(self.at):
+            return Outcome(change, "retry", self.at, what=f"queue {place.schedd} does not answer", retry_after_s=5.0)
+        job = queue.find(place.job, place.job_uid)
+        if job is None:
+            return Outcome(change, "refused", self.at, what=f"Job {place.job} is gone from queue {place.schedd}")
+        return member.api.act(change, member.epoch, self.at, job.work)
 
     def claim(self, member: str, epoch: int) -> int:
         """Raise the fence of a member; Unreachable while it is silent."""
@@ -84,7 +111,8 @@ class SimWorld:
     @property
     def quiet(self) -> bool:
         """No job will come, waits or runs, and no object or pod of ours is left."""
-        return all(s.over for s in self.schedds) and not self.leftovers
+        over = all(s.over for s in self.schedds) and all(queue.over for queue in self.queues.values())
+        return over and not self.leftovers
 
     @property
     def leftovers(self) -> tuple[str, ...]:
@@ -110,7 +138,9 @@ class SimWorld:
     @property
     def _due_at(self) -> float:
         members = min((member.due_at for member in self.members.values()), default=NEVER)
-        return min(self.pool.due_at, members, min((schedd.due_at for schedd in self.schedds), default=NEVER))
+        schedds = min((schedd.due_at for schedd in self.schedds), default=NEVER)
+        queues = min((queue.due_at for queue in self.queues.values()), default=NEVER)
+        return min(self.pool.due_at, members, schedds, queues)
 
     def _step(self) -> None:
         for member in self.members.values():
@@ -119,14 +149,18 @@ class SimWorld:
         for schedd in self.schedds:
             if schedd.due_at <= self.at:
                 schedd.step(self.at)
+        for queue in self.queues.values():
+            if queue.due_at <= self.at:
+                queue.step(self.at)
         self.pool.step(self._clusters, self.at)
 
 
 def _member(spec: SimMember, scenario: Scenario, seed: int) -> Member:
-    """A member with two streams of chance: what befalls its nodes does not shift the luck of its API."""
+    """A member with streams of chance of its own: what befalls its nodes does not shift the luck of its API."""
     name = spec.terms.name
     cluster = Cluster(spec, _chance(seed, f"{name}/nodes"), scenario.begins)
-    return Member(ApiServer(cluster, _chance(seed, name)), scenario.silent_hub)
+    api = ApiServer(cluster, _chance(seed, name), _chance(seed, f"{name}/copies"))
+    return Member(api, scenario.silent_hub)
 
 
 def _chance(seed: int, part: str) -> random.Random:
