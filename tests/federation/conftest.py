@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.federation.harness import Federation
+from tests.federation.hub import JOB_POLICY, JobFederation
 from tests.federation.replayed import replayed
+from tests.laboratory import Laboratory
 from tests.laboratory.pool import Pool
 
 
@@ -17,12 +20,30 @@ def federation(tmp_path: Path, target_pool: Pool) -> Iterator[Callable[..., Fede
     """Makes a federation on the shared target pool; its daemon ends with the test, and its cycles replay exactly."""
     made: list[Federation] = []
 
-    def make(name: str = "hub", pool: Pool | None = None, **settings: str) -> Federation:
+    def make(name: str = "hub", pool: Pool | None = None, **settings: Any) -> Federation:
         one = Federation(tmp_path / name, pool or target_pool, **settings)
         made.append(one)
         return one
 
     yield make
+    _end(made)
+
+
+@pytest.fixture
+def jobs_only(tmp_path: Path, lab: Laboratory) -> Iterator[Callable[..., JobFederation]]:
+    """Makes a federation without any pool; its daemon ends with the test, and its cycles replay exactly."""
+    made: list[JobFederation] = []
+
+    def make(name: str = "hub", **settings: Any) -> JobFederation:
+        one = JobFederation(tmp_path / name, None, session=lab.session, **{"policy": JOB_POLICY, **settings})
+        made.append(one)
+        return one
+
+    yield make
+    _end(made)
+
+
+def _end(made: Sequence[Federation]) -> None:
     for one in made:
         one.stop()
         print(f"--- daemon of {one.folder.name}, last lines\n" + one.log()[-4000:])

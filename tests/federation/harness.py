@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
+from tests.laboratory.session import Session
 
 IMAGE = "docker.io/fedsched/startd:lab"
 STARTD_RIGHTS = ["READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER"]
@@ -77,23 +78,34 @@ class Federation:
     """One federation: a folder with fedsched.toml, members, credentials, journal; and one daemon at a time."""
 
     def __init__(
-        self, folder: Path, pool: Pool, *, policy: str = POLICY, cadence: str = FAST, principals: str = PRINCIPALS
+        self,
+        folder: Path,
+        pool: Pool | None,
+        *,
+        session: Session | None = None,
+        policy: str = POLICY,
+        cadence: str = FAST,
+        principals: str = PRINCIPALS,
     ) -> None:
+        """A federation of Jobs alone has no pool, and says whose session's ports are free."""
+        session = pool.session if pool else session
+        assert session is not None
         self.folder = folder
-        self.pool = pool
-        (self.port,) = pool.session.ports(1)  # no connection that goes out is given it
+        (self.port,) = session.ports(1)  # no connection that goes out is given it
         self.daemon: subprocess.Popen[bytes] | None = None
         for name in ("clusters", "policies", "credentials", "tokens"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self.write_token("fedsched", pool.token(f"fedsched@{pool.trust_domain}"))
-        self.renew_startd_token(lifetime_s=86_400)
+        pools = ""
+        if pool:
+            self.pool = pool
+            self.write_token("fedsched", pool.token(f"fedsched@{pool.trust_domain}"))
+            self.renew_startd_token(lifetime_s=86_400)
+            pools = (
+                f'[[pool]]\nname = "a"\ncollector = "{pool.address}"\ntoken_file = "tokens/fedsched"\n'
+                'startd_token_file = "tokens/startd"\n' + principals
+            )
         (folder / "policies" / "lab.toml").write_text(policy)
-        self.settings = (
-            'id = "lab"\npolicy = "lab"\n'
-            f'listen = "127.0.0.1:{self.port}"\n'
-            f'[[pool]]\nname = "a"\ncollector = "{pool.address}"\ntoken_file = "tokens/fedsched"\n'
-            'startd_token_file = "tokens/startd"\n' + principals + cadence
-        )
+        self.settings = f'id = "lab"\npolicy = "lab"\nlisten = "127.0.0.1:{self.port}"\n' + pools + cadence
         (folder / "fedsched.toml").write_text(self.settings)
 
     # -- files ---------------------------------------------------------------------------------------------------
