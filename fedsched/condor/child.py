@@ -28,6 +28,7 @@ from fedsched.condor.questions import (
     FindSchedds,
     Invalidate,
     Question,
+    ReadJobs,
     ReadSubmit,
     Tell,
 )
@@ -64,7 +65,15 @@ def main(arguments: list[str]) -> None:
 def respond(question: Question) -> Answer:
     """The answer to one question; whatever goes wrong becomes Failed with one line."""
     # The parent imports this module without the bindings.
-    from fedsched.condor import announce_query, clock_query, job_query, negotiator_query, query, submit_file  # noqa: PLC0415
+    from fedsched.condor import (  # noqa: PLC0415
+        announce_query,
+        clock_query,
+        job_query,
+        negotiator_query,
+        query,
+        submit_file,
+        submit_jobs,
+    )
 
     answers: dict[type, Callable[[Any], Answer]] = {
         AskClocks: clock_query.clocks,
@@ -75,6 +84,7 @@ def respond(question: Question) -> Answer:
         AskAccounts: negotiator_query.accounts,
         Tell: negotiator_query.tell,
         ReadSubmit: submit_file.read,
+        ReadJobs: submit_jobs.read,
         AskJobs: job_query.jobs,
         Announce: announce_query.announce,
     }

@@ -117,6 +117,20 @@ class ReadSubmit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
     filesystem: str = ""
 
 
+class ReadJobs(msgspec.Struct, frozen=True, tag="submit-jobs", omit_defaults=True):
+    """The text of a submit file, job by job, for Jobs that no schedd sees.
+
+    cluster: what $(Cluster) stands for. count: instead of its queue statement, 0 for what that says. at: epoch seconds.
+    most: of jobs.
+    """
+
+    text: str
+    cluster: int
+    at: float
+    most: int
+    count: int = 0
+
+
 class AskJobs(msgspec.Struct, frozen=True, tag="jobs", omit_defaults=True):
     """Single jobs of one schedd, idle or not, the lowest ids first.
 
@@ -213,6 +227,23 @@ class Submitted(msgspec.Struct, frozen=True, tag="submitted"):
     held: bool = False
 
 
+class JobCommands(msgspec.Struct, frozen=True):
+    """One job of a submit file. commands: in lower case, macros expanded, with "my." before attributes of its own.
+
+    arguments, environment: as HTCondor takes them apart.
+    """
+
+    commands: dict[str, str]
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class SubmitJobs(msgspec.Struct, frozen=True, tag="submit-jobs"):
+    """Answer to ReadJobs, in the order of $(Process)."""
+
+    jobs: tuple[JobCommands, ...]
+
+
 class JobLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One job as its schedd has it. Times are epoch seconds, 0 where it does not say.
 
@@ -273,8 +304,29 @@ class Clocks(msgspec.Struct, frozen=True, tag="clocks-told"):
 
 
 Question: TypeAlias = (
-    AskClocks | FindSchedds | AskDemand | AskSlots | Invalidate | AskAccounts | Tell | ReadSubmit | AskJobs | Announce
+    AskClocks
+    | FindSchedds
+    | AskDemand
+    | AskSlots
+    | Invalidate
+    | AskAccounts
+    | Tell
+    | ReadSubmit
+    | ReadJobs
+    | AskJobs
+    | Announce
 )
 Answer: TypeAlias = (
-    Clocks | Schedds | Demand | Slots | Removed | Accounts | Told | Submitted | JobLines | Announced | Failed
+    Clocks
+    | Schedds
+    | Demand
+    | Slots
+    | Removed
+    | Accounts
+    | Told
+    | Submitted
+    | SubmitJobs
+    | JobLines
+    | Announced
+    | Failed
 )

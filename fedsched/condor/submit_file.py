@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fedsched.condor.classes import demand_classes
-from fedsched.condor.questions import ReadSubmit, Submitted
+from fedsched.condor.questions import ReadJobs, ReadSubmit, Submitted
 from fedsched.condor.requests import JobNumbers
 from fedsched.condor.rows import Row
 from fedsched.condor.submit_ad import RefusedFileError, attributes
@@ -40,20 +40,20 @@ class Queued(NamedTuple):
 
 def read(question: ReadSubmit) -> Submitted:
     """The classes of a file's jobs. Raises RefusedFileError with one line."""
-    text = question.text
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES or "\0" in text:
-        raise RefusedFileError(f"no submit file: longer than {MAX_BYTES >> 10} KiB, or with NUL characters")
-    if _INCLUDES.search(text):
-        raise RefusedFileError("`include` and `use` read other files: write what they say into this one")
-    submit = _parsed(text)
-    queued = _queued(submit, text, question)
+    submit = parsed(question.text)
+    queued = queue_of(submit, question)
     rows = tuple(_rows(submit, queued, question))
     classes = demand_classes(rows, question.origin, question.terms, question.at)
     held = (_value(submit, "hold") or "false").lower()
     return Submitted(classes, sum(one.jobs + one.announced for one in rows), held not in {"false", "0", "no"})
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """The file as HTCondor's reader has it. Raises RefusedFileError."""
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES or "\0" in text:
+        raise RefusedFileError(f"no submit file: longer than {MAX_BYTES >> 10} KiB, or with NUL characters")
+    if _INCLUDES.search(text):
+        raise RefusedFileError("`include` and `use` read other files: write what they say into this one")
     try:
         return htcondor2.Submit(text)
     except (ValueError, htcondor2.HTCondorException) as error:
@@ -63,16 +63,19 @@ def _parsed(text: str) -> Any:
         ) from None
 
 
-def _queued(submit: Any, text: str, question: ReadSubmit) -> Queued:
-    """Jobs and items of the one queue statement, or the count that was given instead."""
+def queue_of(submit: Any, question: ReadSubmit | ReadJobs) -> Queued:
+    """Jobs and items of the one queue statement, or the count that was given instead. Raises RefusedFileError."""
     if question.count:
         return Queued(question.count, ({},))
-    if len(_QUEUE.findall(text)) != 1:
+    if len(_QUEUE.findall(question.text)) != 1:
         raise RefusedFileError("expected exactly one queue statement; or give the number of jobs: --count N")
     args = submit.getQArgs() or ""
     listed = _LISTED.search(args)
     if _ELSEWHERE.search(args) or (listed and "$" in args):
-        raise RefusedFileError("its queue statement reads other files or programs: give the number of jobs: --count N")
+        raise RefusedFileError(
+            "its queue statement reads other files or programs: write the items into it (queue X from (…)), "
+            "or give the number of jobs: --count N"
+        )
     each = _count(submit, args[: listed.start()] if listed else args, question.at)
     items = tuple(dict(one) for one in submit.itemdata() or ()) if listed else ({},)
     if not 0 < each * len(items) <= MOST_JOBS or len(items) > MOST_ITEMS:
