@@ -120,6 +120,10 @@ class ControlPlane:
         self.start()
         self.wait_ready()
 
+    def cpu_s(self) -> float:
+        """CPU seconds that it and its KWOK used since they were started."""
+        return self._running().cpu_s() + (self.kwok.cpu_s() if self.kwok else 0.0)
+
     def save(self) -> Path:
         """A copy of its data as they are now, for `restore`; it is down for the 3.5 s of a restart."""
         copy = self.folder / f"saved-{len(list(self.folder.glob('saved-*')))}"

@@ -50,6 +50,10 @@ class Kwok:
         ]
         self._process = self.session.spawn("kwok", command, self.log)
 
+    def cpu_s(self) -> float:
+        """CPU seconds that it used since it was started."""
+        return self._process.cpu_s() if self._process else 0.0
+
     def leave(self, labels: Mapping[str, str]) -> None:
         """From now on pods with any of these labels are nobody's but the pod runner's; starts KWOK again."""
         if dict(labels) == self.left:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import os
 import secrets
 import shutil
 import signal
@@ -39,6 +40,10 @@ class Process:
         """Whether it still runs (stopped by SIGSTOP counts as running)."""
         return self.child.poll() is None
 
+    def cpu_s(self) -> float:
+        """CPU seconds that it used."""
+        return cpu_s(self.pid)
+
     def send(self, number: int) -> None:
         """Sends it a signal; nothing when it is gone."""
         if self.running():
@@ -54,6 +59,16 @@ class Process:
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process used, its children left out; 0 when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")

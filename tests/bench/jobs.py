@@ -1,0 +1,163 @@
+"""Jobs through a hub against what the members' own controllers do with the same Jobs, in the same run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.federation.hub import HubCluster, JobFederation, ended, users_job
+from tests.federation.kept import events
+from tests.laboratory import Laboratory
+from tests.laboratory.controlplane import ControlPlane
+from tests.laboratory.session import cpu_s
+
+TITLE = "Jobs through a hub"
+JOBS = 2000
+MAKERS = 12
+"""Threads that create Jobs."""
+LIMIT_S = 900.0
+WANTED = 0.5
+POLICY = """
+[ramp]
+first = 2000
+ramp_interval_s = 1
+max_starts = 2000
+"""
+"""Nothing but the machine holds anything back."""
+BUDGETS = "requests_per_s = 1000\nobjects_in_flight = 5000\npods_pulling = 5000"
+
+
+class Took(NamedTuple):
+    """One way. made_s: until the last Job was created; all_s: until all were Complete; cpu: seconds by process."""
+
+    made_s: float
+    all_s: float
+    cpu: dict[str, float]
+
+
+def run(*, quick: bool) -> str:
+    """The section's text."""
+    count = int(os.environ.get("FEDSCHED_BENCH_JOBS", "100" if quick else JOBS))
+    with Laboratory() as lab, tempfile.TemporaryDirectory() as folder:
+        planes = lab.control_planes("m1", "m2", "m3")
+        for plane in planes.values():
+            plane.add_fake_nodes("n", 8, cpu=96, pods=400)
+        hub = HubCluster(lab.control_plane("hub", kwok=False))
+        fed = JobFederation(Path(folder), None, session=lab.session, policy=POLICY, cadence="")
+        fed.add_queue(hub)
+        for name, plane in planes.items():
+            fed.join_for_jobs(plane, name)
+            fed.edit_member(name, ("requests_per_s = 100\nobjects_in_flight = 1000\npods_pulling = 1000", BUDGETS))
+        before = direct(planes, "before", count)
+        through = by_hub(fed, hub, planes, count)
+        after = direct(planes, "after", count)
+    return table(before, through, after, count)
+
+
+def direct(planes: Mapping[str, ControlPlane], namespace: str, count: int) -> Took:
+    """The same Jobs, made at the members themselves, in turn."""
+    for plane in planes.values():
+        plane.namespace(namespace)
+    turns = cycle(planes.values())
+    todo = [(next(turns), users_job(f"j{number}", "true", namespace=namespace)) for number in range(count)]
+    for _, job in todo:
+        job["metadata"]["labels"] = {}
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    took = timed(
+        namespace,
+        [partial(plane.api.create, job) for plane, job in todo],
+        lambda: done(planes, path),
+        planes_cpu(planes),
+    )
+    for plane in planes.values():
+        plane.api.delete(f"/api/v1/namespaces/{namespace}")
+    for plane in planes.values():
+        plane.api.wait(f"/api/v1/namespaces/{namespace}", lambda found: found is None, timeout_s=300)
+    return took
+
+
+def by_hub(fed: JobFederation, hub: HubCluster, planes: Mapping[str, ControlPlane], count: int) -> Took:
+    """Made in the hub with the label, until the hub says of all that they are Complete."""
+    fed.start()
+    daemon = fed.daemon
+    assert daemon is not None
+    try:
+        todo = [users_job(f"j{number}", "true") for number in range(count)]
+        return timed(
+            "hub",
+            [partial(hub.create, job) for job in todo],
+            lambda: done({"hub": hub.plane}, hub.path()),
+            planes_cpu(planes) | {"hub": hub.plane.cpu_s, "fedsched": lambda: cpu_s(daemon.pid)},
+        )
+    finally:
+        print(fed.log()[-3000:], *paces(fed), sep="\n", flush=True)
+        fed.stop()
+
+
+def timed(
+    what: str, makers: list[Callable[[], Any]], count_done: Callable[[], int], cpu: Mapping[str, Callable[[], float]]
+) -> Took:
+    """Makes them all and waits for their ends."""
+    used = {name: read() for name, read in cpu.items()}
+    began = time.monotonic()
+    with ThreadPoolExecutor(MAKERS) as threads:
+        for made in [threads.submit(make) for make in makers]:
+            made.result()
+    made_s = time.monotonic() - began
+    while (over := count_done()) < len(makers):
+        took_s = time.monotonic() - began
+        print(f"jobs: {what}: {over} after {took_s:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+        assert took_s < LIMIT_S, f"{what}: {over} of {len(makers)} after {took_s:.0f} s"
+        time.sleep(1)
+    all_s = time.monotonic() - began
+    return Took(made_s, all_s, {name: read() - used[name] for name, read in cpu.items()})
+
+
+def done(planes: Mapping[str, ControlPlane], path: str) -> int:
+    """How many Jobs there are Complete."""
+    return sum(ended(job) == "Complete" for plane in planes.values() for job in plane.api.items(path))
+
+
+def planes_cpu(planes: Mapping[str, ControlPlane]) -> dict[str, Callable[[], float]]:
+    """How much CPU the members used until now."""
+    return {"members": lambda: sum(plane.cpu_s() for plane in planes.values())}
+
+
+def paces(fed: JobFederation) -> list[str]:
+    """How long the parts of the cycles took."""
+    cycles = [one for one in events(fed, "cycle") if one["issued"] or one["results"]]
+    parts: dict[str, float] = {}
+    for one in cycles:
+        for part, seconds in one["parts"].items():
+            parts[part] = parts.get(part, 0.0) + seconds
+    longest = max((one["total_s"] for one in cycles), default=0.0)
+    return [f"jobs: {len(cycles)} cycles with work, longest {longest:.2f} s, parts {parts}"]
+
+
+def table(before: Took, through: Took, after: Took, count: int) -> str:
+    """Rates, their ratio, and where the CPU went."""
+    own = (count / before.all_s + count / after.all_s) / 2
+    rate = count / through.all_s
+    rows = ["| | created s | all Complete s | Jobs per s | CPU s |", "|---|---|---|---|---|"]
+    for name, took in (
+        ("members alone, before", before),
+        ("through the hub", through),
+        ("members alone, after", after),
+    ):
+        cpu = ", ".join(f"{who} {seconds:.0f}" for who, seconds in took.cpu.items())
+        rows.append(f"| {name} | {took.made_s:.1f} | {took.all_s:.1f} | {count / took.all_s:.1f} | {cpu} |")
+    return "\n".join(rows) + (
+        f"\n\nRatio: {rate / own:.2f} (wanted: at least {WANTED}).\n\n"
+        f"{count:,} Jobs of one pod over three members with eight KWOK nodes each, made by {MAKERS} threads; a pod is "
+        "Complete as soon as it runs. Alone: made at the members in turn, in a namespace of its own, which is deleted "
+        "afterwards. Through the hub: the same Jobs in a hub cluster with the queue's label alone; created, adopted, "
+        "placed, copied, and over when the hub says so. The rate of the members is the mean of both runs. All of it "
+        f"shares {os.cpu_count()} cores: what hub and fedsched use the members lack."
+    )
