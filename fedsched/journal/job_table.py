@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,15 @@ MOST_JOBS = 20_000
 """So many Jobs that are not over may wait here: each is looked at in every cycle."""
 MOST_BYTES = 1 << 30
 """So much may the manifests of all Jobs take together."""
-Told = Literal["done", "gone", "stale"]
+
+
+class Told(NamedTuple):
+    """What became of a status: written; its Job is gone; or is not as it was seen. job: as it stands now."""
+
+    result: Literal["done", "gone", "stale"]
+    job: SubmittedJob | None
+
+
 _COLUMNS = "body, status, ended_at, revision"
 
 
@@ -98,16 +106,16 @@ class JobTable:
         with self._transaction():
             row = self._db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE uid = ?", (uid,)).fetchone()  # noqa: S608 - constants
             if row is None:
-                return "gone"
+                return Told("gone", None)
             job = _job(row)
             if job.status == status:
-                return "done"
+                return Told("done", job)
             if job.revision != revision:
-                return "stale"
-            ended = _ended(job, status, at)
-            new = (self._revision(1), ended, msgspec.msgpack.encode(status), uid)
+                return Told("stale", job)
+            ended, number = _ended(job, status, at), self._revision(1)
+            new = (number, ended, msgspec.msgpack.encode(status), uid)
             self._db.execute("UPDATE jobs SET revision = ?, ended_at = ?, status = ? WHERE uid = ?", new)
-            return "done"
+            return Told("done", msgspec.structs.replace(job, status=status, ended_at=ended, revision=number))
 
     # -- inside
 

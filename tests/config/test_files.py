@@ -123,7 +123,6 @@ def test_a_wrong_members_file_is_named_with_file_line_and_key(tmp_path: Path, li
 
 WRONG_FEDERATIONS = {
     "an unknown policy": (FEDERATION.replace("fair-share", "fair-shore"), 'did you mean "fair-share"?'),
-    "no pool": ('id = "hep"\n', "fedsched.toml:1: pool: is missing"),
     "a pool twice": (FEDERATION + '[[pool]]\nname = "a"\ncollector = "b:1"\n', 'fedsched.toml:8: pool[1].name: "a"'),
     "a collector without port": (FEDERATION.replace(":9618", ""), 'pool[0].collector: expected "host:port"'),
     "a journal of an unknown kind": ('journal = "redis://x"\n' + FEDERATION, "fedsched.toml:1: journal: expected"),
@@ -136,6 +135,10 @@ WRONG_FEDERATIONS = {
 def test_a_wrong_federation_is_named_with_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
     (problem,) = said(federation(tmp_path, text))
     assert expected in problem
+
+
+def test_a_federation_needs_neither_a_pool_nor_a_queue(tmp_path: Path) -> None:
+    assert said(federation(tmp_path, 'id = "hep"\n')) == []
 
 
 def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
@@ -227,5 +230,5 @@ def test_the_schemas_know_every_key_that_the_files_know() -> None:
     assert cluster["node_group"]["items"]["required"] == ["name"]
     assert cluster["mode"]["pattern"]
     assert made["policy"]["properties"]["startds"]["properties"]["idle_s"]["anyOf"]
-    assert made["federation"]["required"] == ["id", "pool"]
+    assert made["federation"]["required"] == ["id"]
     assert made["federation"]["additionalProperties"] is False

@@ -64,10 +64,10 @@ def test_a_name_that_is_taken_is_refused_with_whose_it_is_and_nothing_is_added(t
 
 def test_a_status_is_written_where_the_job_is_as_it_was_seen(table: JobTable) -> None:
     table.add((new("a"),))
-    assert table.tell("uid-a", 1, RUNNING, AT + 5) == "done"
-    assert table.tell("uid-a", 1, RUNNING, AT + 6) == "done", "the same again is no conflict"
-    assert table.tell("uid-a", 1, COMPLETE, AT + 60) == "stale"
-    assert table.tell("uid-z", 1, COMPLETE, AT + 60) == "gone"
+    assert table.tell("uid-a", 1, RUNNING, AT + 5).result == "done"
+    assert table.tell("uid-a", 1, RUNNING, AT + 6).result == "done", "the same again is no conflict"
+    assert table.tell("uid-a", 1, COMPLETE, AT + 60).result == "stale"
+    assert table.tell("uid-z", 1, COMPLETE, AT + 60) == ("gone", None)
     (job,) = table.since(1)
     assert (job.status, job.revision, job.ended_at) == (RUNNING, 2, None)
 
