@@ -34,7 +34,7 @@ def changes(observation: Observation, plan: Plan) -> tuple[Change, ...]:
         todo += _for_one(held, thing, plan.at)
     todo += [*plan.sweep, *plan.adopt]
     open_to = {name for name, memory in plan.memory.members.items() if memory.state in GOOD and not memory.unauthorized}
-    return (*plan.ghosts, *plan.drive, *(change for change in todo if change.member in open_to))
+    return (*plan.ghosts, *plan.drive, *plan.tell, *(change for change in todo if change.member in open_to))
 
 
 def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change]:
@@ -44,6 +44,9 @@ def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change
         return
     if thing.deleting:
         return
+    if held.placement.form == "job":
+        yield from _copy(held, thing)
+        return
     if held.wanted == "run":
         yield from _single_nodes(held, thing, at)
     elif held.wanted == "leave":
@@ -51,6 +54,17 @@ def _for_one(held: Held, thing: ObjectView | None, at: float) -> Iterable[Change
     else:
         steps = {"vacate": _vacate, "withdraw": _withdraw, "clear": _clear}
         yield from steps[held.wanted](held, thing)
+
+
+def _copy(held: Held, thing: ObjectView) -> Iterable[Change]:
+    """A user's Job goes as a whole: of single pods its controller would make new ones. To leave is to finish.
+
+    One that is called back because nothing of it runs yet survives when that changed (X5).
+    """
+    if held.wanted in {"run", "leave"}:
+        return
+    seen = thing.resource_version if held.wanted == "withdraw" else ""
+    yield DeleteObject(thing.member, held.placement.id, thing.name, thing.kind, thing.uid, seen)
 
 
 def _single_nodes(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:

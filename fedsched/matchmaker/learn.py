@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.matchmaker.book import REMEMBER_REFUSAL_S, refusal_key
-from fedsched.matchmaker.match import pair_key
+from fedsched.matchmaker.match import JOBS, pair_key
 from fedsched.matchmaker.model import CreateObject, Held, MemberMemory, PairMemory, Policy, Snapshot
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
@@ -18,7 +18,7 @@ KEEP_REFUSALS = 20
 KEEP_STARTS = 50
 """How many start-up times of one member are remembered: its p95 is then that of two or three of them."""
 
-OURS = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.MEMBER_SILENT})
+OURS = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.MEMBER_SILENT, Cause.VANISHED})
 """Failures that say nothing about startds of that kind on that group."""
 
 
@@ -26,15 +26,17 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
     """Slot attributes and failures per (member, node group, image)."""
     pairs = dict(snapshot.memory.pairs)
     failed_before = {held.placement.id for held in snapshot.memory.held if held.failure}
-    seen_before = {held.placement.id for held in snapshot.memory.held if held.slot_seen_at}
+    seen_before = {held.placement.id for held in snapshot.memory.held if held.slot_seen_at or held.ended}
     for stand in standing:
         placement, failure = stand.held.placement, stand.held.failure
-        key = pair_key(placement.member, placement.node_group, placement.image)
+        job = placement.form == "job"
+        key = pair_key(placement.member, placement.node_group, JOBS if job else placement.image)
         pair = pairs.get(key, PairMemory())
         for slot in stand.slots:
             if slot.attributes and slot.probe_ok is not False:
                 pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
-        if stand.held.slot_seen_at and placement.id not in seen_before and not failure:
+        seen = stand.held.claimed_at if job else stand.held.slot_seen_at
+        if seen and placement.id not in seen_before and not failure:
             pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0, failed_classes=())
         if failure and placement.id not in failed_before and _counts(stand.held, failure):
             pair = _failed(pair, stand.held, policy, snapshot.at)
@@ -55,7 +57,7 @@ def _failed(pair: PairMemory, held: Held, policy: Policy, at: float) -> PairMemo
     failures = pair.failures + 1
     classes = tuple(sorted({*pair.failed_classes, held.placement.class_key}))[:2]
     over = failures - policy.backoff_failures
-    everybodys = not pair.attributes or len(classes) > 1
+    everybodys = len(classes) > 1 or not (pair.attributes or held.placement.form == "job")
     closed = at + policy.backoff_s * 2 ** min(over, 6) if over >= 0 and everybodys else pair.closed_until
     return msgspec.structs.replace(
         pair, failures=failures, last_failure=held.failure, closed_until=closed, failed_classes=classes

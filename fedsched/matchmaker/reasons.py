@@ -22,6 +22,10 @@ class Cause(StrEnum):
     TAINTED = "tainted"  # MA1 the group's nodes carry a taint that the member's file does not tolerate
     TOO_LONG = "too-long"  # SU2 the job outlives the longest startd of the member
     NO_NODE_GROUPS = "no-node-groups"  # the member has no node that we may use
+    NAMESPACE_REFUSED = "namespace-refused"  # MA1 the member does not take Jobs of that namespace of the queue
+    OBJECT_MISSING = "object-missing"  # MA1 what the Job's pods name is not in the member's namespace, nor copied there
+    FIELD_REFUSED = "field-refused"  # MA1 only the member's file could allow that field of the pods, and does not
+    TOO_MANY_PODS = "too-many-pods"  # MA1 an empty node group does not hold all pods of the Job at once
     EXPRESSION_REFUSED = "expression-refused"  # MA4 the gate refused the expression
     ADMISSION_REFUSED = "admission-refused"  # S4 the member's admission refused this shape before
     # why not while an operator says so
@@ -67,6 +71,9 @@ class Cause(StrEnum):
     TIER_WINDOW = "tier-window"  # SU4 not at this hour or date
     BUDGET_SPENT = "budget-spent"  # SU4 of a tier or a group
     FAILING_FAST = "failing-fast"  # X8 this class failed there fast, several times in a row
+    COPY_MAY_RUN = "copy-may-run"  # FA4 a copy of the Job may still run at a member that does not answer
+    REBUILDING = "rebuilding"  # FA7 the journal is younger than the Job, and not every member was seen since
+    HELD = "held"  # a person holds the Job, or its owner suspended it
     GROWTH_ASKED = "growth-asked"  # S7 another member is asked to grow for this class
     # why something was done
     DEMAND = "demand"  # placed for unmet demand
@@ -79,6 +86,8 @@ class Cause(StrEnum):
     ORDERED = "ordered"  # a person asked: drain, unjoin
     PREEMPTED = "preempted"  # PR8 another principal, or a job of higher priority, has the better right
     FINISHED = "finished"
+    WITHDRAWN = "withdrawn"  # its Job was deleted, suspended, held or cancelled in its queue
+    REVIVED = "revived"  # FA7 a second copy of a Job, or one of a Job that is over: a member's older state came back
     ORPHAN = "orphan"  # FA7
     SUPERSEDED = "superseded"  # an older epoch
     # why a placement failed
@@ -89,6 +98,7 @@ class Cause(StrEnum):
     PROBE_FAILED = "probe-failed"  # the member's probe script said no
     CRASHED = "crashed"  # the startd ended with an error
     POD_LOST = "pod-lost"  # killed hard, node gone
+    VANISHED = "vanished"  # a Job's copy is gone and its end was not seen: never run again by itself
     WRITE_REFUSED = "write-refused"  # 403 and kin
     FOREIGN_OBJECT = "foreign-object"  # L5 the name is taken by somebody else's object
 
@@ -117,6 +127,10 @@ NEVERS = frozenset(
         Cause.TAINTED,
         Cause.TOO_LONG,
         Cause.NO_NODE_GROUPS,
+        Cause.NAMESPACE_REFUSED,
+        Cause.OBJECT_MISSING,
+        Cause.FIELD_REFUSED,
+        Cause.TOO_MANY_PODS,
         Cause.EXPRESSION_REFUSED,
         Cause.ADMISSION_REFUSED,
     }

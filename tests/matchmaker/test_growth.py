@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fedsched.matchmaker.book import Book
-from fedsched.matchmaker.match import Place, form_for
+from fedsched.matchmaker.match import Place, Shape, form_for
 from fedsched.matchmaker.model import (
     Held,
     MemberMemory,
@@ -40,6 +40,7 @@ from tests.matchmaker.builders import (
 
 NODE = res(8, 32, 100, pods=100)
 ONE = res(4, 8)
+STARTD = Shape("startd-job")
 
 
 def template(can_grow_to: int = 3, **more: Any) -> NodeGroup:
@@ -71,78 +72,78 @@ def cause(reason: Reason | None) -> Cause | None:
 def test_a_group_can_grow_by_as_many_empty_nodes_as_it_does_not_have_yet() -> None:
     where = place("m1", template(2))
     one = book([where])
-    assert cause(one.blocker(where, ONE, "startd-job")) is Cause.NO_ROOM
+    assert cause(one.blocker(where, ONE, STARTD)) is Cause.NO_ROOM
     taken = 0
-    while one.growable(where, ONE, "startd-job", "c1") is None:
-        assert one.take_growth(where, ONE, "c1") == 1
+    while one.growable(where, ONE, STARTD, "c1") is None:
+        assert one.take_growth(where, ONE, STARTD, "c1") == 1
         taken += 1
     # eight cores and 32 GiB hold one startd of four cores with its overhead, and a second
     assert taken == 4
-    assert cause(one.growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+    assert cause(one.growable(where, ONE, STARTD, "c1")) is Cause.NO_ROOM
 
 
 def test_what_is_larger_than_an_empty_node_makes_nothing_grow() -> None:
     where = place("m1", template())
-    assert cause(book([where]).growable(where, res(9, 8), "startd-job", "c1")) is Cause.NO_ROOM
+    assert cause(book([where]).growable(where, res(9, 8), STARTD, "c1")) is Cause.NO_ROOM
 
 
 def test_a_group_that_cannot_grow_is_just_full() -> None:
     where = place("m1", group("g", 1, free=res(1, 1)))
-    assert cause(book([where]).growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+    assert cause(book([where]).growable(where, ONE, STARTD, "c1")) is Cause.NO_ROOM
     grown = place("m1", template(3, nodes=3, ready=3))
-    assert cause(book([grown]).growable(grown, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+    assert cause(book([grown]).growable(grown, ONE, STARTD, "c1")) is Cause.NO_ROOM
 
 
 def test_one_member_is_asked_to_grow_for_a_class_and_another_class_may_ask_another() -> None:
     first, second = place("m1", template()), place("m2", template())
     one = book([first, second])
-    one.take_growth(first, ONE, "c1")
-    reason = one.growable(second, ONE, "startd-job", "c1")
+    one.take_growth(first, ONE, STARTD, "c1")
+    reason = one.growable(second, ONE, STARTD, "c1")
     assert reason is not None
     assert (reason.cause, reason.member, reason.need) == (
         Cause.GROWTH_ASKED,
         "m2",
         "one member grows for it, m1",
     )
-    assert one.growable(first, ONE, "startd-job", "c1") is None
-    assert one.growable(second, ONE, "startd-job", "c2") is None
+    assert one.growable(first, ONE, STARTD, "c1") is None
+    assert one.growable(second, ONE, STARTD, "c2") is None
 
 
 def test_the_member_that_was_asked_in_an_earlier_cycle_is_remembered_by_what_waits_there() -> None:
     first, second = place("m1", template()), place("m2", template())
     one = book([first, second], growing("1-1"))
-    assert cause(one.growable(second, ONE, "startd-job", "c1")) is Cause.GROWTH_ASKED
-    assert one.growable(second, ONE, "startd-job", "c2") is None
+    assert cause(one.growable(second, ONE, STARTD, "c1")) is Cause.GROWTH_ASKED
+    assert one.growable(second, ONE, STARTD, "c2") is None
 
 
 def test_what_waits_for_nodes_has_taken_them() -> None:
     where = place("m1", template(1))
     one = book([where], growing("1-1"), growing("1-2"))
-    assert cause(one.growable(where, ONE, "startd-job", "c1")) is Cause.NO_ROOM
+    assert cause(one.growable(where, ONE, STARTD, "c1")) is Cause.NO_ROOM
 
 
 def test_a_node_that_has_come_is_for_who_waited_for_it() -> None:
     came = msgspec.structs.replace(group("burst", 1, free=NODE), can_grow_to=2, grow_s=240)
     where = place("m1", came)
     one = book([where], growing("1-1"), growing("1-2"))
-    assert cause(one.blocker(where, ONE, "startd-job")) is Cause.NO_ROOM
-    assert one.growable(where, ONE, "startd-job", "c1") is None
+    assert cause(one.blocker(where, ONE, STARTD)) is Cause.NO_ROOM
+    assert one.growable(where, ONE, STARTD, "c1") is None
 
 
 def test_once_the_pod_has_its_node_another_member_may_be_asked() -> None:
     first, second = place("m1", template()), place("m2", template())
     what = placement("1-1", "m1", node_group="burst", size=ONE, growth=True)
     runs = Standing(held(what), thing(what, pod("x", node="new-1")))
-    assert book([first, second], runs).growable(second, ONE, "startd-job", "c1") is None
+    assert book([first, second], runs).growable(second, ONE, STARTD, "c1") is None
 
 
 def test_growth_is_held_back_by_everything_that_holds_back_room() -> None:
     trial = place("m1", template(), mode="trial", trial=0)
-    assert cause(book([trial]).growable(trial, ONE, "startd-job", "c1")) is Cause.TRIAL_FULL
+    assert cause(book([trial]).growable(trial, ONE, STARTD, "c1")) is Cause.TRIAL_FULL
     capped = place("m1", template(), ceiling=Resources(1000), ceiling_names=frozenset({"cpu_milli"}))
-    assert cause(book([capped]).growable(capped, ONE, "startd-job", "c1")) is Cause.CEILING_REACHED
+    assert cause(book([capped]).growable(capped, ONE, STARTD, "c1")) is Cause.CEILING_REACHED
     lost = msgspec.structs.replace(place("m1", template()), memory=MemberMemory(state="lost"))
-    assert cause(book([lost]).growable(lost, ONE, "startd-job", "c1")) is Cause.MEMBER_LOST
+    assert cause(book([lost]).growable(lost, ONE, STARTD, "c1")) is Cause.MEMBER_LOST
 
 
 def test_where_an_autoscaler_works_there_is_no_daemonset() -> None:
@@ -151,7 +152,7 @@ def test_where_an_autoscaler_works_there_is_no_daemonset() -> None:
     assert form_for(place("m1", template(), **forms)) == "startd-job"
     assert form_for(place("m1", group(), **forms, autoscaled_groups=("g",))) == "startd-job"
     where = place("m1", template())
-    assert cause(book([where]).growable(where, ONE, "startd-daemonset", "c1")) is Cause.NO_ROOM
+    assert cause(book([where]).growable(where, ONE, Shape("startd-daemonset"), "c1")) is Cause.NO_ROOM
 
 
 def test_where_ranks_tie_nodes_that_hold_the_image_come_first() -> None:

@@ -9,8 +9,8 @@ import msgspec
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.health import GOOD
-from fedsched.matchmaker.match import Place, lacks
-from fedsched.matchmaker.model import Form, Held, Policy
+from fedsched.matchmaker.match import Place, Shape, footprint, lacks
+from fedsched.matchmaker.model import Held, Policy
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, show, with_amount
@@ -37,6 +37,7 @@ class Book:
         self._members: dict[str, MemberTotals] = {}
         self._groups: dict[tuple[str, str], GroupRoom] = {}
         self._growing: dict[str, str] = {}
+        places = tuple(place for place in places if not place.jobs)  # the same nodes, seen by somebody else
         for place in places:
             self._members.setdefault(place.terms.name, MemberTotals(place.terms, place.view))
             self._groups[place.terms.name, place.group.name] = GroupRoom(place)
@@ -76,7 +77,7 @@ class Book:
         member = self._members.get(held.placement.member)
         if member is None or held.phase == "gone":
             return
-        size = held.placement.size + member.terms.pod_overhead
+        size = footprint(held.placement, member.terms)
         member.pods += held.nodes
         member.held += size.times(held.nodes)
         group = self._groups.get((held.placement.member, held.placement.node_group))
@@ -86,98 +87,102 @@ class Book:
         if held.phase in {"intended", "starting"}:
             member.in_flight += 1
         member.pulling += sum(p.pulling for p in stand.pods)
-        if not stand.pods and held.wanted == "run":
-            member.spend(size, held.nodes)
-        if held.wanted == "run" and group is not None and not any(p.node for p in stand.pods):
-            self._promise(group, held, size)
+        if held.wanted != "run":
+            return
+        if unseen := _unseen(held, len(stand.pods)):
+            member.spend(size, unseen, 1 if held.placement.form == "job" else unseen)
+        if group is not None and (unplaced := _unseen(held, sum(bool(p.node) for p in stand.pods))):
+            self._promise(group, held, size, unplaced)
 
-    def _promise(self, group: GroupRoom, held: Held, size: Resources) -> None:
+    def _promise(self, group: GroupRoom, held: Held, size: Resources, pods: int) -> None:
         """Room that is there first: the member's scheduler takes a new node for it as soon as one has come (S7)."""
         if held.placement.form == "startd-daemonset":
             group.take_all(size)
             return
-        found = group.take(size)
         if held.placement.growth:
             self._growing.setdefault(held.placement.class_key, held.placement.member)
-            if not found:
+        for _ in range(pods):
+            if not group.take(size) and held.placement.growth:
                 group.take_growth(size)
 
-    def take(self, place: Place, size: Resources, form: Form) -> int:
-        """Book one startd (or one on each node); how many nodes it takes."""
+    def take(self, place: Place, size: Resources, shape: Shape) -> int:
+        """Book one startd, one on each node, or a Job's pods; how many pods that are."""
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
-        nodes = 1
-        if form == "startd-daemonset":
+        nodes = shape.pods
+        if shape.form == "startd-daemonset":
             nodes = max(1, group.take_all(full))
             group.daemonset = True
         else:
-            group.take(full)
+            for _ in range(shape.pods):
+                group.take(full)
         self._count(place, full, nodes)
         return nodes
 
-    def nodes(self, place: Place, size: Resources, form: Form) -> int:
-        """How many startds one placement would bring: one, or one on each node with room."""
-        if form != "startd-daemonset":
-            return 1
+    def nodes(self, place: Place, size: Resources, shape: Shape) -> int:
+        """How many pods one placement would bring: a Job's, one, or one on each node with room."""
+        if shape.form != "startd-daemonset":
+            return shape.pods
         group = self._groups[place.terms.name, place.group.name]
         return max(1, group.fitting(size + place.terms.pod_overhead))
 
-    def take_growth(self, place: Place, size: Resources, asker: str) -> int:
+    def take_growth(self, place: Place, size: Resources, shape: Shape, asker: str) -> int:
         """Book one startd on a node that does not exist yet (S7); asker: key of the class that the member grows for."""
         full = size + place.terms.pod_overhead
-        self._groups[place.terms.name, place.group.name].take_growth(full)
+        for _ in range(shape.pods):
+            self._groups[place.terms.name, place.group.name].take_growth(full)
         self._growing.setdefault(asker, place.terms.name)
-        self._count(place, full, 1)
-        return 1
+        self._count(place, full, shape.pods)
+        return shape.pods
 
     def _count(self, place: Place, full: Resources, nodes: int) -> None:
         """What is booked counts against the member, wherever its room comes from."""
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
-        group.probing = group.probing or not place.pair.attributes
+        group.probing = group.probing or not (place.jobs or place.pair.attributes)
         member.pods += nodes
         member.held += full.times(nodes)
         member.in_flight += 1
-        member.spend(full, nodes)
+        member.spend(full, nodes, 1 if place.jobs else nodes)
 
-    def has_room(self, place: Place, size: Resources) -> bool:
-        """Whether some node there has room for one startd now, whatever else keeps it from there."""
-        return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead)
+    def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
+        """Whether nodes there have room for one placement now, whatever else keeps it from there."""
+        return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead, pods)
 
-    def blocker(self, place: Place, size: Resources, form: Form) -> Reason | None:
+    def blocker(self, place: Place, size: Resources, shape: Shape) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
-        return next(self.blockers(place, size, form), None)
+        return next(self.blockers(place, size, shape), None)
 
-    def blockers(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+    def blockers(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
         """All of it, so that what is named is all that must change (RE2)."""
-        yield from self._caps_and_quotas(place, size, form)
-        yield from self._room(place, size, form)
+        yield from self._caps_and_quotas(place, size, shape)
+        yield from self._room(place, size, shape)
 
-    def _caps_and_quotas(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+    def _caps_and_quotas(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
         yield from self._doubt(place)
         yield from self._setback(place, size)
-        yield from self._caps(place, size, form)
-        yield from self._quota(place, size)
+        yield from self._caps(place, size, shape)
+        yield from self._quota(place, size, shape)
 
-    def could_grow(self, place: Place, size: Resources, form: Form) -> bool:
+    def could_grow(self, place: Place, size: Resources, shape: Shape) -> bool:
         """Whether a node could still come there that has room for it, be that allowed or not."""
         group = self._groups[place.terms.name, place.group.name]
-        return form != "startd-daemonset" and group.could_grow(size + place.terms.pod_overhead)
+        return shape.form != "startd-daemonset" and group.could_grow(size + place.terms.pod_overhead, shape.pods)
 
-    def growable(self, place: Place, size: Resources, form: Form, asker: str) -> Reason | None:
+    def growable(self, place: Place, size: Resources, shape: Shape, asker: str) -> Reason | None:
         """What keeps this place from growing for one more startd of that size; None when it may be asked to (S7).
 
         To be asked only where no place has room now. asker: key of a class; one member at a time grows for it.
         """
-        return next(self.growth_blockers(place, size, form, asker), None)
+        return next(self.growth_blockers(place, size, shape, asker), None)
 
-    def growth_blockers(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
+    def growth_blockers(self, place: Place, size: Resources, shape: Shape, asker: str) -> Iterator[Reason]:
         """All of it (RE2)."""
-        yield from self._caps_and_quotas(place, size, form)
-        yield from self._no_growth(place, size, form, asker)
+        yield from self._caps_and_quotas(place, size, shape)
+        yield from self._no_growth(place, size, shape, asker)
 
-    def _no_growth(self, place: Place, size: Resources, form: Form, asker: str) -> Iterator[Reason]:
-        if not self.could_grow(place, size, form):
+    def _no_growth(self, place: Place, size: Resources, shape: Shape, asker: str) -> Iterator[Reason]:
+        if not self.could_grow(place, size, shape):
             yield from self._no_room(place, size + place.terms.pod_overhead)
             return
         asked = self._growing.get(asker, place.terms.name)
@@ -226,14 +231,14 @@ class Book:
         for what, reason in place.memory.refusals:
             if what == refusal_key(size) and reason.at and self._at - reason.at < REMEMBER_REFUSAL_S:
                 yield msgspec.structs.replace(reason, node_group=place.group.name)
-        if self._groups[place.terms.name, place.group.name].probing:
+        if self._groups[place.terms.name, place.group.name].probing and not place.jobs:
             yield place.here(Reason(Cause.PROBING, "first startd", "its slot seen", "not yet", at=self._at))
 
-    def _caps(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+    def _caps(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
         """What the member's file allows: trial(n), ceiling, requests in flight (OW3, FA9)."""
         member, terms = self._members[place.terms.name], place.terms
         group = self._groups[terms.name, place.group.name]
-        more = place.group.nodes if form == "startd-daemonset" else 1
+        more = place.group.nodes if shape.form == "startd-daemonset" else shape.pods
         if terms.mode == "trial" and member.pods + more > terms.trial:
             numbers = ("pods", str(member.pods + more), f"trial({terms.trial})")
             yield place.here(Reason(Cause.TRIAL_FULL, *numbers, source=_FILE))
@@ -248,15 +253,15 @@ class Book:
         ):
             if now >= limit:
                 yield place.here(Reason(Cause.BUDGET, what, f"under {limit}", str(now), source=_FILE, at=self._at))
-        if form == "startd-daemonset" and group.daemonset:
+        if shape.form == "startd-daemonset" and group.daemonset:
             numbers = ("node group", "no DaemonSet of ours", "one is there")
             yield place.here(Reason(Cause.NO_ROOM, *numbers, at=place.view.seen_at))
 
-    def _quota(self, place: Place, size: Resources) -> Iterator[Reason]:
+    def _quota(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
         """What the namespace's quotas still allow (S4)."""
         member = self._members[place.terms.name]
         for quota in place.view.quotas:
-            full = size + place.terms.pod_overhead
+            full = (size + place.terms.pod_overhead).times(shape.pods)
             source, at = f"ResourceQuota {quota.name}", place.view.seen_at
             left = member.quota_left[quota.name]
             for name, amount in full.items():
@@ -267,13 +272,21 @@ class Book:
             if jobs is not None and jobs < 1:
                 yield place.here(Reason(Cause.QUOTA_FULL, "jobs", "1", "0", source=source, at=at))
 
-    def _room(self, place: Place, size: Resources, form: Form) -> Iterator[Reason]:
+    def _room(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
         """A node with room (MA2), beside what the owner keeps."""
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
-        if not group.holds(full):
-            yield from self._no_room(place, full)
-        yield from self._kept_free(place, full, form)
+        if not group.holds(full, shape.pods):
+            alone = shape.pods == 1 or not group.holds(full)
+            yield from self._no_room(place, full) if alone else self._few(place, full, shape)
+        yield from self._kept_free(place, full, shape)
+
+    def _few(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
+        """Nodes have room, but not for all pods of a Job at once."""
+        have = self._groups[place.terms.name, place.group.name].capacity(full)
+        numbers = ("pods at once", str(shape.pods), str(have))
+        source = f"all nodes of {place.group.name} together"
+        yield place.here(Reason(Cause.NO_ROOM, *numbers, source=source, at=place.view.seen_at))
 
     def _no_room(self, place: Place, full: Resources) -> tuple[Reason, ...]:
         """What the node lacks that comes closest; as scattered where the group's nodes together have enough (P9)."""
@@ -283,7 +296,7 @@ class Book:
             found = group.said[full] = tuple(_short(place, group, full))
         return found
 
-    def _kept_free(self, place: Place, full: Resources, form: Form) -> Iterator[Reason]:
+    def _kept_free(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
         """What the member's file keeps free in the group, summed over its nodes (OW3).
 
         Where no node has room yet, what one lacks is counted as if it had come.
@@ -295,12 +308,19 @@ class Book:
         total = group.total()
         for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
             total = with_amount(total, name, total.get(name) + need - have)
-        asked = full.times(max(1, group.fitting(full)) if form == "startd-daemonset" else 1)
+        asked = full.times(max(1, group.fitting(full)) if shape.form == "startd-daemonset" else shape.pods)
         for name, amount in kept.items():
             if amount and total.get(name) - asked.get(name) < amount:
                 needs = f"{show(name, asked.get(name))} beside {show(name, amount)} that stay free"
                 numbers = (name, needs, show(name, total.get(name)))
                 yield place.here(Reason(Cause.LEAVE_FREE, *numbers, source="leave_free", at=place.view.seen_at))
+
+
+def _unseen(held: Held, seen: int) -> int:
+    """Pods of a placement beyond those that were seen; of startds' objects all or none."""
+    if held.placement.form == "job":
+        return max(0, held.nodes - seen)
+    return 0 if seen else held.nodes
 
 
 def refusal_key(size: Resources) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import MemberTerms, PodView
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
@@ -48,7 +49,7 @@ def _kept(together: list[Standing], terms: MemberTerms) -> Kept | None:
     first, pod = there[0]
     amount = first.held.yields_room
     for stand, _ in there:
-        amount -= stand.held.placement.size + terms.pod_overhead
+        amount -= footprint(stand.held.placement, terms)
     amount = amount.floor_zero()
     return (
         Kept(terms.name, first.held.placement.node_group, pod.node, amount)

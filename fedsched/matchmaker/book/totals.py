@@ -7,7 +7,7 @@ import msgspec
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import MemberTerms, MemberView
 from fedsched.matchmaker.reasons import Reason
-from fedsched.matchmaker.resources import Resources, fits
+from fedsched.matchmaker.resources import Resources, fits, how_many
 
 
 class MemberTotals:
@@ -23,12 +23,12 @@ class MemberTotals:
         self.quota_left = {quota.name: quota.left for quota in view.quotas}
         self.jobs_left = {quota.name: quota.jobs_left for quota in view.quotas}
 
-    def spend(self, size: Resources, count: int = 1) -> None:
-        """A pod (or `count`) that the quota's figures do not hold yet."""
+    def spend(self, size: Resources, count: int = 1, objects: int = 1) -> None:
+        """A pod (or `count`) of so many objects that the quota's figures do not hold yet."""
         for name, left in self.quota_left.items():
             self.quota_left[name] = left - size.times(count)
             jobs = self.jobs_left[name]
-            self.jobs_left[name] = None if jobs is None else jobs - count
+            self.jobs_left[name] = None if jobs is None else jobs - objects
 
     def keep(self, amount: Resources) -> None:
         """So much of quotas and ceiling is somebody's already; no pod more."""
@@ -86,9 +86,15 @@ class GroupRoom:
         """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
         return _tightest(self.bars, size)
 
-    def holds(self, size: Resources) -> bool:
-        """Whether some node has room for one; the roomiest are looked at first."""
+    def holds(self, size: Resources, pods: int = 1) -> bool:
+        """Whether some node has room for one, or the nodes for so many; the roomiest are looked at first."""
+        if pods > 1:
+            return self.capacity(size) >= pods
         return any(nodes and fits(size, free) for free, nodes in reversed(self.bars.items()))
+
+    def capacity(self, size: Resources) -> int:
+        """How many of that size all nodes hold."""
+        return _capacity(self.bars, size)
 
     def fitting(self, size: Resources) -> int:
         """How many nodes have room for one."""
@@ -113,9 +119,9 @@ class GroupRoom:
         self._changed()
         self.bars = {Resources(): sum(self.bars.values())}
 
-    def could_grow(self, size: Resources) -> bool:
-        """Whether a node that does not exist yet would have room."""
-        return _tightest(self.growth, size) is not None
+    def could_grow(self, size: Resources, pods: int = 1) -> bool:
+        """Whether nodes that do not exist yet would have room for so many."""
+        return _capacity(self.growth, size) >= pods if pods > 1 else _tightest(self.growth, size) is not None
 
     def take_growth(self, size: Resources) -> bool:
         """One from nodes that do not exist yet; whether there was any left."""
@@ -130,6 +136,10 @@ class GroupRoom:
             rest = free - size
             self.bars[rest] = self.bars.get(rest, 0) + nodes
         return sum(nodes for _, nodes in fitting)
+
+
+def _capacity(bars: dict[Resources, int], size: Resources) -> int:
+    return sum(how_many(size, free) * nodes for free, nodes in bars.items() if nodes)
 
 
 def _whole(free: Resources) -> Resources:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from fedsched.matchmaker import breaker
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.bounds import Bounds
 from fedsched.matchmaker.fill.reports import report
-from fedsched.matchmaker.fill.starting import Birth, held_for
+from fedsched.matchmaker.fill.starting import Birth, copy_of, held_for
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
-from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, Ramping
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, QueuedJob, Ramping
 from fedsched.matchmaker.options import Option, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Reason
@@ -26,7 +28,8 @@ class Round(msgspec.Struct):
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
     breakers: a copy that this round changes. ends: see `blockers`, which is asked when all turns are taken. grows:
-    whether some place could have more nodes.
+    whether some place could have more nodes. jobs: of each class of Kubernetes Jobs, those that wait, next one first;
+    who is placed leaves.
     """
 
     table: Table
@@ -42,6 +45,7 @@ class Round(msgspec.Struct):
     together: Ramping
     grows: bool = False
     ends: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
+    jobs: dict[str, deque[QueuedJob]] = msgspec.field(default_factory=dict)
 
     def no_room(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps one more startd of the class from room that is there; None when it may start."""
@@ -49,12 +53,13 @@ class Round(msgspec.Struct):
 
     def shut(self, demand: DemandClass, option: Option) -> bool:
         """Whether something does: that no node has room, the commonest, is asked first and not put in words."""
-        return not self.book.has_room(option.place, option.size) or self.no_room(demand, option) is not None
+        has_room = self.book.has_room(option.place, option.size, option.pods)
+        return not has_room or self.no_room(demand, option) is not None
 
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         """All that keeps one more startd of the class from room that is there; growth is no room (PR1)."""
         yield from self._apart_from_room(demand, option)
-        yield from self.book.blockers(option.place, option.size, option.form)
+        yield from self.book.blockers(option.place, option.size, option.shape)
 
     def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps one more startd of the class from that place; None when it may start."""
@@ -67,28 +72,28 @@ class Round(msgspec.Struct):
 
     def _in_the_end(self, demand: DemandClass, option: Option) -> tuple[Reason, ...]:
         """The book's blockers when the round is over and nothing changes any more: found once per size and place."""
-        place, size, form = option.place, option.size, option.form
+        place, size, shape = option.place, option.size, option.shape
         grows = place.group.can_grow_to > place.group.nodes
-        key = (place.terms.name, place.group.name, size, form, demand.key if grows else "")
+        key = (place.terms.name, place.group.name, size, shape, demand.key if grows else "")
         found = self.ends.get(key)
         if found is None:
-            found = tuple(self.book.blockers(place, size, form))
-            if grows and self.book.could_grow(place, size, form):
-                growth = tuple(self.book.growth_blockers(place, size, form, demand.key))
+            found = tuple(self.book.blockers(place, size, shape))
+            if grows and self.book.could_grow(place, size, shape):
+                growth = tuple(self.book.growth_blockers(place, size, shape, demand.key))
                 found = growth if len(growth) <= len(found) else found
             self.ends[key] = found
         return found
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""
-        grown = self.book.growable(option.place, option.size, option.form, demand.key)
+        grown = self.book.growable(option.place, option.size, option.shape, demand.key)
         return grown or next(self._apart_from_room(demand, option), None)
 
     def _apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         resting = breaker.blocker(self.breakers, demand, option.place, self.at) if self.breakers else None
         if resting is not None:
             yield resting
-        nodes = self.book.nodes(option.place, option.size, option.form)
+        nodes = self.book.nodes(option.place, option.size, option.shape)
         yield from self.bounds.blockers(demand, option.size.times(nodes), option.units * nodes)
         yield from self.purse.blockers(demand, option)
 
@@ -126,7 +131,7 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     filling.run()
     turns = filling.turns
     reports = tuple(report(turn, rounds, filling.limits(turn)) for turn in turns)
-    started = {turn.ask.demand.key: turn.started for turn in turns if turn.started}
+    started = {t.ask.demand.key: t.started for t in turns if t.started and t.ask.demand.job is None}
     return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
 
 
@@ -153,6 +158,7 @@ class _Filling:
         self.turns = turns
         self.out = {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns}
         self.new: list[Held] = []
+        self.startds = 0
 
     @classmethod
     def of(cls, asks: Iterable[Ask], rounds: Round) -> _Filling:
@@ -198,6 +204,7 @@ class _Filling:
             return 0
         held = _start(turn, option, rounds, Serial(rounds.serial + len(self.new), grows))
         self.new.append(held)
+        self.startds += demand.job is None
         self.out[turn.ask.trusted.key] += 1
         milli = rounds.shared.sizes.of(option.size) * held.nodes
         turn.took(min(turn.unmet, option.units * held.nodes), milli)
@@ -205,7 +212,7 @@ class _Filling:
 
     def limits(self, turn: Turn) -> tuple[Reason, ...]:
         """What holds the class as a whole now; () when it may start one more."""
-        return tuple(turn.limits(self.out, self.rounds.left - len(self.new)))
+        return tuple(turn.limits(self.out, self.rounds.left - self.startds))
 
 
 class Serial(NamedTuple):
@@ -219,14 +226,21 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
     considered = () if serial.grows else turn.candidates(lambda one: rounds.no_room(demand, one))
-    lifetime_s = rounds.purse.lifetime_s(demand, option, place.life_s)
+    lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
     priced = rounds.purse.take(demand, option, lifetime_s)
     id_ = f"{rounds.epoch:x}-{serial.number:x}"
     birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, considered)
     if serial.grows:
-        nodes = rounds.book.take_growth(place, option.size, demand.key)
+        nodes = rounds.book.take_growth(place, option.size, option.shape, demand.key)
     else:
-        nodes = rounds.book.take(place, option.size, option.form)
+        nodes = rounds.book.take(place, option.size, option.shape)
     rounds.bounds.take(demand, option.size.times(nodes), option.units * nodes)
     breaker.take(rounds.breakers, demand, place)
-    return held_for(turn, option, birth, nodes, life)
+    held = held_for(turn, option, birth, nodes, life)
+    return held if demand.job is None else copy_of(rounds.jobs[demand.key].popleft(), demand.job, held)
+
+
+def _longest_s(demand: DemandClass, place: Place) -> int:
+    """Seconds that a placement may live: a Job no longer than its own deadline, where it has one (FA4)."""
+    own = demand.job is not None and demand.length.source != "assumed"
+    return min(place.life_s, demand.length.seconds) if own else place.life_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.fill.turn import Turn
-from fedsched.matchmaker.model import Candidate, Held, Placement, Startds
+from fedsched.matchmaker.model import Candidate, Held, JobShape, Placement, QueuedJob, Startds
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.purse import Priced
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -45,7 +45,7 @@ def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds
         epoch=birth.epoch,
         units=option.units,
         share=place.terms.share,
-        image=place.terms.image,
+        image="" if place.jobs else place.terms.image,
         selector=place.group.selector,
         taints=place.group.taints,
         gpu_resource=place.group.gpu_resource,
@@ -54,9 +54,23 @@ def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds
         tier=birth.priced.tier,
         growth=birth.growth,
         priority=-turn.order()[0],
-        probe=not place.pair.attributes,
+        probe=not (place.jobs or place.pair.attributes),
         ungrouped=demand.ungrouped,
     )
     cause = Cause.PROBE if placement.probe else Cause.DEMAND
     why = place.here(Reason(cause, demand.key, str(demand.idle), str(turn.ask.served), at=birth.at))
     return Held(placement, "intended", birth.at, why=why, nodes=nodes, candidates=birth.candidates)
+
+
+def copy_of(job: QueuedJob, shape: JobShape, held: Held) -> Held:
+    """The placement as the copy of one Job of its class."""
+    placement = msgspec.structs.replace(
+        held.placement,
+        job=job.id,
+        job_uid=job.uid,
+        pods=shape.pods,
+        gang=shape.gang,
+        rerun=shape.rerun,
+        priority=job.priority,
+    )
+    return msgspec.structs.replace(held, placement=placement)

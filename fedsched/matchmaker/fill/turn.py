@@ -72,7 +72,7 @@ class Turn:
         if self.started >= ramp.allowance - ramp.used:
             have = f"{ramp.allowance} per interval"
             yield Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
-        if left <= 0:
+        if left <= 0 and demand.job is None:
             have = "all classes' starts of this interval are used up"
             yield Reason(Cause.RAMP, "starts", str(demand.idle), have, source="policy ramp")
 

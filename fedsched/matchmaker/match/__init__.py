@@ -20,16 +20,18 @@ from fedsched.matchmaker.match.cordons import denied, held_back
 from fedsched.matchmaker.match.matching import Matching, Side, Site
 from fedsched.matchmaker.match.never import Meeting, nevers, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
-from fedsched.matchmaker.match.places import Place, form_for, pair_key
-from fedsched.matchmaker.match.sizes import packed, per_node, single, size_for
+from fedsched.matchmaker.match.places import JOBS, Place, Shape, form_for, pair_key
+from fedsched.matchmaker.match.sizes import footprint, packed, per_node, single, size_for
 from fedsched.matchmaker.match.terms import barred_by_limits, lacks, refused_by_terms
 
 __all__ = [
+    "JOBS",
     "NOW",
     "Matching",
     "Meeting",
     "Pairs",
     "Place",
+    "Shape",
     "Side",
     "Site",
     "Texts",
@@ -37,6 +39,7 @@ __all__ = [
     "closure",
     "denied",
     "false_clauses",
+    "footprint",
     "form_for",
     "formulas",
     "held_back",

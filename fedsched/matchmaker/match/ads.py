@@ -12,7 +12,7 @@ from typing import TypeAlias
 from fedsched.matchmaker.classad import Refused
 from fedsched.matchmaker.classad.gate import reads
 from fedsched.matchmaker.match.places import Place
-from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.model import DemandClass, NodeGroup
 from fedsched.matchmaker.resources import Resources
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -34,6 +34,7 @@ BASE_SLOT: Pairs = (
 """What a startd says anywhere, until a real slot was seen (MA6); facts of the group and the member come on top."""
 
 _LITERAL = re.compile(r'\s*(?:[-+]?[0-9][0-9.eE+-]*|"[^"\\]*"|true|false|undefined)\s*', re.IGNORECASE)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,314}[A-Za-z0-9])?")
 _DEVICES, _DEVICE = "availablegpus", "gpus_"
 
 
@@ -42,6 +43,8 @@ def lasting(place: Place) -> Texts:
     out: Texts = {}
     for source in (BASE_SLOT, place.terms.attributes, place.group.attributes, place.pair.attributes):
         out.update((name.lower(), (name, text)) for name, text in source)
+    if place.jobs:
+        out["nodelabels"] = ("NodeLabels", node_labels(place.group))
     price = repr(float(dict(place.terms.group_prices).get(place.group.name, place.terms.price_per_core_hour)))
     own = (
         ("FedschedPricePerCoreHour", price),
@@ -51,6 +54,13 @@ def lasting(place: Place) -> Texts:
     )
     out.update((name.lower(), (name, text)) for name, text in own)
     return out
+
+
+def node_labels(group: NodeGroup) -> str:
+    """The labels that all nodes of a group have, as a ClassAd record: for users' Jobs, which ask for labels."""
+    labels = {**dict(group.labels), **dict(group.selector)}
+    told = (f"'{key}' = {quoted(value)}; " for key, value in sorted(labels.items()) if _LABEL.fullmatch(key))
+    return f"[ {''.join(told)}]"
 
 
 def sized(size: Resources) -> Texts:

@@ -39,7 +39,7 @@ class Site:
         self.number = number_
         self.lasting = lasting(place)
         self.formulas = formulas(self.lasting)
-        self.known = None if place.pair.attributes else frozenset(self.lasting)
+        self.known = None if place.pair.attributes or place.jobs else frozenset(self.lasting)
 
 
 class Side:

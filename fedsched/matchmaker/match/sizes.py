@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.match.places import Place
-from fedsched.matchmaker.model import DemandClass, Form, Policy
+from fedsched.matchmaker.model import DemandClass, Form, MemberTerms, Placement, Policy
 from fedsched.matchmaker.resources import Resources, how_many
 
 
 def size_for(demand: DemandClass, place: Place, form: Form, policy: Policy) -> tuple[Resources, int]:
     """Size of one startd and the jobs it holds: exactly one job, packed up to the policy's size, or a node's worth."""
+    if form == "job":
+        return single(demand.request), 1
     if form == "startd-daemonset":
         units = per_node(demand.request, place)
     else:
@@ -19,8 +21,15 @@ def size_for(demand: DemandClass, place: Place, form: Form, policy: Policy) -> t
     return times(demand.request, max(1, units)), max(1, units)
 
 
+def footprint(placement: Placement, terms: MemberTerms) -> Resources:
+    """What one pod of a placement asks of its node: a startd's more than it offers, a Job's its request."""
+    return placement.size if placement.form == "job" else placement.size + terms.pod_overhead
+
+
 def packed(demand: DemandClass, policy: Policy) -> int:
     """Jobs that a startd of the class should hold, by the policy's size for packing and by how many there are."""
+    if demand.job is not None:
+        return 1
     wanted = policy.startds.pack_cpu_milli // max(1, demand.request.cpu_milli)
     return max(1, min(wanted, demand.idle))
 

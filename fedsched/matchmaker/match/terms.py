@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from fedsched.matchmaker.match.of_jobs import refused_of_job, tolerated
 from fedsched.matchmaker.match.places import Place, form_for
 from fedsched.matchmaker.model import ContainerLimits, DemandClass, JobLength
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -18,18 +19,26 @@ _POLICY = "lifetime_s of the policy"
 
 
 def refused_by_terms(demand: DemandClass, place: Place) -> Iterator[Reason]:
-    """What the member's file does not allow: pool, form, principal, image, taints of the nodes, length."""
+    """What the member's file does not allow: pool, form, principal, image, taints of the nodes, length.
+
+    Of users' Jobs also what `refused_of_job` says.
+    """
     terms = place.terms
-    if terms.pools and demand.pool not in terms.pools:
+    if terms.pools and demand.pool not in terms.pools and demand.job is None:
         yield Reason(Cause.FORM_REFUSED, "pool", demand.pool, ", ".join(terms.pools), source=_FILE)
     if form_for(place) is None:
-        yield Reason(Cause.FORM_REFUSED, "form", "a startd", ", ".join(terms.forms) or "none", source=_FILE)
+        need = "a startd" if demand.job is None else "job"
+        yield Reason(Cause.FORM_REFUSED, "form", need, ", ".join(terms.forms) or "none", source=_FILE)
     who = str(demand.principal)
     if not _admits(terms.principals, who):
         yield Reason(Cause.PRINCIPAL_REFUSED, "principal", who, ", ".join(terms.principals), source=_FILE)
-    if demand.image and not _admits(terms.images, demand.image):
+    if demand.job is None and demand.image and not _admits(terms.images, demand.image):
         yield Reason(Cause.IMAGE_REFUSED, "image", demand.image, ", ".join(terms.images), source=_FILE)
+    if demand.job is not None:
+        yield from refused_of_job(demand.job, demand.request, place)
     for taint in place.group.barred:
+        if demand.job is not None and tolerated(taint, demand.job, terms.jobs):
+            continue
         have = f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
         yield Reason(Cause.TAINTED, "taint", "a toleration", have, source="its nodes", at=place.view.seen_at)
     yield from _too_long(demand.length, place)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from fedsched.matchmaker.model.jobs import JobStatus
 from fedsched.matchmaker.model.placed import Placement
 from fedsched.matchmaker.model.shares import Drift, LedgerEntry
 from fedsched.matchmaker.model.spikes import Breaker, Spending, SurgeMemory, TierState
@@ -33,8 +34,8 @@ class Held(msgspec.Struct, frozen=True):
     now; withdraw: it is pending and no longer wanted; clear: it is over, remove the object). since: epoch seconds in
     this phase. written_at: when the member confirmed the object, None before. slot_seen_at: when its first ad was
     seen. claimed_at: first claim. last_claimed_at: when a claim was last seen. unclaimed_since: see SlotView.
-    nodes: pods of a DaemonSet; 1 otherwise. nodes_wanted: single nodes that a DaemonSet must give up: (node, leave or
-    vacate). why: of `wanted`. failure: why it failed; None when it did not.
+    nodes: pods of a DaemonSet or of a Job at once; 1 otherwise. nodes_wanted: single nodes that a DaemonSet must give
+    up: (node, leave or vacate). why: of `wanted`. failure: why it failed; None when it did not.
     """
 
     placement: Placement
@@ -66,6 +67,10 @@ class Held(msgspec.Struct, frozen=True):
     """What the one startd needs that they make room for together, its pod's overhead included (PR3)."""
     candidates: tuple[Candidate, ...] = ()
     """The best places that were open to it when it was placed, best first (E5)."""
+    job_started_at: float | None = None
+    """startTime of a Job's copy, by the member's clock: its deadline counts from it (FA4)."""
+    ended: JobStatus | None = None
+    """How a Job's copy ended; kept until its queue was told, whatever becomes of the copy."""
 
 
 class MemberMemory(msgspec.Struct, frozen=True):

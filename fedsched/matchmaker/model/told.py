@@ -13,9 +13,9 @@ from fedsched.matchmaker.resources import Resources
 
 LinkName = Literal["job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim"]
 """The nine links from a job to its claim, in this order."""
-LinkVerdict = Literal["ok", "holds", "waits", "not reached", "unknown"]
+LinkVerdict = Literal["ok", "holds", "waits", "not reached", "unknown", "not used"]
 """ok: passed. holds: this link keeps the job. waits: it is on its way here, or must change besides, as its text says.
-not reached: an earlier one holds."""
+not reached: an earlier one holds. not used: users' Jobs run without it."""
 
 
 class ChainLink(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fedsched.matchmaker import preempt, surge
+from fedsched.matchmaker import jobs, preempt, surge
 from fedsched.matchmaker.model import Held, Memory, Policy, Snapshot
 from fedsched.matchmaker.negotiate.asking import lost_members
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -22,7 +22,11 @@ def who_goes(
     base = msgspec.structs.replace(base, drops=asked.drops)
     surplus = dict(asked.surplus)
     standing = []
+    said = jobs.known(snapshot)
     for stand in sorted(facts.standing, key=lambda s: (-s.held.placement.created_at, s.held.placement.id)):
+        if stand.held.placement.form == "job":
+            standing.append(with_held(stand, jobs.lived(stand, said, snapshot.orders, policy)))
+            continue
         held = _called_back_too_late(stand)
         held = surge.leave_or_stay(with_held(stand, held), asked, surplus, policy, at)
         held = preempt.leave_cordoned(with_held(stand, held), views.get(held.placement.member), at)

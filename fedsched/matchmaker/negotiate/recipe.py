@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 import msgspec
 
-from fedsched.matchmaker import fill, share, surge
+from fedsched.matchmaker import fill, jobs, share, surge
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.bounds import Bounds
 from fedsched.matchmaker.breaker import learn_breakers
 from fedsched.matchmaker.classad import crowd
 from fedsched.matchmaker.health import Health, look
 from fedsched.matchmaker.learn import learn_members, learn_pairs
-from fedsched.matchmaker.model import ClassReport, Memory, Plan, Policy, Snapshot
-from fedsched.matchmaker.negotiate.asking import asks, classes_of
+from fedsched.matchmaker.model import ClassReport, Memory, Plan, Policy, QueuedJob, Snapshot
+from fedsched.matchmaker.negotiate.asking import asks, classes_of, lost_members
 from fedsched.matchmaker.negotiate.going import who_goes
 from fedsched.matchmaker.negotiate.making_room import make_room
 from fedsched.matchmaker.negotiate.places import places_of
@@ -29,14 +30,15 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     """Decide what should exist. Equal arguments give an equal plan; nothing outside them is read.
 
     1. Members' health, and whether it is ourselves who are cut off (FA1, FA2). Frozen: nothing moves.
-    2. Memory meets observation: phases, failures, ghosts, orphans (FA7, FA8).
+    2. Memory meets observation: phases, failures, ghosts, orphans (FA7, FA8); which users' Jobs wait (FA4).
     3. Learn: slots seen, failures, refusals, start-up times, trust (MA6, X8, X9, S4, SU7).
     4. Shares: use ages, and lent capacity is divided down the tree of groups (FS1-FS5, FS8).
     5. What must go: finished, failed, expired, ordered, cordoned, the owner's pods, no longer wanted (OW2, PR5, SU5).
     6. What supply there is for each class (SU2), and how fast it may grow (SU3, SU7).
     7. Turns, lowest level first, until nothing fits (FS6): within bounds (FS1), open tiers and budgets (SU4).
     8. Room by eviction for those whose right it is and who found none (PR1-PR7).
-    9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1).
+    9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1), and
+       users' Jobs are told how they stand.
     """
     begun = _begun(snapshot, policy)  # 1-6
     turns = begun.turns
@@ -45,6 +47,9 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     filled = fill.fill(begun.asked, turns)  # 7
     standing, reports, base = make_room(filled, turns, begun.standing, begun.base)  # 8
     snapshot, health, facts, shared = begun.snapshot, begun.health, begun.facts, turns.shared
+    telling = jobs.Telling(
+        jobs.known(snapshot), (*standing, *map(Standing, filled.new)), {report.key: report for report in reports}
+    )
     done = Done(snapshot, policy, standing, facts.gone, filled, reports)
     base, drift, said = written_up(done, base, turns)  # 9
     return Plan(
@@ -60,6 +65,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
         shares=tuple(line for _, line in sorted(shared.lines.items())),
         drift=drift,
         drive=share.driven(policy, snapshot.observation.pools, snapshot.pools),
+        tell=jobs.told(snapshot.observation, telling),
     )
 
 
@@ -96,13 +102,30 @@ def _begun(snapshot: Snapshot, policy: Policy) -> _Begun:
     base = _learn(snapshot, policy, health, facts)  # 3
     if health.frozen_since is not None:
         return _Begun(snapshot, health, facts, base)
+    snapshot, facts, waits = _with_jobs(snapshot, facts, base)
     table = Table(places_of(snapshot, base, policy.startds), Choosing(policy, snapshot.orders, at))
     shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
     standing, base = who_goes(snapshot, policy, facts, base)  # 5
     asked = asks(snapshot, policy, standing, base)  # 6
     turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
+    turns.jobs = waits
     return _Begun(snapshot, health, facts, base, standing, asked, turns)
+
+
+def _with_jobs(
+    snapshot: Snapshot, facts: Reconciled, base: Memory
+) -> tuple[Snapshot, Reconciled, dict[str, deque[QueuedJob]]]:
+    """Queues' classes counted by the Jobs that wait, copies as their owners want them, and the Jobs that wait."""
+    said = jobs.known(snapshot)
+    views = {view.name: view for view in snapshot.observation.members}
+    standing, told = jobs.let_go(facts.standing, said)
+    standing, over = jobs.given_up(standing, said, views, lost_members(base))
+    standing = jobs.follow(standing, said)
+    waits = jobs.waiting(snapshot.observation, standing, said)
+    seen = jobs.counted(snapshot.observation, standing, waits)
+    facts = msgspec.structs.replace(facts, standing=standing, gone=(*facts.gone, *told, *over))
+    return msgspec.structs.replace(snapshot, observation=seen), facts, waits
 
 
 def _bounded(snapshot: Snapshot, policy: Policy) -> Snapshot:
@@ -120,6 +143,7 @@ def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled
         memory,
         cycle=memory.cycle + 1,
         at=at,
+        since=memory.since if memory.cycle else at,
         frozen_since=health.frozen_since,
         members=learn_members(snapshot, facts.standing, health.members),
         pairs=learn_pairs(snapshot, facts.standing, policy),

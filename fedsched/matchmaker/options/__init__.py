@@ -5,6 +5,6 @@ One table serves one round: what is asked twice is judged once, and what nobody 
 
 from fedsched.matchmaker.options.option import Choosing, Option, Options
 from fedsched.matchmaker.options.sets import CANDIDATES, candidates
-from fedsched.matchmaker.options.table import Table
+from fedsched.matchmaker.options.tables import Table
 
 __all__ = ["CANDIDATES", "Choosing", "Option", "Options", "Table", "candidates"]

@@ -43,9 +43,7 @@ class Fitting:
     def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
         self._policy = policy
         self._shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
-        self._kinds = _numbered(
-            (site.place.terms.name, form_for(site.place), site.place.group.barred) for site in sites
-        )
+        self._kinds = _numbered(_kind(site.place) for site in sites)
         self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
@@ -77,7 +75,8 @@ class Fitting:
         """One class is asked about many places in a row: what depends on it is looked up once."""
         self._asked = demand
         self._its_fits = self._fits.setdefault((demand.request, self.packed(demand)), {})
-        key = (demand.pool, demand.principal, demand.image, known_length(demand))
+        key: tuple[object, ...] = (demand.pool, demand.principal, demand.image, known_length(demand))
+        key = (*key, demand.job, demand.request) if demand.job is not None else key
         self._its_refusals = self._refusals.setdefault(key, {})
 
     def packed(self, demand: DemandClass) -> int:
@@ -101,6 +100,12 @@ def _fit(size: Resources, units: int, place: Place) -> Fit:
 def known_length(demand: DemandClass) -> int | None:
     """Seconds that a job of the class takes, None where that is only assumed: nothing is refused for a guess."""
     return None if demand.length.source == "assumed" else demand.length.seconds
+
+
+def _kind(place: Place) -> tuple[object, ...]:
+    """What a member's terms say depends on; of users' Jobs also on the group's nodes."""
+    kind = (place.terms.name, form_for(place), place.group.barred)
+    return (*kind, place.group.name) if place.jobs else kind
 
 
 def _shape(place: Place, *, packs: bool) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import overload
 
 import msgspec
 
-from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.match import Place, Shape
 from fedsched.matchmaker.model import Form, Order, Policy
 from fedsched.matchmaker.resources import Resources
 
@@ -23,7 +23,8 @@ class Choosing(msgspec.Struct, frozen=True):
 class Option(msgspec.Struct, frozen=True):
     """A place where a class could run, with the size of a startd for it and its rank.
 
-    packed: it is for several jobs, and one for a single job follows it, which less can keep from there.
+    packed: it is for several jobs, and one for a single job follows it, which less can keep from there. pods: of one
+    placement, each of that size: more than one only for a user's Job.
     """
 
     place: Place
@@ -32,6 +33,12 @@ class Option(msgspec.Struct, frozen=True):
     units: int
     rank: tuple[float, float]
     packed: bool = False
+    pods: int = 1
+
+    @property
+    def shape(self) -> Shape:
+        """What one placement brings."""
+        return Shape(self.form, self.pods)
 
 
 def preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]:

@@ -25,8 +25,8 @@ class _Judged:
         self.options = Options(options(self.held))
 
 
-class Table:
-    """Who could run where in one round: distinct kinds of classes by places, judged when asked and once (MA1, MA5)."""
+class OneTable:
+    """Who could run where, of startds or of users' Jobs alone: distinct kinds of classes by places, judged when asked and once (MA1, MA5)."""
 
     def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
         self._rules = rules
@@ -175,7 +175,7 @@ class Table:
                 demand.rank,
                 demand.request,
             ),
-            *(demand.requirements, demand.attributes, self._fitting.packed(demand)),
+            *(demand.requirements, demand.attributes, self._fitting.packed(demand), demand.job),
             demand.schedd if self._denies else "",
         )
         found = self._judged.get(key)
@@ -194,7 +194,8 @@ class Table:
                 continue
             form: Form = form_for(site.place) or "startd-job"
             alone = self._alone(demand, site, fit, form)
-            option = Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None)
+            pods = demand.job.pods if demand.job is not None else 1
+            option = Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None, pods=pods)
             if next(held_back(demand, site.place, orders), None) is None:
                 yield option
                 if alone is not None:

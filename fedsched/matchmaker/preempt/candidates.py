@@ -49,12 +49,15 @@ class Candidate(msgspec.Struct, frozen=True):
 def candidates(
     standing: Iterable[Standing], ground: Ground, sizes: Sized, policy: Policy, at: float
 ) -> dict[str, list[Candidate]]:
-    """Startd Jobs that serve, by member, cheapest first. A DaemonSet is decided per node group, never here."""
+    """Startd Jobs that serve and users' Jobs, by member, cheapest first.
+
+    A DaemonSet is decided per node group, never here. A Job of several pods frees the node of the first.
+    """
     found: dict[str, list[Candidate]] = {}
     for stand in standing:
         held = stand.held
         serves = held.wanted == "run" and held.failure is None and held.phase in CONSIDERED
-        if serves and held.placement.form == "startd-job" and held.nodes == 1:
+        if serves and held.placement.form != "startd-daemonset":
             found.setdefault(held.placement.member, []).append(_candidate(stand, ground, sizes, policy, at))
     return {member: sorted(some, key=lambda c: c.cost) for member, some in found.items()}
 
@@ -85,7 +88,7 @@ def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at
         lost=lost,
         priority=max((claim.priority for claim in claims), default=held.placement.priority),
         young=_young(stand, [claim.since for claim in claims], policy, at),
-        gain=ground.gain(held, node),
+        gain=ground.gain(stand, node),
         cost=(held.claims > 0, lost, -held.placement.created_at, held.placement.id),
     )
 

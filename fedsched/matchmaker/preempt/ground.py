@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.matchmaker.book import HOLD_ROOM_S
-from fedsched.matchmaker.match import Place
-from fedsched.matchmaker.model import Held, MemberTerms, MemberView, NodeRoom, PodView
+from fedsched.matchmaker.match import Place, footprint
+from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom, PodView
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
@@ -57,7 +57,7 @@ class Ground:
         self._limits: dict[tuple[str, str, Resources], dict[Key, int]] = {}
         self._known: dict[tuple[str, str, Resources], list[str]] = {}
         self._needs: dict[tuple[str, str, Resources, str], dict[Key, int]] = {}
-        for place in places:
+        for place in (place for place in places if not place.jobs):
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
             land.places[place.group.name] = place
@@ -132,15 +132,20 @@ class Ground:
             amounts |= {("node", option.place.terms.name, node, name): a for name, a in self._asked(option)}
         return amounts
 
-    def gain(self, held: Held, node: str) -> dict[Key, int]:
+    def gain(self, stand: Standing, node: str) -> dict[Key, int]:
         """What comes back when a placement goes that stands on that node, or on none yet."""
+        held = stand.held
         land = self._lands.get(held.placement.member)
         if land is None:
             return {}
-        size = held.placement.size + land.terms.pod_overhead
+        size = footprint(held.placement, land.terms)
         amounts = self._of_member(land, held.placement.node_group if node else "", size)
+        if held.nodes > 1 and held.placement.form == "job":
+            amounts = {key: amount if key[0] == "jobs" else amount * held.nodes for key, amount in amounts.items()}
         if node:
-            amounts |= {("node", land.terms.name, node, name): amount for name, amount in size.items() if amount}
+            there = max(1, sum(pod.node == node for pod in stand.pods)) if held.placement.form == "job" else 1
+            freed = size.times(there).items()
+            amounts |= {("node", land.terms.name, node, name): amount for name, amount in freed if amount}
         return amounts
 
     def short(self, need: Amounts, gained: Amounts) -> set[Key]:
@@ -177,9 +182,9 @@ class Ground:
     def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
         """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""
         name, terms = land.terms.name, land.terms
-        sizes = [(s, s.held.placement.size + terms.pod_overhead) for s in mine if s.held.phase != "gone"]
+        sizes = [(s, footprint(s.held.placement, terms)) for s in mine if s.held.phase != "gone"]
         for quota in land.view.quotas:
-            unseen = [size for s, size in sizes if not s.pods and s.held.wanted == "run"]
+            unseen = [size.times(s.held.nodes) for s, size in sizes if not s.pods and s.held.wanted == "run"]
             for resource in quota.limits:
                 spent = sum(size.get(resource) for size in unseen)
                 self._left[("quota", name, quota.name, resource)] = quota.left.get(resource) - spent

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import (
     Held,
     MemberMemory,
@@ -24,10 +25,13 @@ SETTLED_S = 2.0
 
 
 def taken_by_owner(stand: Standing, at: float) -> Held:
-    """What the member takes away itself (its scheduler preempts, its admin drains a node) is vacated, not failed."""
+    """What the member takes away itself (its scheduler preempts, its admin drains a node) is vacated, not failed.
+
+    A user's Job makes another pod by itself.
+    """
     held = stand.held
     takers = sorted({pod.taken_by for pod in stand.pods if pod.taken_by})
-    if not takers or held.placement.form == "startd-daemonset":
+    if not takers or held.placement.form != "startd-job":
         return held
     return urge(held, "vacate", Reason(Cause.OWNER, what=takers[0], member=held.placement.member, at=at))
 
@@ -102,7 +106,7 @@ def _cheapest_node(
             going = mine.deleting or key in doomed or stand.held.wanted == "vacate"
             if not going and fits(pod.request, room):
                 continue
-            room += stand.held.placement.size + terms.pod_overhead
+            room += footprint(stand.held.placement, terms)
             if not going:
                 claims += stand.held.claims
                 victims.append(key)

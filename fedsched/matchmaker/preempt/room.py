@@ -41,7 +41,7 @@ class _Turn:
 
     def __init__(self, wish: Wish) -> None:
         self.demand = wish.demand
-        self.options = tuple(o for o in wish.options if o.form == "startd-job")
+        self.options = tuple(o for o in wish.options if o.form != "startd-daemonset" and o.pods == 1)
         self.path = path_of(wish.demand.principal)
         self.unmet = wish.unmet
         self.starts = wish.starts
@@ -140,7 +140,7 @@ class _Round:
         wait_s = self._rules.policy.preemption.wait_s
         for stand in self._standing:
             if is_coming(stand, wait_s, self._rules.at):
-                self._ground.give(self._ground.gain(stand.held, node_of(stand)))
+                self._ground.give(self._ground.gain(stand, node_of(stand)))
                 for path, amount in losses(stand, self._shared.sizes).items():
                     self._exchange.move(path, -amount)
             if stand.held.phase == "intended" and stand.held.placement.created_at >= self._rules.at:
@@ -205,9 +205,9 @@ class _Round:
     def _blocker(self, option: Option) -> Reason | None:
         """The book's answer, once per place and size."""
         place = option.place
-        key = (place.terms.name, place.group.name, option.size, option.form)
+        key = (place.terms.name, place.group.name, option.size, option.shape)
         if key not in self._blockers:
-            self._blockers[key] = self._book.blocker(place, option.size, option.form)
+            self._blockers[key] = self._book.blocker(place, option.size, option.shape)
         return self._blockers[key]
 
     def _room_comes(self, turn: _Turn, usable: tuple[Option, ...]) -> bool:

@@ -21,6 +21,10 @@ class Offer(Protocol):
         """As what it would be placed."""
 
     @property
+    def pods(self) -> int:
+        """Pods of one placement."""
+
+    @property
     def size(self) -> Resources:
         """Size of one startd, without the pod's overhead."""
 
@@ -32,5 +36,5 @@ def price(offer: Offer) -> float:
     """
     terms, group = offer.place.terms, offer.place.group
     per_core = dict(terms.group_prices).get(group.name, terms.price_per_core_hour)
-    pods = max(1, group.nodes) if offer.form == "startd-daemonset" else 1
+    pods = max(1, group.nodes) if offer.form == "startd-daemonset" else offer.pods
     return per_core * (offer.size.cpu_milli + terms.pod_overhead.cpu_milli) / 1000 * pods

@@ -22,6 +22,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile.failures import failure_of
+from fedsched.matchmaker.reconcile.of_jobs import nothing_left_of_job, revived, stand_of_job, told_revived
 from fedsched.matchmaker.reconcile.seen import (
     DOUBT_S,
     SETTLE_S,
@@ -32,6 +33,8 @@ from fedsched.matchmaker.reconcile.seen import (
     telling,
     vanished,
 )
+
+FOREVER = float("inf")
 
 
 class Reconciled(msgspec.Struct, frozen=True):
@@ -83,6 +86,10 @@ def _strangers(
     for thing in snapshot.observation.objects:
         if thing.deleting:
             continue
+        if revived(thing, known, snapshot.memory.since if snapshot.memory.cycle else FOREVER):
+            sweep.append(DeleteObject(thing.member, thing.placement_id, thing.name, thing.kind, thing.uid))
+            notices.append(told_revived(thing))
+            continue
         if not is_itself(thing) or not thing.digest:
             sweep.append(DeleteObject(thing.member, thing.placement_id, thing.name, thing.kind, thing.uid))
             text = f"{thing.kind} {thing.name} carries our labels but not a record of ours; it is removed"
@@ -103,6 +110,8 @@ def _stand(held: Held, views: Views) -> Standing:
     held = _told_by_outcome(held, views.made.get(placement.id))
     if thing is not None:
         held = msgspec.structs.replace(held, uid=thing.uid, written_at=held.written_at or thing.created_at)
+    if placement.form == "job":
+        return stand_of_job(held, thing, views)
     held = _with_slots(held, slots)
     live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
     started = [p.started_at for p in live if p.started_at]
@@ -187,6 +196,8 @@ def _nothing_left(stand: Standing, views: Views) -> bool:
     held = stand.held
     if stand.object is not None or held.phase != "gone":
         return False
+    if held.placement.form == "job":
+        return nothing_left_of_job(held, views)
     return held.written_at is None or vanished(held, views)
 
 

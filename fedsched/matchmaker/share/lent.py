@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from fedsched.matchmaker.health import GOOD
+from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Order, Sharing, Snapshot
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
@@ -62,7 +63,7 @@ def member_lends(
         return Resources()
     bound, made = Resources(), Resources()
     for stand in standing:
-        size = stand.held.placement.size + terms.pod_overhead
+        size = footprint(stand.held.placement, terms)
         bound += size.times(sum(1 for p in stand.pods if p.node and p.phase in {"pending", "running", "unknown"}))
         made += size.times(sum(1 for p in stand.pods if p.phase in {"pending", "running", "unknown"}))
     if any(order.kind in CLOSING and order.target in {"*", terms.name} for order in orders):

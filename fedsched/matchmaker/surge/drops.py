@@ -58,7 +58,7 @@ def _open(held: Iterable[Held]) -> list[tuple[str, str, int, int]]:
     """(class key, schedd, jobs that open startds can take, jobs of one startd) of everything that waits for a job."""
     found: dict[str, tuple[str, str, int, int]] = {}
     for one in held:
-        if one.phase in OPEN and one.wanted == "run" and not one.failure:
+        if one.phase in OPEN and one.wanted == "run" and not one.failure and one.placement.form != "job":
             placement = one.placement
             before = found.get(placement.class_key, ("", "", 0, 0))[2]
             jobs = before + placement.units * one.nodes
@@ -69,6 +69,8 @@ def _open(held: Iterable[Held]) -> list[tuple[str, str, int, int]]:
 def leave_or_stay(stand: Standing, asked: Demanded, surplus: dict[str, int], policy: Policy, at: float) -> Held:
     """What SU5 wants of one placement; `surplus` (class key -> placements too many, still pending) is used up."""
     held = stand.held
+    if held.placement.form == "job":
+        return held
     key = held.placement.class_key
     if held.phase in {"intended", "starting"} and _pending(stand):
         if key in asked.over:

@@ -50,6 +50,8 @@ def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> di
         held = stand.held
         if held.wanted != "run" or held.failure or held.phase not in {*OPEN, "claimed"}:
             continue
+        if held.placement.form == "job":
+            continue  # it runs its own Job and no other
         if held.placement.member in lost and not stand.slots:
             continue
         own = ask.classes.get(held.placement.class_key)

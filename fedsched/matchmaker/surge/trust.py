@@ -26,6 +26,8 @@ def learn_trust(memory: Memory, standing: Iterable[Standing], gone: Iterable[Hel
     before = {held.placement.id: held for held in memory.held}
     trust = {key: kept for key, kept in memory.trust.items() if at - kept.at < FORGET_S}
     for held in [*(s.held for s in standing), *gone]:
+        if held.placement.form == "job":
+            continue  # nobody else has to claim it
         old = before.get(held.placement.id)
         key = trust_key(held.placement.schedd, held.placement.principal)
         kept = trust.get(key, Trust(at=at))

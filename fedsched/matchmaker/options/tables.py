@@ -1,0 +1,65 @@
+"""One table for startds and one for users' Jobs, asked as if they were one; judging lives in table.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fedsched.matchmaker.match import Place, Site
+from fedsched.matchmaker.model import DemandClass, MemberVerdict, NearestMiss, Order
+from fedsched.matchmaker.options.option import Choosing, Option, Options
+from fedsched.matchmaker.options.table import OneTable
+from fedsched.matchmaker.reasons import Reason
+
+
+class Table:
+    """Who could run where in one round: startds on places for startds, users' Jobs on places for Jobs (MA1, MA5)."""
+
+    def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
+        places = tuple(places)
+        self._startds = OneTable((place for place in places if not place.jobs), rules)
+        self._jobs = OneTable((place for place in places if place.jobs), rules)
+
+    def of(self, demand: DemandClass) -> OneTable:
+        """The table that a class is judged by."""
+        return self._startds if demand.job is None else self._jobs
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """People's standing orders."""
+        return self._startds.orders
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every node group once, as startds see it."""
+        return self._startds.sites()
+
+    def options(self, demand: DemandClass) -> Options:
+        """See OneTable.options."""
+        return self.of(demand).options(demand)
+
+    def never(self, demand: DemandClass, place: Place) -> Reason | None:
+        """See OneTable.never."""
+        return self.of(demand).never(demand, place)
+
+    def nevers(self, demand: DemandClass, place: Place) -> tuple[Reason, ...]:
+        """See OneTable.nevers."""
+        return self.of(demand).nevers(demand, place)
+
+    def verdicts(
+        self, demand: DemandClass, blocker: Callable[[Option], Reason | None], *, all_blocked: bool = False
+    ) -> tuple[MemberVerdict, ...]:
+        """See OneTable.verdicts."""
+        return self.of(demand).verdicts(demand, blocker, all_blocked=all_blocked)
+
+    def reasons(
+        self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]], *, all_blocked: bool = False
+    ) -> tuple[Reason, ...]:
+        """See OneTable.reasons."""
+        return self.of(demand).reasons(demand, blockers, all_blocked=all_blocked)
+
+    def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
+        """See OneTable.near."""
+        return self.of(demand).near(demand)
+
+    def possible(self, demand: DemandClass) -> bool:
+        """See OneTable.possible."""
+        return self.of(demand).possible(demand)

@@ -1,0 +1,180 @@
+"""How the copies of users' Kubernetes Jobs stand: running, over, vanished, perhaps written, revived (FA3, FA4, FA7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from fedsched.matchmaker.model import Claim, Held, Notice, ObjectView, Phase, PodView, SlotView
+from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reconcile.failures import IMAGE_S
+from fedsched.matchmaker.reconcile.seen import Standing, Views, doubtful, is_itself, telling, vanished
+from fedsched.matchmaker.resources import Resources
+
+POST_S = 60.0
+"""How long after we stopped wanting it a POST that nobody answered may still be carried out, in seconds."""
+
+DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT})
+"""Answers to a POST that say for certain that no copy was made."""
+
+
+def stand_of_job(held: Held, thing: ObjectView | None, views: Views) -> Standing:
+    """The copy of a user's Job as it stands now. What its pods do is its owner's business, unless none ever ran."""
+    live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
+    held = _with_pods(held, thing, live, views.at)
+    failure = held.failure or _failure_of(held, thing, live, views)
+    held = msgspec.structs.replace(held, failure=failure)
+    phase = _phase(held, thing, views)
+    since = held.since if phase == held.phase else views.at
+    return Standing(msgspec.structs.replace(held, phase=phase, since=since), thing, _slots(held, live, views.at))
+
+
+def _slots(held: Held, live: tuple[PodView, ...], at: float) -> tuple[SlotView, ...]:
+    """Each running pod as a slot that its Job claims whole: whoever charges claims need not know of Jobs (FS5)."""
+    placement = held.placement
+    amount = msgspec.structs.replace(placement.size, pods=0)
+    return tuple(
+        SlotView(
+            name=f"{pod.name}@{placement.member}",
+            pool="",
+            placement_id=placement.id,
+            member=placement.member,
+            node_group=placement.node_group,
+            pod=pod.name,
+            size=placement.size,
+            free=Resources(),
+            seen_at=at,
+            claims=(
+                Claim(
+                    placement.principal,
+                    placement.size.cpu_milli,
+                    pod.started_at,
+                    job=placement.job,
+                    schedd=placement.schedd,
+                    amount=amount,
+                    priority=placement.priority,
+                ),
+            ),
+            started_at=pod.started_at,
+        )
+        for pod in live
+        if pod.phase == "running" and pod.started_at is not None
+    )
+
+
+def _with_pods(held: Held, thing: ObjectView | None, live: tuple[PodView, ...], at: float) -> Held:
+    """Running pods are claims; without a view the last word stands."""
+    if thing is None:
+        return msgspec.structs.replace(held, nodes=held.placement.pods)
+    running = [pod for pod in live if pod.phase == "running"]
+    started = [pod.started_at for pod in thing.pods if pod.started_at]
+    first = held.claimed_at or min(started, default=None)
+    status = thing.status
+    return msgspec.structs.replace(
+        held,
+        nodes=held.placement.pods,
+        pod_started_at=held.pod_started_at or first,
+        claimed_at=first,
+        last_claimed_at=at if running else held.last_claimed_at,
+        claims=len(running),
+        claimed_cpu_milli=held.placement.size.cpu_milli * len(running),
+        job_started_at=held.job_started_at or (status.started_at if status else None),
+        ended=status if thing.finished and status is not None else held.ended,
+    )
+
+
+def _phase(held: Held, thing: ObjectView | None, views: Views) -> Phase:
+    if thing is not None:
+        if thing.finished:
+            return "gone"
+        if thing.deleting:
+            return "leaving"
+        return "claimed" if held.claims else "starting"
+    if held.written_at is None:
+        return "gone" if held.failure or held.wanted != "run" else "intended"
+    return "gone" if held.ended is not None or vanished(held, views) else held.phase
+
+
+def _failure_of(held: Held, thing: ObjectView | None, live: tuple[PodView, ...], views: Views) -> Reason | None:
+    where = Reason(Cause.VANISHED, member=held.placement.member, node_group=held.placement.node_group, at=views.at)
+    if thing is None:
+        return _without_object(held, where, views)
+    if thing.finished or thing.deleting or doubtful(held, views) or held.wanted != "run":
+        return None
+    if thing.refused and not thing.pods:
+        return _here(where, Cause.POD_REFUSED, thing.name, ("", thing.refused))
+    return _not_running(held, live, where, views)
+
+
+def _without_object(held: Held, where: Reason, views: Views) -> Reason | None:
+    """Gone without an end that was seen; or never written for so long that it is to go elsewhere."""
+    if held.written_at is None:
+        waited = views.at - held.placement.created_at
+        if waited <= views.rules.intent_s or held.wanted != "run":
+            return None
+        return _here(where, Cause.MEMBER_SILENT, "writing", (f"{views.rules.intent_s:.0f} s", f"{waited:.0f} s"))
+    if held.ended is not None or held.wanted != "run" or not vanished(held, views):
+        return None
+    return _here(where, Cause.VANISHED, held.placement.object_name, ("", "the copy is gone, its end was not seen"))
+
+
+def _not_running(held: Held, live: tuple[PodView, ...], where: Reason, views: Views) -> Reason | None:
+    """Why it is to be tried elsewhere: nothing of it ever ran; of a gang, that not all of it runs."""
+    gang = held.placement.gang
+    if held.pod_started_at is not None and not gang:
+        return None
+    pending = [pod for pod in live if pod.phase == "pending" and not pod.deleting]
+    limit_s = views.pending.limit_s(views.starts.get(held.placement.member, ()), views.rules.pending_s, 0.0)
+    for pod in pending:
+        age = views.at - pod.created_at
+        if "mage" in pod.problem.split(":")[0] and age > IMAGE_S:
+            return _here(where, Cause.IMAGE_PULL, pod.name, ("", pod.problem))
+        if age > limit_s:
+            numbers = (f"{limit_s:.0f} s", f"{age:.0f} s")
+            return _here(where, Cause.PENDING_TOO_LONG, pod.problem or pod.name, numbers)
+    waited = views.at - (held.written_at or views.at)
+    if not live and held.pod_started_at is None and waited > limit_s:
+        numbers = (f"{limit_s:.0f} s", f"{waited:.0f} s")
+        return _here(where, Cause.PENDING_TOO_LONG, "no pod was made", numbers)
+    return None
+
+
+def _here(where: Reason, cause: Cause, what: str, numbers: tuple[str, str]) -> Reason:
+    return msgspec.structs.replace(where, cause=cause, what=what, need=numbers[0], have=numbers[1])
+
+
+def nothing_left_of_job(held: Held, views: Views) -> bool:
+    """Over, and nothing of it can run: its object is gone from a view that is new enough to say so.
+
+    A POST without an answer may still be carried out: then the view must be newer than that can take. What ended, or
+    vanished, is kept until its queue was told; `matchmaker.jobs` lets it go.
+    """
+    if held.ended is not None or (held.failure is not None and held.failure.cause is Cause.VANISHED):
+        return False
+    if held.written_at is not None:
+        return vanished(held, views)
+    if held.failure is not None and held.failure.cause in DEFINITE:
+        return True
+    member = views.members.get(held.placement.member)
+    return member is not None and member.contact == "ok" and telling(member, held.since + POST_S, views.at)
+
+
+def revived(thing: ObjectView, known: Collection[str], since: float) -> bool:
+    """Whether a copy that memory does not know was made after memory began: a state of before came back (FA7).
+
+    A memory that began later than the copy was made does not know everything: such a copy is adopted. since: 0 for a
+    memory that began before anybody wrote that down.
+    """
+    record = thing.placement
+    if record is None or record.form != "job" or not is_itself(thing):
+        return False
+    return thing.placement_id not in known and record.created_at >= since
+
+
+def told_revived(thing: ObjectView) -> Notice:
+    """For an operator: what came back and is removed."""
+    record = thing.placement
+    job = record.job if record else ""
+    text = f"{thing.kind} {thing.name}, a copy of Job {job} that was over here, came back and is removed"
+    return Notice("revived", text, member=thing.member)
