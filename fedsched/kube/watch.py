@@ -40,7 +40,7 @@ class GoneError(Exception):
 class Kind(msgspec.Struct, Generic[T, E], frozen=True):
     """One kind to keep. item: type of an object as decoded. keep: object -> what is kept, None for "not of interest".
 
-    optional: a refusal (403, 404) only disables the feature. query: selectors.
+    optional: a refusal (403, 404) only disables the feature. query: selectors. page: objects asked for at once.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Kind(msgspec.Struct, Generic[T, E], frozen=True):
     keep: Callable[[T], E | None]
     query: dict[str, str] = {}
     optional: bool = False
+    page: int = PAGE
 
 
 Moved = Callable[[E | None, E | None], None]
@@ -132,7 +133,7 @@ class Watched(Generic[T, E]):
         """Read the whole list and put it in the cache's place."""
         started = time.time()
         try:
-            fresh, version = self._read_pages(PAGE)
+            fresh, version = self._read_pages(self.kind.page)
         except TransportError as error:
             if error.status != 410:
                 raise

@@ -1,4 +1,4 @@
-"""Rules over the pod of a labelled Job: what no member grants is refused when it is made; the full list is the vetting's."""
+"""Rules over the pod of a labelled Job: what no member grants; the full list is the vetting's (kube/jobs)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMED = (("serviceAccountName", "default"), ("runtimeClassName", ""))
 
 
 def pod_rules(grants: tuple[str, ...]) -> Iterator[Rule]:
-    """grants: what some member's file allows, as globs over "hostNetwork", "hostPath=/cvmfs", "privileged", …"""
+    """One for each kind of thing. grants: what some member's file allows, as globs ("hostPath=/cvmfs", "privileged")."""
     for flag in FLAGS:
         if not _granted(flag, grants):
             yield Rule(f"!variables.pod.?{flag}.orValue(false)", f"{POD}.{flag}: {NOBODY}")

@@ -95,7 +95,7 @@ def _validating(terms: HubTerms, served: Served) -> Manifest:
             {"name": "old", "expression": "oldObject == null ? {} : oldObject.metadata.?labels.orValue({})"},
             {"name": "notes", "expression": "object.metadata.?annotations.orValue({})"},
             {"name": "queue", "expression": f'variables.labels[?{cel.text(LABEL_QUEUE)}].orValue("")'},
-            {"name": "group", "expression": f'variables.labels[?{cel.text(LABEL_GROUP)}].orValue("")'},
+            {"name": "group", "expression": f'variables.labels[?{cel.text(LABEL_GROUP)}].orValue("").lowerAscii()'},
             {"name": "pod", "expression": "object.spec.template.spec"},
         ],
         "validations": checks,
@@ -112,7 +112,9 @@ def ours(served: Served, subject: str = "oldObject") -> str:
 def _queue_rules(terms: HubTerms) -> Iterator[Rule]:
     names = [queue.name for queue in terms.queues]
     where = f"metadata.labels[{LABEL_QUEUE}]"
-    yield Rule(f"{cel.QUEUE} in {cel.texts(names)}", f"{where}: there is no such queue here; queues: {', '.join(names)}")
+    yield Rule(
+        f"{cel.QUEUE} in {cel.texts(names)}", f"{where}: there is no such queue here; queues: {', '.join(names)}"
+    )
     for queue in terms.queues:
         taken = cel.matches("request.namespace", queue.namespaces)
         if taken != "true":
@@ -125,5 +127,5 @@ def _held(served: Served) -> Iterator[Rule]:
         words = f"spec.managedBy: a Job with the label {LABEL_QUEUE} needs {JOB_MANAGER} there"
         yield Rule(ours(served, "object"), words)
     else:
-        words = f'spec.suspend: a Job with the label {LABEL_QUEUE} needs true there, and the annotation {NOTE_HELD}="policy"'
+        words = f'spec.suspend: a Job labelled {LABEL_QUEUE} needs true there, and the annotation {NOTE_HELD}="policy"'
         yield Rule(f"object.spec.?suspend.orValue(false) && {ours(served, 'object')}", words)

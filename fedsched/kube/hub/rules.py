@@ -1,4 +1,4 @@
-"""One rule of the refusing policy: a CEL expression and what is said where it is false; which rules there are is not here."""
+"""One rule of the refusing policy: a CEL expression, and what is said where it is false; no rule itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hub's API server can do for us: policies that mutate and validate, spec.managedBy; nothing is changed there."""
+"""What a hub's API server can do for us: policies that mutate and validate, managedBy; it changes nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ Hold = Literal["managedBy", "suspend"]
 
 
 class Served(msgspec.Struct, frozen=True, omit_defaults=True):
-    """mutating, validating: version in which the policies are served, "" for not at all. hold: what keeps the hub's
-    own controller from a Job: the field managedBy, or suspend where an older server drops that."""
+    """What one server has.
+
+    mutating, validating: version in which the policies are served, "" for not at all. hold: what keeps the hub's own
+    controller from a Job: the field managedBy, or suspend where an older server drops that.
+    """
 
     mutating: str = "v1"
     validating: str = "v1"
@@ -30,7 +33,8 @@ def ask(caller: Caller, namespace: str = "default") -> Served:
     """What this server serves. JoinError when it does not answer."""
     listed = caller.call("GET", GROUP).body.get("versions")
     versions = [str(one.get("version")) for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    kinds = {version: _kinds(caller, version) for version in ("v1", "v1beta1") if version in versions}
+    known: list[str] = [version for version in ("v1", "v1beta1") if version in versions]
+    kinds = {version: _kinds(caller, version) for version in known}
     return Served(
         mutating=_first(kinds, "mutatingadmissionpolicies"),
         validating=_first(kinds, "validatingadmissionpolicies"),

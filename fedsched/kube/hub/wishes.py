@@ -30,8 +30,8 @@ def _by_namespace(rules: tuple[QueuePrincipal, ...]) -> str:
     found = "false"
     for rule in reversed(rules):
         here = cel.matches("request.namespace", (rule.namespace,))
-        default = cel.text(rule.default).replace("{namespace}", '" + request.namespace + "')
-        may = f"{cel.matches(GROUP, rule.groups)} || {GROUP} == {default}"
+        default = cel.text(rule.default.lower()).replace("{namespace}", '" + request.namespace + "')
+        may = f"{cel.matches(GROUP, [glob.lower() for glob in rule.groups])} || {GROUP} == {default}"
         found = f"({may})" if here == "true" else f"(({here}) ? ({may}) : {found})"
     return found
 

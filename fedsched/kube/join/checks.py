@@ -43,7 +43,13 @@ def run_checks(caller: Caller, request: JoinRequest) -> tuple[Check, ...]:
     return tuple(row for check in ORDER for row in check(caller, request))
 
 
-def _version(caller: Caller, _request: JoinRequest) -> Iterator[Check]:
+def of_server(caller: Caller) -> Iterator[Check]:
+    """Its version and its clock: what any cluster that we work with must have in order."""
+    yield from _version(caller, None)
+    yield from _clock(caller, None)
+
+
+def _version(caller: Caller, _request: object) -> Iterator[Check]:
     answer = caller.call("GET", "/version")
     found = shown(answer.body.get("gitVersion") or answer.message, 60)
     digits = ["".join(c for c in str(answer.body.get(key, "")) if c.isdigit()) for key in ("major", "minor")]
@@ -74,7 +80,7 @@ def _rights(caller: Caller, request: JoinRequest) -> Iterator[Check]:
         )
 
 
-def _clock(caller: Caller, _request: JoinRequest) -> Iterator[Check]:
+def _clock(caller: Caller, _request: object) -> Iterator[Check]:
     answer = caller.call("GET", "/version")
     if answer.date is None:
         yield Check("clock skew", "unknown", "no Date header", "a proxy removes it; compare the clocks by hand")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from fedsched.kube.join.caller import Answer, Caller
-from fedsched.kube.join.object_paths import called, collection, path_of
+from fedsched.kube.join.object_paths import called, collection_of, path_of
 from fedsched.kube.join.refusal import JoinError
 from fedsched.matchmaker.model.names import LABEL_MEMBER, MANAGED_BY, MANAGER, PART_OF
 
@@ -66,8 +66,7 @@ def _marks(found: dict[str, Any]) -> str:
 def _create(caller: Caller, manifest: dict[str, Any], *, dry_run: bool) -> Step:
     if dry_run:
         return Step(called(manifest), "would be made")
-    path = collection(manifest["kind"], manifest["metadata"].get("namespace", ""))
-    answer = caller.call("POST", path, manifest, {"fieldManager": FIELD_MANAGER})
+    answer = caller.call("POST", collection_of(manifest), manifest, {"fieldManager": FIELD_MANAGER})
     if answer.ok:
         return Step(called(manifest), "made")
     if answer.status == 403 and manifest["kind"] in OPTIONAL:
