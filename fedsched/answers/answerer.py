@@ -10,6 +10,7 @@ from fedsched.answers import explained as _explained
 from fedsched.answers import history as _history
 from fedsched.answers import overview as _overview
 from fedsched.answers import queue as _queue
+from fedsched.answers import queued as _queued
 from fedsched.answers import shares as _shares
 from fedsched.answers import spikes as _spikes
 from fedsched.answers.chronicle import Chronicle
@@ -24,9 +25,11 @@ from fedsched.client.documents import (
     Explained,
     GroupExplained,
     History,
+    JobsAsk,
     Overview,
     Queue,
     QueueAsk,
+    QueuedJobs,
     Shares,
     Spikes,
     Tried,
@@ -57,6 +60,10 @@ class Answerer:
     def queue(self, ask: QueueAsk) -> Queue:
         """See Answers."""
         return _queue.queue(self._view, self._view.of(self._now()), ask)
+
+    def jobs(self, ask: JobsAsk) -> QueuedJobs:
+        """See Answers."""
+        return _queued.jobs(self._view, self._view.of(self._now()), ask)
 
     def shares(self, of: str = "") -> Shares:
         """See Answers."""

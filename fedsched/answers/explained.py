@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from fedsched.answers import clusters as _clusters
+from fedsched.answers import queued as _queued
 from fedsched.answers import shares as _shares
 from fedsched.answers.jobs import found_elsewhere, runs_here
 from fedsched.answers.lumped import class_of
@@ -28,15 +29,19 @@ from fedsched.client.documents import (
 from fedsched.journal import Account
 from fedsched.matchmaker.explain import (
     Past,
+    StandingJob,
     clean,
+    details,
     explain,
     explain_cluster,
     explain_decision,
     explain_group,
     explain_past,
+    explain_queued,
 )
 from fedsched.matchmaker.explain import having as told_having
-from fedsched.matchmaker.model import DemandClass, FoundJob, Principal
+from fedsched.matchmaker.explain.case import Case
+from fedsched.matchmaker.model import DemandClass, FoundJob, Having, Principal
 from fedsched.matchmaker.share import path_of
 
 Find = Callable[[str, str], FoundJob | None]
@@ -61,6 +66,9 @@ def explained(view: View, of: Of, job: str, find_job: Find | None = None) -> Exp
 
     NoAnswer where nobody knows it.
     """
+    queued = _queued.find(view, job)
+    if queued is not None:
+        return of_queued(view, of, queued)
     number, schedd = split(job)
     demand = named_in(view, number, schedd)
     if demand is not None:
@@ -69,11 +77,18 @@ def explained(view: View, of: Of, job: str, find_job: Find | None = None) -> Exp
     if claimed is not None:
         return Explained(**head(of), **claimed, shares=up(view, claimed["principal"]))
     asked, why_not = _asked(find_job, number, schedd)
-    if asked is not None:
-        return _as_asked(view, of, asked)
+    return _as_asked(view, of, asked) if asked is not None else _in_a_class(view, of, job, why_not)
+
+
+def _in_a_class(view: View, of: Of, job: str, why_not: NoAnswer | None) -> Explained:
+    """A class, or what may be of one; a Kubernetes Job by its name alone. why_not: why its schedd could not say."""
+    number, _ = split(job)
     try:
         demand = find(view, job)
     except NoAnswer:
+        queued = _queued.find_bare(view, job)
+        if queued is not None:
+            return of_queued(view, of, queued)
         if why_not is not None:
             raise why_not from None
         raise
@@ -104,7 +119,7 @@ def _taken_for(said: Explained, note: str) -> Explained:
 def of_class(view: View, of: Of, demand: DemandClass, job: tuple[str, JobState] = ("", "class")) -> Explained:
     """A class; job: what was asked for and how it stands."""
     report = view.reports.get(demand.key)
-    number = split(job[0])[0] if job[0] else ""
+    number = split(job[0])[0] if job[0] and demand.job is None else ""
     named = msgspec.structs.replace(demand, examples=(number,)) if number else demand
     return Explained(
         **head(of),
@@ -116,6 +131,34 @@ def of_class(view: View, of: Of, demand: DemandClass, job: tuple[str, JobState] 
         demand=demand,
         report=report,
         shares=up(view, demand.principal),
+    )
+
+
+def of_queued(view: View, of: Of, one: StandingJob) -> Explained:
+    """A Kubernetes Job of a queue. One that only waits is told by its class, under its own name."""
+    demand = next((each for each, _ in view.pairs if each.key == one.job.class_key), None)
+    if one.state == "waiting" and demand is not None:
+        named = msgspec.structs.replace(demand, examples=(one.job.id,))
+        told = of_class(view, of, named, (_queued.spelled(one), "idle"))
+        said = msgspec.structs.replace(
+            told.explanation, details=(*details(one, view.plan.at), *told.explanation.details)
+        )
+        return msgspec.structs.replace(told, explanation=said, principal=one.job.principal, uid=one.job.uid)
+    case = Case(demand, view.reports.get(demand.key), view.observation, view.plan) if demand is not None else None
+    placement = one.copy.placement if one.copy is not None else None
+    return Explained(
+        **head(of),
+        job=_queued.spelled(one),
+        state="idle" if one.state == "waiting" else one.state,
+        principal=one.job.principal,
+        explanation=explain_queued(one, view.plan, view.observation, case),
+        having=told_having(demand, view.plan, view.observation, view.fresh_s) if demand is not None else Having(),
+        demand=demand,
+        report=view.reports.get(demand.key) if demand is not None else None,
+        shares=up(view, one.job.principal),
+        placement=placement.id if placement is not None else "",
+        since=one.copy.claimed_at if one.copy is not None and one.state == "running" else None,
+        uid=one.job.uid,
     )
 
 

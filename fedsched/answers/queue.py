@@ -18,7 +18,8 @@ _MADE: WeakKeyDictionary[View, tuple[QueueLine, ...]] = WeakKeyDictionary()
 def queue(view: View, of: Of, ask: QueueAsk) -> Queue:
     """The classes that `ask` wants."""
     schedds = tuple(
-        ScheddLine(one.name, one.pool, one.seen_at, one.error, one.busy) for one in view.observation.schedds
+        ScheddLine(one.name, one.pool, one.seen_at, one.error, one.busy, one.kind, len(one.jobs))
+        for one in view.observation.schedds
     )
     return narrowed(Queue(**head(of), classes=_lines(view), schedds=schedds), ask)
 

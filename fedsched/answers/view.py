@@ -42,10 +42,19 @@ class View:
         """What was decided."""
         return self.recorded.plan
 
-    @property
+    @cached_property
     def observation(self) -> Observation:
-        """What was seen for it."""
-        return self.recorded.snapshot.observation
+        """What was seen for it; classes of users' Jobs counted by those that waited then."""
+        seen = self.recorded.snapshot.observation
+        if not any(view.kind == "jobs" for view in seen.schedds):
+            return seen
+        from fedsched.matchmaker import jobs  # noqa: PLC0415 - only where there are queues of Jobs
+        from fedsched.matchmaker.reconcile import Standing  # noqa: PLC0415 - as above
+
+        # What this cycle placed had waited until then: it is counted as its report does.
+        before = tuple(Standing(one) for one in self.plan.held if one.placement.created_at < self.plan.at)
+        waits = jobs.waiting(seen, before, jobs.known(self.recorded.snapshot))
+        return jobs.counted(seen, before, waits)
 
     @property
     def terms(self) -> tuple[MemberTerms, ...]:

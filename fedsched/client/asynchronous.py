@@ -24,9 +24,11 @@ from fedsched.client.documents import (
     Explained,
     GroupExplained,
     History,
+    JobsAsk,
     Overview,
     Queue,
     QueueAsk,
+    QueuedJobs,
     Shares,
     Spikes,
     Tried,
@@ -68,6 +70,10 @@ class AsyncClient:
     async def queue(self, ask: QueueAsk = QueueAsk()) -> Queue:  # noqa: B008 - frozen
         """Demand classes with the reason of each, most unmet first; `ask` says which, and which page."""
         return await self._ask(calls.queue(ask))
+
+    async def jobs(self, ask: JobsAsk = JobsAsk()) -> QueuedJobs:  # noqa: B008 - frozen
+        """Kubernetes Jobs of queues with a word why each stands so; `ask` says which, and which page."""
+        return await self._ask(calls.jobs(ask))
 
     async def shares(self, of: str = "") -> Shares:
         """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""

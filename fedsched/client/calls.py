@@ -20,9 +20,11 @@ from fedsched.client.documents import (
     Failed,
     GroupExplained,
     History,
+    JobsAsk,
     Overview,
     Queue,
     QueueAsk,
+    QueuedJobs,
     Shares,
     Spikes,
     Tried,
@@ -47,6 +49,11 @@ class Call(NamedTuple, Generic[D]):
 def queue(ask: QueueAsk) -> Call[Queue]:
     """See Answers."""
     return _call(Queue, "queue", **msgspec.structs.asdict(ask))
+
+
+def jobs(ask: JobsAsk) -> Call[QueuedJobs]:
+    """See Answers."""
+    return _call(QueuedJobs, "jobs", **msgspec.structs.asdict(ask))
 
 
 def shares(of: str) -> Call[Shares]:

@@ -13,9 +13,11 @@ from fedsched.client.documents import (
     Explained,
     GroupExplained,
     History,
+    JobsAsk,
     Overview,
     Queue,
     QueueAsk,
+    QueuedJobs,
     Shares,
     Spikes,
     Tried,
@@ -41,6 +43,10 @@ class Answers(Protocol):
         """Demand classes, a page of them."""
         ...
 
+    def jobs(self, ask: JobsAsk) -> QueuedJobs:
+        """Kubernetes Jobs of queues, a page of them."""
+        ...
+
     def shares(self, of: str = "") -> Shares:
         """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""
         ...
@@ -58,7 +64,7 @@ class Answers(Protocol):
         ...
 
     def explain(self, job: str) -> Explained:
-        """A job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC) or a class."""
+        """A job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC, or NAMESPACE/NAME of a queue) or a class."""
         ...
 
     def explain_cluster(self, name: str) -> ClusterExplained:

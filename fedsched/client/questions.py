@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 from fedsched.client import calls
-from fedsched.client.documents import Document, QueueAsk
+from fedsched.client.documents import Document, JobsAsk, QueueAsk
 
 if TYPE_CHECKING:
     from fedsched.client.calls import Call
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         History,
         Overview,
         Queue,
+        QueuedJobs,
         Shares,
         Spikes,
     )
@@ -38,6 +39,10 @@ class Questions(ABC):
         """Demand classes with the reason of each, most unmet first; `ask` says which, and which page."""
         return self.ask(calls.queue(ask))
 
+    def jobs(self, ask: JobsAsk = JobsAsk()) -> QueuedJobs:  # noqa: B008 - frozen
+        """Kubernetes Jobs of queues with a word why each stands so; `ask` says which, and which page."""
+        return self.ask(calls.jobs(ask))
+
     def shares(self, of: str = "") -> Shares:
         """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""
         return self.ask(calls.shares(of))
@@ -55,7 +60,7 @@ class Questions(ABC):
         return self.ask(calls.overview())
 
     def explain(self, job: str) -> Explained:
-        """Why a job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC) or a class stands as it does."""
+        """Why a job (CLUSTER.PROC@SCHEDD, or NAMESPACE/NAME of a queue) or a class stands as it does."""
         return self.ask(calls.explain(job))
 
     def explain_cluster(self, name: str) -> ClusterExplained:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from fedsched.answers import narrow
+from fedsched.answers import narrow, queued
 from fedsched.answers.queue import narrowed
 from fedsched.client import Answers
 from fedsched.client.documents import (
@@ -19,9 +19,11 @@ from fedsched.client.documents import (
     Explained,
     GroupExplained,
     History,
+    JobsAsk,
     Overview,
     Queue,
     QueueAsk,
+    QueuedJobs,
     Shares,
     Spikes,
 )
@@ -44,7 +46,10 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class JobAsk(msgspec.Struct, frozen=True):
-    """A job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC) or a class's key."""
+    """A job (CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC), a Kubernetes Job, or a class's key.
+
+    A Kubernetes Job is NAMESPACE/NAME, QUEUE:NAMESPACE/NAME, its uid, or job/NAME where only one is called so.
+    """
 
     job: str
 
@@ -104,6 +109,15 @@ QUESTIONS = (
         Queue,
         lambda answers, asked: answers.queue(asked),
         blind=Blind(QueueAsk(), narrowed),
+    ),
+    Question(
+        "/jobs",
+        "jobs",
+        "Kubernetes Jobs of queues, each with a word why it stands so.",
+        JobsAsk,
+        QueuedJobs,
+        lambda answers, asked: answers.jobs(asked),
+        blind=Blind(JobsAsk(state="all", limit=0), queued.narrowed),
     ),
     Question(
         "/shares",

@@ -16,7 +16,7 @@ from fedsched.client.documents.explained import (
     TurnLine,
 )
 from fedsched.client.documents.overview import Eviction, Moment, NoticeLine, Overview
-from fedsched.client.documents.queue import Queue, QueueAsk, QueueLine, ScheddLine
+from fedsched.client.documents.queue import JobLine, JobsAsk, Queue, QueueAsk, QueuedJobs, QueueLine, ScheddLine
 from fedsched.client.documents.shares import Share, Shares
 from fedsched.client.documents.spikes import Budget, Spikes
 
@@ -37,7 +37,9 @@ __all__ = [
     "Failed",
     "GroupExplained",
     "History",
+    "JobLine",
     "JobState",
+    "JobsAsk",
     "LogLine",
     "Logs",
     "Moment",
@@ -47,6 +49,7 @@ __all__ = [
     "Queue",
     "QueueAsk",
     "QueueLine",
+    "QueuedJobs",
     "ScheddLine",
     "Share",
     "Shares",

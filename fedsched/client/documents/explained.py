@@ -22,8 +22,24 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import Verdict
 
-JobState = Literal["idle", "running", "held", "elsewhere", "finished", "class"]
-"""elsewhere: it runs on a slot that is not ours. class: a whole class was asked about."""
+JobState = Literal[
+    "idle",
+    "running",
+    "held",
+    "elsewhere",
+    "finished",
+    "class",
+    "starting",
+    "leaving",
+    "unseen",
+    "suspended",
+    "refused",
+    "cancelled",
+    "deleting",
+    "foreign",
+]
+"""elsewhere: it runs on a slot that is not ours. class: a whole class was asked about. Those behind it are of users'
+Kubernetes Jobs; unseen: its copy is at a member that is not heard of, or is gone without an end that was seen."""
 
 
 class Explained(Document, frozen=True, kw_only=True, tag="explanation"):
@@ -45,6 +61,8 @@ class Explained(Document, frozen=True, kw_only=True, tag="explanation"):
     since: float | None = None
     counterfactuals: tuple[Counterfactual, ...] = ()
     proven_of: int = 0
+    uid: str = ""
+    """Of a Kubernetes Job in its queue, which is called "queue:namespace/name"; "" for others."""
 
 
 class ClusterExplained(Document, frozen=True, kw_only=True, tag="explained-cluster"):

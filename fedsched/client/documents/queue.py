@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from fedsched.client.documents.document import Document
-from fedsched.matchmaker.model import ClassReport, DemandClass
+from fedsched.matchmaker.model import ClassReport, DemandClass, Principal
+from fedsched.matchmaker.resources import Resources
 
 
 class QueueLine(msgspec.Struct, frozen=True):
@@ -24,13 +25,18 @@ class QueueLine(msgspec.Struct, frozen=True):
 
 
 class ScheddLine(msgspec.Struct, frozen=True):
-    """A schedd: when it last answered (epoch seconds, None for never) and why the last question failed."""
+    """A schedd: when it last answered (epoch seconds, None for never) and why the last question failed.
+
+    kind: "jobs" for a queue of Kubernetes Jobs, which has `jobs` of them, over or not.
+    """
 
     name: str
     pool: str
     seen_at: float | None = None
     error: str = ""
     busy: float = 0.0
+    kind: Literal["schedd", "jobs"] = "schedd"
+    jobs: int = 0
 
 
 class Queue(Document, frozen=True, kw_only=True, tag="queue"):
@@ -59,3 +65,52 @@ class QueueAsk(msgspec.Struct, frozen=True):
     search: str = ""
     limit: Annotated[int, msgspec.Meta(ge=0)] = 0
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class JobLine(msgspec.Struct, frozen=True):
+    """One Kubernetes Job of a queue. job: "namespace/name". state: waiting, starting, running, …; word: why so.
+
+    member, placement: of its copy, "" where it has none. pods: at once. since: in the queue, epoch seconds; ended_at:
+    None while it is not over. where: node or pod of its copy, or what keeps it, in a few words.
+    """
+
+    job: str
+    queue: str
+    uid: str
+    state: str
+    word: str
+    principal: Principal
+    class_key: str
+    since: float
+    request: Resources = Resources()
+    pods: int = 1
+    priority: int = 0
+    member: str = ""
+    placement: str = ""
+    where: str = ""
+    ended_at: float | None = None
+
+
+class QueuedJobs(Document, frozen=True, kw_only=True, tag="jobs"):
+    """Kubernetes Jobs of queues that were asked for, by queue and name.
+
+    total: that match, shown or not. after: the last that is shown where more follow, "queue:namespace/name", else "".
+    """
+
+    jobs: tuple[JobLine, ...] = ()
+    total: int = 0
+    after: str = ""
+
+
+class JobsAsk(msgspec.Struct, frozen=True):
+    """Which Jobs. user, group: as of QueueAsk. state: one of the states, "over", "" for all that are not, "all".
+
+    queue: its name, "" for all. after: goes on behind that one. limit: 0 for all.
+    """
+
+    user: str = "*"
+    group: str = "*"
+    state: Annotated[str, msgspec.Meta(pattern="^([a-z]{1,20})?$")] = ""
+    queue: str = ""
+    after: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=0)] = 100

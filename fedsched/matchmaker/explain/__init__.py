@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from fedsched.matchmaker.explain.group import explain_group
     from fedsched.matchmaker.explain.links import HOLDS, LINKS, holding
     from fedsched.matchmaker.explain.near import near_miss, why_there
+    from fedsched.matchmaker.explain.queued import details, explain_queued
     from fedsched.matchmaker.explain.sentences import action, age, clause, clean, place, sentence
+    from fedsched.matchmaker.explain.standing_of_jobs import Copies, QueuedState, StandingJob
     from fedsched.matchmaker.explain.turns import stand, turned
 
 _WHERE = {
+    "Copies": "standing_of_jobs",
+    "QueuedState": "standing_of_jobs",
+    "StandingJob": "standing_of_jobs",
+    "details": "queued",
+    "explain_queued": "queued",
     "HOLDS": "links",
     "LINKS": "links",
     "Past": "decision",
@@ -59,17 +66,22 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "HOLDS",
     "LINKS",
+    "Copies",
     "Past",
+    "QueuedState",
     "Running",
+    "StandingJob",
     "action",
     "age",
     "clause",
     "clean",
+    "details",
     "explain",
     "explain_cluster",
     "explain_decision",
     "explain_group",
     "explain_past",
+    "explain_queued",
     "few_words",
     "having",
     "headline",

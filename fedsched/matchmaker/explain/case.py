@@ -25,6 +25,11 @@ class Case:
         self.seen = seen
         self.plan = plan
 
+    @property
+    def jobs(self) -> bool:
+        """Whether it is a class of users' Jobs, which run without startds."""
+        return self.demand.job is not None
+
     @cached_property
     def why(self) -> Reason | None:
         """What holds the unmet rest, None where nothing is unmet; for a first startd in trouble that trouble."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fedsched.matchmaker.explain.case import Case
 from fedsched.matchmaker.explain.facts import fact
+from fedsched.matchmaker.explain.facts_of_jobs import copies
+from fedsched.matchmaker.explain.held_back import count_startds
 from fedsched.matchmaker.explain.links import LATE, LINKS, holding
 from fedsched.matchmaker.explain.right import above_its_right, who_is_above
 from fedsched.matchmaker.explain.sentences import capital, clause, clean
@@ -23,8 +25,8 @@ def chain(case: Case) -> tuple[ChainLink, ...]:
         return _unplanned(case)
     if case.why is None:
         return tuple(fact(case, name) for name in LINKS)
-    holds = holding(case.why, case.plan)
-    besides = {holding(reason, case.plan): reason for reason in reversed(case.report.also)}
+    holds = _holding(case, case.why)
+    besides = {_holding(case, reason): reason for reason in reversed(case.report.also)}
     if case.spared is not None and case.spared.cause is Cause.ABOVE_SHARE:
         besides.setdefault("share", case.spared)
     links, reached = [], True
@@ -34,11 +36,17 @@ def chain(case: Case) -> tuple[ChainLink, ...]:
             reached = False
         elif name in besides:
             links.append(_told(case, name, besides[name], "waits"))
-        elif reached and name not in LATE:
+        elif (reached and name not in LATE) or (case.jobs and name == "startd"):
             links.append(fact(case, name))
         else:
             links.append(ChainLink(name, "ok" if reached else "not reached", _others(case, name)))
     return tuple(links)
+
+
+def _holding(case: Case, reason: Reason) -> LinkName:
+    """Of users' Jobs, which have no startd, what would hold it holds the pod."""
+    name = holding(reason, case.plan)
+    return "pod" if name == "startd" and case.jobs else name
 
 
 def stopped(name: LinkName, text: str, source: str, at: float | None) -> tuple[ChainLink, ...]:
@@ -85,7 +93,7 @@ def _numbers(case: Case, reason: Reason) -> tuple[str, str, str]:
     """(sentence, needed, there); of a share those of the group for which it is so."""
     above = who_is_above(reason.what, case.plan) if reason.cause is Cause.ABOVE_SHARE and case.plan else None
     if above is None or case.plan is None:
-        return f"{clause(reason, case.plan)}.", clean(reason.need), clean(reason.have)
+        return f"{clause(reason, case.plan, jobs=case.jobs)}.", clean(reason.need), clean(reason.have)
     need, have = (f"{amount / 1000:.4g} core-equivalents" for amount in (above.entitled, above.held))
     return f"{above_its_right(reason.what, case.plan)}.", f"entitled to {need}", f"holds {have}"
 
@@ -95,4 +103,5 @@ def _others(case: Case, name: LinkName) -> str:
     many = len(case.in_stages(*_STAGES.get(name, ())))
     if not many:
         return ""
-    return f"{many} startd{'' if many == 1 else 's'} for other jobs of the class {'is' if many == 1 else 'are'} here."
+    what = copies(many) if case.jobs else count_startds(many)
+    return f"{what} for other jobs of the class {'is' if many == 1 else 'are'} here."

@@ -90,7 +90,7 @@ def told(demand: DemandClass, report: ClassReport | None) -> tuple[str, str]:
 
 def _told(case: Case) -> tuple[str, str]:
     demand, report = case.demand, case.report
-    who = f"like {clean(demand.examples[0])}@{clean(demand.schedd)}" if demand.examples else f"of class {demand.key}"
+    who = f"like {_example(demand)}" if demand.examples else f"of class {demand.key}"
     if report is None:
         return f"Jobs {who} were seen but not planned for yet.", "Wait for the next cycle."
     if not report.unmet:
@@ -113,6 +113,12 @@ def _told(case: Case) -> tuple[str, str]:
     return f"{first}, and {nobody}{_because(case, spared)}.", f"{capital(_next(case, spared))}."
 
 
+def _example(demand: DemandClass) -> str:
+    """One of its jobs, as it may be asked for."""
+    job, where = clean(demand.examples[0]), clean(demand.schedd)
+    return f"{job}@{where}" if demand.job is None else f"{where}:{job}"
+
+
 def _how_many(report: ClassReport, who: str) -> str:
     if report.idle == 1:
         return f"The idle job {who.removeprefix('like ')}"
@@ -125,12 +131,13 @@ def _because(case: Case, why: Reason) -> str:
     """The clause with its number; of who is above its right with how many wait for that."""
     if why.cause is Cause.ABOVE_SHARE and case.plan is not None:
         return above_its_right(why.what, case.plan) or clause(why)
-    return clause(why, case.plan, among=len(case.report.members) if case.report is not None else 0)
+    members = len(case.report.members) if case.report is not None else 0
+    return clause(why, case.plan, among=members, jobs=case.jobs)
 
 
 def _next(case: Case, why: Reason) -> str:
     """What to do; where the next step or a place in line is known, with it."""
-    plan, do = case.plan, action(why)
+    plan, do = case.plan, action(why, jobs=case.jobs)
     if plan is None:
         return do
     if why.cause is Cause.ABOVE_SHARE:
@@ -147,13 +154,15 @@ def _provided(case: Case, report: ClassReport, who: str) -> tuple[str, str]:
     if not report.idle:
         runs = f"; {_jobs(case.demand.running)}" if case.demand.running else ""
         return f"No job {who} is idle{runs}.", "Nothing to do."
-    parts = [f"{report.served:,} by startds that are starting or unclaimed"] if report.served else []
+    by = "copies that are starting" if case.jobs else "startds that are starting or unclaimed"
+    parts = [f"{report.served:,} by {by}"] if report.served else []
     parts += [f"{report.placed:,} placed in this cycle"] if report.placed else []
     jobs = _how_many(msgspec.structs.replace(report, unmet=report.idle), who)
     verb = "is" if report.idle == 1 else "are"
     said = f"{jobs} {verb} provided for ({', '.join(parts) or 'no numbers'})"
     if case.trouble is not None:
-        return f"{said}, but {clause(case.trouble)}.", f"{capital(action(case.trouble))}."
+        trouble = case.trouble
+        return f"{said}, but {clause(trouble, jobs=case.jobs)}.", f"{capital(action(trouble, jobs=case.jobs))}."
     held = next((link for link in chain(case) if link.verdict in {"holds", "waits"}), None)
     if held is None or not held.text:
         return f"{said}.", "Nothing to do."
@@ -169,9 +178,9 @@ def _details(case: Case, fresh_s: float) -> list[str]:
     demand, report, seen = case.demand, case.report, case.seen
     told = []
     if report is not None and report.unmet and report.why is not None:
-        told += [_part(count, why, seen.at, fresh_s) for count, why in report.parts if why != report.why]
+        told += [_part(case, part, fresh_s) for part in report.parts if part[1] != report.why]
     if report is not None and report.unmet:
-        told += [f"And besides: {sentence(reason, seen.at, fresh_s)}" for reason in report.also]
+        told += [f"And besides: {sentence(reason, seen.at, fresh_s, jobs=case.jobs)}" for reason in report.also]
         told += [_spared(case, case.spared)] if case.spared and case.spared.cause not in _DECISIVE else []
         told += [near_miss(miss) for miss in report.near]
     if demand.oldest_at:
@@ -185,7 +194,8 @@ def _details(case: Case, fresh_s: float) -> list[str]:
     told += [f"The expression gate refused it: {demand.gate}."] if demand.gate else []
     for view in seen.schedds:
         if view.name == demand.schedd and view.seen_at is not None and seen.at - view.seen_at > fresh_s:
-            told.append(f"The schedd was last heard {age(seen.at - view.seen_at)} before this cycle.")
+            source = "queue" if case.jobs else "schedd"
+            told.append(f"The {source} was last heard {age(seen.at - view.seen_at)} before this cycle.")
     return told
 
 
@@ -193,14 +203,16 @@ def _jobs(running: int) -> str:
     return "1 job runs" if running == 1 else f"{running:,} jobs run"
 
 
-def _part(many: int, why: Reason, at: float, fresh_s: float) -> str:
+def _part(case: Case, part: tuple[int, Reason], fresh_s: float) -> str:
     """What becomes of some of the jobs while the rest is held."""
+    many, why = part
     jobs, is_ = ("1 job", "is") if many == 1 else (f"{many:,} jobs", "are")
     if why.cause in {Cause.DEMAND, Cause.PROBE}:
         return f"{jobs} {is_} placed for in this cycle."
     if why.cause is Cause.SUPPLY_ON_ITS_WAY:
-        return f"{jobs} {is_} provided for by startds that are starting or unclaimed."
-    return f"{jobs}: {sentence(why, at, fresh_s)}"
+        by = "copies that are starting" if case.jobs else "startds that are starting or unclaimed"
+        return f"{jobs} {is_} provided for by {by}."
+    return f"{jobs}: {sentence(why, case.seen.at, fresh_s, jobs=case.jobs)}"
 
 
 def _spared(case: Case, reason: Reason) -> str:
@@ -222,8 +234,8 @@ def _member_line(verdict: MemberVerdict, case: Case, fresh_s: float) -> MemberLi
     return MemberLine(
         member=verdict.member,
         verdict=verdict.verdict,
-        text=sentence(why, case.seen.at, fresh_s, case.plan),
-        action=action(why),
+        text=sentence(why, case.seen.at, fresh_s, case.plan, jobs=case.jobs),
+        action=action(why, jobs=case.jobs),
         node_group=verdict.node_group or why.node_group,
         need=clean(why.need),
         have=clean(why.have),

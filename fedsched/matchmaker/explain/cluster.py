@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fedsched.matchmaker.explain.facts_of_jobs import copies
 from fedsched.matchmaker.explain.held_back import Waiting, count_jobs, count_startds, demands, held_back, next_of, unmet
 from fedsched.matchmaker.explain.sentences import clause, clean
 from fedsched.matchmaker.model import ClusterExplanation, HeldBack, MemberVerdict, Observation, Plan
@@ -47,8 +48,10 @@ def _unfit(verdict: MemberVerdict) -> bool:
 
 def _sentence(member: str, found: tuple[HeldBack, ...], plan: Plan, counts: tuple[int, int]) -> str:
     fits, never = counts
-    ours = sum(held.placement.member == member and held.phase != "gone" for held in plan.held)
-    begins = f"{clean(member)} has {count_startds(ours)} of ours"
+    there = [one for one in plan.held if one.placement.member == member and one.phase != "gone"]
+    of_jobs = sum(one.placement.form == "job" for one in there)
+    startds = f"{count_startds(len(there) - of_jobs)} of ours"
+    begins = f"{clean(member)} has {startds}" + (f" and {copies(of_jobs)} of Jobs" if of_jobs else "")
     total = sum(one.jobs for one in found)
     if not total:
         nobody = f"none of the {count_jobs(never)} that wait would ever fit there" if never else "no job waits for it"

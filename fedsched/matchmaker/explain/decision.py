@@ -12,6 +12,8 @@ from fedsched.matchmaker.explain.sentences import action, age, capital, clause, 
 from fedsched.matchmaker.model import Candidate, DecisionExplanation, Held, Plan, Principal, object_name
 from fedsched.matchmaker.reasons import Cause, Reason
 
+_COPY_STANDS = {"unclaimed": "it has been starting", "claimed": "its pods have run"}
+"""Of copies of users' Jobs, which no pool claims."""
 _STANDS = {
     "intended": "it has been about to be written",
     "starting": "it has been starting",
@@ -52,10 +54,12 @@ def explain_decision(held: Held, plan: Plan) -> DecisionExplanation:
     at = held.placement
     ended = _ended(located(held.failure or (held.why if held.wanted != "run" else None), at.member, at.node_group))
     sentence = f"{at.object_name} {_there(at.member, at.node_group, held.candidates)}"
-    then = f"; {_STANDS[held.phase]} for {age(plan.at - held.since)}"
+    jobs = at.form == "job"
+    stands = _COPY_STANDS.get(held.phase) if jobs else None
+    then = f"; {stands or _STANDS[held.phase]} for {age(plan.at - held.since)}"
     if ended.why is not None:
         going = "failed" if held.failure is not None else how_it_goes(held)
-        then = f"; it {going} because {clause(ended.why, plan)}"
+        then = f"; it {going} because {clause(ended.why, plan, jobs=jobs)}"
     return DecisionExplanation(
         placement=at.id,
         member=at.member,
@@ -64,7 +68,7 @@ def explain_decision(held: Held, plan: Plan) -> DecisionExplanation:
         class_key=at.class_key,
         phase=held.phase,
         sentence=f"{sentence}{then}.",
-        next=f"{capital(action(ended.why))}." if ended.why is not None else "Nothing to do.",
+        next=f"{capital(action(ended.why, jobs=jobs))}." if ended.why is not None else "Nothing to do.",
         candidates=held.candidates,
         chosen=chosen(held.candidates, at.member, at.node_group),
         why=ended.why,
@@ -123,6 +127,8 @@ def _ended(why: Reason | None) -> _Ended:
 
 def _details(held: Held, plan: Plan) -> Iterator[str]:
     at = held.placement
+    if at.form == "job":
+        yield f"It is the copy of {clean(at.job)} of queue {clean(at.schedd)}."
     yield f"It was placed for {clean(str(at.principal))}, class {at.class_key}, {age(plan.at - at.created_at)} ago."
     yield why_so(at.member, at.node_group, held.candidates)
     if held.slot_seen_at is not None:

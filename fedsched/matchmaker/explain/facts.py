@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from fedsched.matchmaker.explain.case import Case
+from fedsched.matchmaker.explain.facts_of_jobs import FACTS_OF_JOBS, copies
 from fedsched.matchmaker.explain.links import HOLDS, LINKS
 from fedsched.matchmaker.explain.right import named, over
 from fedsched.matchmaker.explain.sentences import age, capital, clause, clean
@@ -20,7 +21,8 @@ _EARLY = frozenset(LINKS[: LINKS.index("member") + 1])
 
 def fact(case: Case, name: LinkName) -> ChainLink:
     """One link. From the pod on it waits where startds are on their way, and holds where something keeps them."""
-    return _FACTS[name](case)
+    of_jobs = FACTS_OF_JOBS.get(name) if case.jobs else None
+    return (of_jobs or _FACTS[name])(case)
 
 
 def _job(case: Case) -> ChainLink:
@@ -134,7 +136,8 @@ def _node(case: Case) -> ChainLink:
         return ChainLink("node", "unknown", "No node group is named.")
     need, have = _room(case.demand.request, group)
     if case.why is None and case.startds:
-        need, have = "", f"{_startds(len(case.startds))} placed"
+        many = len(case.startds)
+        need, have = "", f"{copies(many) if case.jobs else _startds(many)} placed"
     place = f"{clean(view.name)}/{clean(group.name)}"
     return ChainLink(
         "node",

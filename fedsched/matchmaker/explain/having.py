@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import isinf
 
+from fedsched.matchmaker.explain.facts_of_jobs import copies
 from fedsched.matchmaker.explain.near import why_there
 from fedsched.matchmaker.explain.sentences import age, located, sentence
 from fedsched.matchmaker.model import DemandClass, Having, Held, Observation, Plan, ShareLine
@@ -69,7 +70,8 @@ def _startds(demand: DemandClass, held: tuple[Held, ...]) -> Iterator[str]:
     for (member, group), ones in ranked[:MOST]:
         newest = max(ones, key=lambda one: (one.placement.created_at, one.placement.id))
         why = f" For the newest: {why_there(newest)}" if newest.candidates else ""
-        yield f"{_count(len(ones))} on {member}/{group}.{why}"
+        many = len(ones)
+        yield f"{_count(many) if demand.job is None else copies(many)} on {member}/{group}.{why}"
     yield from _rest(len(ranked), "place")
 
 
@@ -90,7 +92,12 @@ def _going(demand: DemandClass, plan: Plan, seen: Observation, fresh_s: float) -
     ones.sort(key=lambda one: (one.why is None or one.why.cause is not Cause.PREEMPTED, one.placement.id))
     for one in ones[:MOST]:
         told = located(one.why, one.placement.member, one.placement.node_group)
-        why = sentence(told, seen.at, fresh_s) if told is not None else "No reason was recorded, which is a bug."
+        jobs = one.placement.form == "job"
+        why = (
+            sentence(told, seen.at, fresh_s, jobs=jobs)
+            if told is not None
+            else "No reason was recorded, which is a bug."
+        )
         where = f"{one.placement.object_name} on {one.placement.member}/{one.placement.node_group}"
         yield f"{where} {how_it_goes(one)}. {why}"
     yield from _rest(len(ones), "startd")
@@ -105,7 +112,9 @@ def _coming(demand: DemandClass, held: Iterable[Held]) -> Iterator[str]:
 
 
 def how_it_goes(one: Held) -> str:
-    """In which way a startd goes that must, for the middle of a sentence."""
+    """In which way a startd, or a copy of a Job, goes that must, for the middle of a sentence."""
+    if one.placement.form == "job":
+        return "is removed"
     if one.wanted != "leave":
         return _HOW.get(one.wanted, "goes")
     return f"takes no new job and goes when it is empty, at the latest {age(one.placement.retire_s)} after its order"

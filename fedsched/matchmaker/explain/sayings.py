@@ -55,6 +55,24 @@ SAYINGS: dict[Cause, Saying] = {
         "{who} has no node that fedsched may use",
         "look at `fedsched clusters` and declare node groups in clusters/{member}.toml",
     ),
+    Cause.NAMESPACE_REFUSED: Saying(
+        "{who} takes no Jobs of that namespace | {need} | it takes {have}",
+        "add the namespace under `namespaces` of [jobs] in clusters/{member}.toml, with the site's consent",
+    ),
+    Cause.OBJECT_MISSING: Saying(
+        "the Job names an object that is not there for it at {site} | {what} | needed: {need} | is: {have}",
+        "make it in our namespace at {member}, or let its kind be copied there: `copied` of [jobs] in "
+        "clusters/{member}.toml",
+    ),
+    Cause.FIELD_REFUSED: Saying(
+        "a field of the Job's pods needs what only the file of {site} can allow | {what} | {need} | it allows {have}",
+        "leave the field out of the Job, or allow it under `grants` of [jobs] in clusters/{member}.toml, with the "
+        "site's consent",
+    ),
+    Cause.TOO_MANY_PODS: Saying(
+        "the Job has more pods at once than all nodes of {where} hold | {need} pods needed | empty they hold {have}",
+        "lower `parallelism` of the Job, ask for less in each pod, or join a member with more nodes",
+    ),
     Cause.EXPRESSION_REFUSED: Saying(
         "the job's expressions are refused before they are read | in {what} | {have} | {need} allowed",
         "simplify the job's requirements and rank",
@@ -200,6 +218,20 @@ SAYINGS: dict[Cause, Saying] = {
         "jobs of this kind made their startds fail on {where} several times in a row | {have} | {need}",
         "look at the failure with `fedsched clusters`, and try the job by itself there",
     ),
+    Cause.COPY_MAY_RUN: Saying(
+        "its copy at {site} may still run, so that another one could run beside it | {what} | {need} | {have}",
+        "wait until {member} answers, or until the copy's own deadline has surely ended it",
+    ),
+    Cause.REBUILDING: Saying(
+        "what was placed before this journal began is known only to the members, and not all were seen since | "
+        "{what} | {need} | {have}",
+        "wait until all members have answered once: `fedsched clusters` shows who has not; `fedsched unjoin --forget` "
+        "leaves out one that never will",
+    ),
+    Cause.HELD: Saying(
+        "it is held | {what} | {have}",
+        "run `fedsched release` for it, or set `suspend: false` in the Job where its owner suspended it",
+    ),
     Cause.GROWTH_ASKED: Saying(
         "new nodes would have to come on {where}, and another member grows for it already | {need} | {have}",
         "wait for the nodes, they take some minutes",
@@ -251,6 +283,13 @@ SAYINGS: dict[Cause, Saying] = {
         "nothing to do, jobs that do not finish there are idle again at their schedd",
     ),
     Cause.FINISHED: Saying("it finished on {where} | {have}", "nothing to do, its object is cleared"),
+    Cause.WITHDRAWN: Saying(
+        "its Job shall not run any more, or not now | {what} | {have}", "nothing to do, the copy at {site} is removed"
+    ),
+    Cause.REVIVED: Saying(
+        "it is a copy that should not be there | {what} | {have}",
+        "nothing to do, it is removed; ask the admin of {member} whether an older state was restored there",
+    ),
     Cause.ORPHAN: Saying("nobody knows this object of ours at {where} | {what}", "nothing to do, it is swept"),
     Cause.SUPERSEDED: Saying(
         "a newer fedsched stands at {site} | epoch {have} | ours is {need}",
@@ -283,6 +322,10 @@ SAYINGS: dict[Cause, Saying] = {
     Cause.POD_LOST: Saying(
         "its pod was killed or its node went away at {where} | {have} | {what}",
         "nothing to do, the demand is placed again",
+    ),
+    Cause.VANISHED: Saying(
+        "its copy at {site} is gone and nobody saw how it ended | {what} | {have}",
+        "look whether its results are there; if not, create the Job again under another name",
     ),
     Cause.WRITE_REFUSED: Saying(
         "{who} refused our write | {have} | {what}",
@@ -343,3 +386,59 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
     ),
 }
 """Where a cause speaks of something special, by what it is about (up to the word "of")."""
+
+OF_JOBS: dict[Cause, Saying] = {
+    Cause.FORM_REFUSED: Saying(
+        "{who} takes no users' Jobs | wanted: {need} | allowed: {have}",
+        "allow `job` under `forms` in clusters/{member}.toml, with the site's consent",
+    ),
+    Cause.TOO_LONG: Saying(
+        "the Job runs longer than any copy of {where} may live | it needs {need} | a copy has {have}",
+        "set a shorter activeDeadlineSeconds in the Job, or raise `max_lifetime` in clusters/{member}.toml",
+    ),
+    Cause.REQUIREMENTS: Saying(
+        "no node of {where} satisfies the Job's node selector, affinity or requirements | {what} | needed {need} | "
+        "found {have}",
+        "relax that term, or join a member whose nodes satisfy it",
+    ),
+    Cause.TAINTED: Saying(
+        "the nodes of {where} carry a taint that keeps its pods off | {have} | {need} for it is missing",
+        "add a toleration to the Job where `tolerations` of [jobs] in clusters/{member}.toml allows its key, or ask "
+        "the site",
+    ),
+    Cause.RAMP: Saying(
+        "copies are added step by step and this step is used up | {need} Jobs wait | {have} allowed",
+        "wait for the next step, or raise `first` or `max_starts` in the policy",
+    ),
+    Cause.SUPPLY_ON_ITS_WAY: Saying("copies of it are on their way | {have} of {need} Jobs", "wait for their pods"),
+    Cause.BUDGET_SPENT: Saying(
+        "a budget does not pay for another copy on {where} | {what} | it costs {need} | {have}",
+        "wait for the next window, or raise `budget` in the policy",
+    ),
+    Cause.FAILING_FAST: Saying(
+        "Jobs of this kind failed on {where} several times in a row | {have} | {need}",
+        "look at the failure: `fedsched logs JOB`, then try one Job by itself there",
+    ),
+    Cause.DEMAND: Saying(
+        "it was placed because its Job waited | {need} waiting | {have} served before", "nothing to do"
+    ),
+    Cause.PREEMPTED: Saying(
+        "it makes room on {where} for who has the better right | {what} | by rule {need} | {have} of work at stake",
+        "nothing to do, the Job waits again and is placed where there is room",
+    ),
+    Cause.OWNER: Saying(
+        "a pod of the site's own needs the node at {where} | {what} | it asks {need} | {have}",
+        "nothing to do, the owner comes first and the Job is placed again",
+    ),
+    Cause.CRASHED: Saying("its pod ended with an error on {where} | {have} | {what}", "read `fedsched logs JOB`"),
+    Cause.FINISHED: Saying("it ended on {where} | {have}", "nothing to do, its object is cleared"),
+    Cause.SCHEDD_STALE: Saying(
+        "the queue does not answer, so that its Jobs may be long over | {what} | heard: {have} | allowed: {need}",
+        "check the hub's API server and its credential: `fedsched doctor`",
+    ),
+    Cause.DENIED: Saying(
+        "the user or the queue is denied | {have} | by the pattern {what}",
+        "run `fedsched allow {what_or_pattern}` to lift it",
+    ),
+}
+"""Where a class of users' Jobs is spoken of, whose pods run without a startd."""

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from fedsched.matchmaker.explain.links import behind, rest
-from fedsched.matchmaker.explain.sayings import SAYINGS, VARIANTS, Saying
+from fedsched.matchmaker.explain.sayings import OF_JOBS, SAYINGS, VARIANTS, Saying
 from fedsched.matchmaker.model import Plan
 from fedsched.matchmaker.reasons import Reason
 
@@ -20,30 +20,30 @@ _MAX_FIELD = 300
 """Characters of one field in a sentence; a job's clause may be 64 KiB long."""
 
 
-def clause(reason: Reason, plan: Plan | None = None, *, among: int = 0) -> str:
+def clause(reason: Reason, plan: Plan | None = None, *, among: int = 0, jobs: bool = False) -> str:
     """What is so, without capital and full stop: "no node of m1/big has room now: 8 cores needed on one node".
 
     A place that rests is told with the failure for which it does, whole where `plan` remembers it. among: of so many
-    members this one is the nearest, which is said where there are others.
+    members this one is the nearest, which is said where there are others. jobs: of users' Jobs, which need no startd.
     """
     failure = behind(reason, plan)
     if failure is None:
-        return _fill(_saying(reason).clause, reason, among)
-    return f"{_fill(_saying(failure).clause, failure, among)} ({times(clean(rest(reason)))})"
+        return _fill(_saying(reason, jobs=jobs).clause, reason, among)
+    return f"{_fill(_saying(failure, jobs=jobs).clause, failure, among)} ({times(clean(rest(reason)))})"
 
 
-def action(reason: Reason) -> str:
+def action(reason: Reason, *, jobs: bool = False) -> str:
     """What to do next, as an imperative without full stop."""
     told = behind(reason) or reason
-    return _fill(_saying(told).action, told, 0)
+    return _fill(_saying(told, jobs=jobs).action, told, 0)
 
 
-def sentence(reason: Reason, at: float, fresh_s: float = 10.0, plan: Plan | None = None) -> str:
+def sentence(reason: Reason, at: float, fresh_s: float = 10.0, plan: Plan | None = None, *, jobs: bool = False) -> str:
     """The clause with the source and, when its numbers are older than `fresh_s` at the time `at`, their age."""
     notes = [f"source: {clean(reason.source)}"] if reason.source else []
     if reason.at is not None and at - reason.at > fresh_s:
         notes.append(f"{age(at - reason.at)} old")
-    return capital(clause(reason, plan)) + (f" ({', '.join(notes)})" if notes else "") + "."
+    return capital(clause(reason, plan, jobs=jobs)) + (f" ({', '.join(notes)})" if notes else "") + "."
 
 
 def age(seconds: float) -> str:
@@ -95,8 +95,10 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _saying(reason: Reason) -> Saying:
-    return VARIANTS.get((reason.cause, reason.what.partition(" of ")[0])) or SAYINGS[reason.cause]
+def _saying(reason: Reason, *, jobs: bool) -> Saying:
+    special = VARIANTS.get((reason.cause, reason.what.partition(" of ")[0]))
+    of_jobs = OF_JOBS.get(reason.cause) if jobs else None
+    return special or of_jobs or SAYINGS[reason.cause]
 
 
 def _fill(template: str, reason: Reason, among: int) -> str:

@@ -1,4 +1,4 @@
-"""How far the startds of one class have come: written, pending, joining, unclaimed, claimed; no sentences here."""
+"""How far startds of a class, or copies of Jobs, have come: written, pending, joining, claimed; no sentences here."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 class Startd(msgspec.Struct, frozen=True):
     """One placement and its stage: no pod yet, pod pending, pod runs but no slot seen, slot unclaimed, slot claimed.
+
+    The copy of a user's Job is claimed as soon as a pod of it runs.
 
     pod: its pod's name, else its object's. problem: what Kubernetes says keeps it, "" for nothing; seen_at: of that.
     """
@@ -39,6 +41,8 @@ def startds(held: Iterable[Held], seen: Observation) -> tuple[Startd, ...]:
 
 
 def _startd(held: Held, thing: ObjectView | None, seen_at: float | None) -> Startd:
+    if held.placement.form == "job":
+        return _copy(held, thing, seen_at)
     pod = max(thing.pods, key=lambda pod: pod.created_at, default=None) if thing is not None else None
     name = pod.name if pod is not None else held.placement.object_name
     if held.phase in {"claimed", "unclaimed"}:
@@ -46,6 +50,18 @@ def _startd(held: Held, thing: ObjectView | None, seen_at: float | None) -> Star
     if pod is None:
         return Startd(held, "written", name, thing.refused if thing is not None else "", seen_at)
     return Startd(held, "joining" if pod.phase == "running" else "pending", name, _problem(pod), seen_at)
+
+
+def _copy(held: Held, thing: ObjectView | None, seen_at: float | None) -> Startd:
+    """By the pod that came furthest; one that waits is told by what keeps it."""
+    pods = sorted(thing.pods, key=lambda pod: (pod.phase == "pending", -pod.created_at)) if thing is not None else []
+    runs = [pod for pod in pods if pod.phase != "pending"]
+    if runs or held.phase == "claimed":
+        return Startd(held, "claimed", runs[0].name if runs else held.placement.object_name, "", seen_at)
+    if not pods:
+        return Startd(held, "written", held.placement.object_name, thing.refused if thing is not None else "", seen_at)
+    kept = next((pod for pod in pods if _problem(pod)), pods[0])
+    return Startd(held, "pending", kept.name, _problem(kept), seen_at)
 
 
 def _problem(pod: PodView) -> str:
