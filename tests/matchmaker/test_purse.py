@@ -41,6 +41,7 @@ class Offer(msgspec.Struct, frozen=True):
     place: Place
     size: Resources = Resources(4000, 8192, 1024, pods=1)
     form: Form = "startd-job"
+    pods: int = 1
 
 
 def place(name: str, core_hour: float = 0.0, **more: object) -> Place:
