@@ -29,13 +29,15 @@ def federation(tmp_path: Path, target_pool: Pool) -> Iterator[Callable[..., Fede
     _end(made)
 
 
-@pytest.fixture
-def jobs_only(tmp_path: Path, lab: Laboratory) -> Iterator[Callable[..., JobFederation]]:
-    """Makes a federation without any pool; its daemon ends with the test, and its cycles replay exactly."""
+@pytest.fixture(scope="module")
+def jobs_only(tmp_path_factory: pytest.TempPathFactory, lab: Laboratory) -> Iterator[Callable[..., JobFederation]]:
+    """Makes a federation without any pool; its daemon ends with the module, and its cycles replay exactly."""
     made: list[JobFederation] = []
 
     def make(name: str = "hub", **settings: Any) -> JobFederation:
-        one = JobFederation(tmp_path / name, None, session=lab.session, **{"policy": JOB_POLICY, **settings})
+        one = JobFederation(
+            tmp_path_factory.mktemp(name), None, session=lab.session, **{"policy": JOB_POLICY, **settings}
+        )
         made.append(one)
         return one
 

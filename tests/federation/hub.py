@@ -16,8 +16,9 @@ from tests.laboratory.controlplane import ControlPlane
 BUSYBOX = "docker.io/fedsched/busybox:lab"
 QUEUE = "lab"
 LABEL = "fedsched.io/queue"
-PLACEMENT = "fedsched.io/placement"
-RECORD = "fedsched.io/placement-record"
+JOB_UID = "fedsched.io/job-uid"
+MARK = b"LAB_COPY_OF"
+"""Environment variable of every container, by which its processes are found on the machine."""
 
 PRINCIPALS = """
 [[queue.principal]]
@@ -57,9 +58,10 @@ def users_job(name: str, script: str, *, namespace: str = "atlas", **more: Any) 
         "name": "main",
         "image": BUSYBOX,
         "imagePullPolicy": "Never",
-        "command": ["/bin/sh", "-c", script, f"copy-of-{name}"],
+        "command": ["/bin/sh", "-c", script],
+        "env": [{"name": MARK.decode(), "value": name}, *more.get("env", [])],
         "resources": {"requests": size, "limits": size},
-    } | ({"env": more["env"]} if "env" in more else {})
+    }
     pod = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
@@ -107,6 +109,10 @@ class HubCluster:
     def job(self, name: str) -> Thing:
         """The whole object."""
         return self.plane.api.get(self.path(name))
+
+    def jobs(self) -> list[Thing]:
+        """All of the namespace."""
+        return self.plane.api.items(self.path())
 
     def status(self, name: str) -> Thing:
         """Its status as any client reads it."""
@@ -161,37 +167,33 @@ class JobFederation(Federation):
         return name
 
 
-def copies(planes: Mapping[str, ControlPlane], job: str, namespace: str = "fedsched") -> dict[str, Thing]:
-    """The Jobs at members that are copies of one Job ("namespace/name"), as "member/name" -> object."""
+def copies(planes: Mapping[str, ControlPlane], uid: str, namespace: str = "fedsched") -> dict[str, Thing]:
+    """The Jobs at members that are copies of a user's Job, as "member/name" -> object."""
+    query = f"?labelSelector={JOB_UID.replace('/', '%2F')}%3D{uid}"
     return {
         f"{member}/{thing['metadata']['name']}": thing
         for member, plane in planes.items()
-        for thing in Federation.jobs(plane, namespace)
-        if record(thing).get("job") == job
+        for thing in plane.api.items(f"/apis/batch/v1/namespaces/{namespace}/jobs{query}")
     }
 
 
-def record(thing: Thing) -> Thing:
-    """What stands in a copy's record of its placement."""
-    found: Thing = json.loads(thing["metadata"].get("annotations", {}).get(RECORD) or "{}")
-    return found
+def alive(job: str) -> set[str]:
+    """Names of pods of a Job of which a process runs on this machine now."""
+    return running_copies().get(job, set())
 
 
-def alive(marker: str) -> set[str]:
-    """Names of pods of which a process runs on this machine now, by a word of its command line.
+def running_copies() -> dict[str, set[str]]:
+    """Of every Job that has one: the pods of which a process runs on this machine now, by their environment.
 
-    Whoever asks API servers hears nothing of a member that hangs; its processes are seen here all the same.
+    Who asks API servers hears nothing of a member that hangs; its processes are seen here all the same.
     """
-    found = set()
+    found: dict[str, set[str]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if marker.encode() not in words:
-                continue
-            variables = dict(
-                entry.split(b"=", 1) for entry in (folder / "environ").read_bytes().split(b"\0") if b"=" in entry
-            )
+            told = (folder / "environ").read_bytes()
         except OSError:
-            continue
-        found.add(variables.get(b"HOSTNAME", b"?").decode())
+            continue  # it has just ended
+        if MARK in told:
+            values = dict(entry.split("=", 1) for entry in told.decode(errors="replace").split("\0") if "=" in entry)
+            found.setdefault(values[MARK.decode()], set()).add(values["HOSTNAME"])
     return found
