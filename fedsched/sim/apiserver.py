@@ -30,6 +30,8 @@ from fedsched.sim.timetable import NEVER, Timetable
 Result = Literal["done", "gone", "conflict", "refused", "retry", "fenced"]
 GRACE_S = 60.0
 FINISHED_TTL_S = 600.0
+REVISION = 1_000
+"""What is brought back is told apart from all that was seen of it."""
 
 
 @dataclass
@@ -51,6 +53,12 @@ class Thing:
     failed: str = ""
     finished_at: float | None = None
     copy: Copy | None = None
+
+    @property
+    def revision(self) -> str:
+        """Its resourceVersion; a Job's status changes with its pods."""
+        pods = sum(pod.version for pod in self.pods) if self.copy is not None else 0
+        return f"{self.version}.{pods}" if pods else str(self.version)
 
     @property
     def finished(self) -> Literal["", "complete", "failed"]:
@@ -114,7 +122,7 @@ class ApiServer:
         for name in self._timetable.take(at):
             thing = self.things.get(name)
             if thing is not None and thing.finished_at is not None and at >= thing.finished_at + FINISHED_TTL_S:
-                self._remove(thing)
+                self.remove(thing)
         if self._uncovered:
             self._spread_at = self.cluster.turnover
             for thing in list(self.things.values()):
@@ -136,6 +144,23 @@ class ApiServer:
     def adopt_stranger(self, name: str, placement: Placement, at: float) -> None:
         """Somebody else's Job stands under a name that we might compute (L5)."""
         self.things[name] = Thing(name, "Job", f"stranger-{name}", placement, at, ours=False)
+
+    def remove(self, thing: Thing) -> None:
+        """It is gone, and its pods with it."""
+        for pod in thing.pods:
+            self.cluster.remove(pod)
+        self.things.pop(thing.name, None)
+
+    def revive(self, thing: Thing, at: float) -> None:
+        """An older state of the API is back, and this object with it; its pods are made again if it has not ended."""
+        self.things[thing.name] = thing
+        thing.version += REVISION
+        if thing.copy is not None:
+            self.controller.again(thing.name, at)
+        elif thing.kind == "DaemonSet":
+            self.cluster.turnover += 1
+        elif not thing.finished_at:
+            thing.pods.append(self._pod(thing, at))
 
     def _apply(self, change: Change, at: float, work: SimJob | None) -> tuple[Result, str, str]:
         match change:
@@ -237,7 +262,7 @@ class ApiServer:
                 continue
             thing.version += 1
             if not self.controller.sync(name, thing.placement, thing.copy, at):
-                self._remove(thing)
+                self.remove(thing)
 
     def _to_object(self, change: DeleteObject | ParkDaemonSet | AdoptOwner, at: float) -> tuple[Result, str, str]:
         thing = self.things.get(change.name)
@@ -249,13 +274,10 @@ class ApiServer:
             thing.parked = True
             self.cluster.turnover += 1
         elif isinstance(change, DeleteObject) and thing.copy is not None:
+            if change.resource_version not in {"", thing.revision}:
+                return "conflict", "", f"the Job changed: version {thing.revision}"
             thing.version += 1
             self.controller.delete(thing.name, thing.copy, at)
         elif isinstance(change, DeleteObject):
-            self._remove(thing)
+            self.remove(thing)
         return "done", thing.uid, ""
-
-    def _remove(self, thing: Thing) -> None:
-        for pod in thing.pods:
-            self.cluster.remove(pod)
-        self.things.pop(thing.name, None)

@@ -118,6 +118,10 @@ class JobController:
         self._due(at + late_s, name)
         return Copy(work, float(least), grace_s, at + late_s)
 
+    def again(self, name: str, at: float) -> None:
+        """Look at it at once."""
+        self._due(at, name)
+
     def delete(self, name: str, copy: Copy, at: float) -> None:
         """In the foreground: its pods are told to go, and it goes after them."""
         if not copy.deletes:

@@ -213,14 +213,15 @@ class JobQueue:
 def class_key(job: SimJob) -> str:
     """A digest over everything that matters for placing it."""
     shape = (job.pods, job.gang, job.rerun)
-    said = (job.queue, job.principal, job.request, job.requirements, shape, job.length_s, job.id.partition("/")[0])
+    said = (job.queue, job.principal, job.request, job.requirements, shape, job.deadline_s, job.id.partition("/")[0])
     return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
 
 def _class(key: str, jobs: list[Queued]) -> DemandClass:
     work = jobs[0].work
     waiting = [job for job in jobs if job.state == "waiting"]
-    length = JobLength(work.length_s, "fedsched.io/length") if work.length_s else JobLength(ASSUMED_S, "assumed")
+    said = work.deadline_s
+    length = JobLength(said, "activeDeadlineSeconds") if said else JobLength(ASSUMED_S, "assumed")
     return DemandClass(
         key=key,
         pool="",

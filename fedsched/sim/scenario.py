@@ -172,9 +172,8 @@ class SimJob(msgspec.Struct, frozen=True, omit_defaults=True):
     id: "namespace/name"; a name may come again when the Job before is deleted. request: one pod's. runs_s: how long
     each pod runs. pods: at once. completions: pods that must succeed, 0 for as many as `pods`. exits: exit codes of
     its first pods, in their order; all others succeed. deadline_s: its own activeDeadlineSeconds, 0 for none.
-    length_s: what it says of its length, 0 for nothing. suspended: when its owner has it suspended. deleted_at: None
-    for never; lingers_s: how long it is then still seen, being deleted. edited_at: times at which its owner changes
-    what concerns nobody, so that its resourceVersion is another.
+    suspended: when its owner has it suspended. deleted_at: None for never; lingers_s: how long it is then still seen,
+    being deleted. edited_at: when its owner changes what concerns nobody, so that its resourceVersion is another.
     """
 
     id: str
@@ -191,7 +190,6 @@ class SimJob(msgspec.Struct, frozen=True, omit_defaults=True):
     gang: bool = False
     rerun: Rerun = "after-deadline"
     requirements: str = ""
-    length_s: int = 0
     priority: int = 0
     suspended: tuple[Window, ...] = ()
     deleted_at: float | None = None

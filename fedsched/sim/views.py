@@ -77,7 +77,7 @@ def _object(thing: Thing, member: str) -> ObjectView:
         name=thing.name,
         kind=thing.kind,
         uid=thing.uid,
-        resource_version=str(thing.version),
+        resource_version=thing.revision,
         member=member,
         placement_id=thing.placement.id,
         epoch=thing.placement.epoch,

@@ -1,4 +1,7 @@
-"""`python -m tests.faults [--seeds N] [--from N] [--jobs N] [--seed N [--trace]]`: random storms; 0 when all hold."""
+"""`python -m tests.faults [--seeds N] [--partitions N] [--from N] [--jobs N] [--seed N [--trace]]`: random storms.
+
+0 when all hold. Storms of partitions are numbered from 1000000 on.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 from fedsched.log import configure
-from tests.faults.mishaps import KINDS
+from tests.faults.job_acts import HIT
 from tests.faults.shrink import fewest
-from tests.faults.storm import Outcome, run, some
+from tests.faults.storm import FIRST_PARTITION, KINDS, Outcome, run, some
 from tests.faults.telling import Trace, command, mishaps
 
 BEGINS = 1_800_000_000.0
@@ -36,13 +39,14 @@ def one(seed: int, *, trace: bool) -> int:
     return int(bool(outcome.broken))
 
 
-def campaign(first: int, count: int, jobs: int) -> int:
+def campaign(first: int, storms: int, partitions: int, jobs: int) -> int:
     """Many seeds; 0 when all hold."""
     began, hits, writes, bad, done = time.monotonic(), Counter[str](), Counter[str](), list[Outcome](), 0
-    cycles, cpu_s = 0, 0.0
-    tasks = [range(at, min(at + AT_ONCE, first + count)) for at in range(first, first + count, AT_ONCE)]
+    cycles, cpu_s, count = 0, 0.0, storms + partitions
+    seeds = [*range(first, first + storms), *range(FIRST_PARTITION + first, FIRST_PARTITION + first + partitions)]
+    tasks = [seeds[at : at + AT_ONCE] for at in range(0, count, AT_ONCE)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
-        for task in as_completed([pool.submit(some, list(task)) for task in tasks]):
+        for task in as_completed([pool.submit(some, task) for task in tasks]):
             for outcome in task.result():
                 done += 1
                 hits, writes = hits + outcome.hits, writes + outcome.writes
@@ -55,11 +59,20 @@ def campaign(first: int, count: int, jobs: int) -> int:
                 left = took / done * (count - done)
                 print(f"{done}/{count} seeds, {len(bad)} broken, {took:.0f} s, {left:.0f} s to go", flush=True)
     _figures(hits, writes, f"{cycles} cycles, {cpu_s / max(1, done):.2f} s of CPU a seed")
-    never = [kind for kind in KINDS if count >= 500 and not hits[kind]]
-    for kind in never:
-        print(f"no seed was hit by: {kind}; a check that never bites proves nothing")
+    short = [*_unseen(hits, storms), *_too_few(hits, partitions)]
+    for sentence in short:
+        print(f"{sentence}; a check that never bites proves nothing")
     print(f"{done - len(bad)} of {done} seeds hold after {time.monotonic() - began:.0f} s", *_commands(bad), sep="\n")
-    return int(bool(bad or never))
+    return int(bool(bad or short))
+
+
+def _unseen(hits: Counter[str], storms: int) -> list[str]:
+    return [f"no seed was hit by: {kind}" for kind in KINDS if storms >= 500 and not hits[kind]]
+
+
+def _too_few(hits: Counter[str], partitions: int) -> list[str]:
+    """What storms of partitions are for: each of them hits somebody's running copy once at least, on average."""
+    return [f"only {hits[HIT]} partitions hit a running copy"] if hits[HIT] < partitions else []
 
 
 def _commands(bad: list[Outcome]) -> list[str]:
@@ -80,6 +93,7 @@ def main(words: Sequence[str]) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=2000, help="how many (default: 2000)")
+    parser.add_argument("--partitions", type=int, default=1000, help="storms of partitions (default: 1000)")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first of them")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--seed", type=int, help="this one alone")
@@ -87,7 +101,7 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     if asked.seed is not None:
         return one(asked.seed, trace=asked.trace)
-    return campaign(asked.first, asked.seeds, asked.jobs)
+    return campaign(asked.first, asked.seeds, asked.partitions, asked.jobs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from fedsched.sim.apiserver import Thing
 from fedsched.sim.nodes import Pod
 from fedsched.sim.world import SimWorld
 
+ORDERS = frozenset({"hold", "cancel", "prio"})
+
 if TYPE_CHECKING:
     from fedsched.journal import Journal
     from fedsched.study.invariants import Checker
@@ -49,16 +51,23 @@ def end(mishap: Mishap, checker: Checker, sky: Sky) -> None:
         _bring_node(checker.world, mishap)
 
 
-def order(mishap: Mishap, at: float) -> Order:
-    """The order that a person gives; a drain has a deadline in some seeds."""
+def order(mishap: Mishap, world: SimWorld, at: float) -> Order | None:
+    """The order that a person gives, if there is what it is about; a drain has a deadline in some seeds."""
+    if mishap.kind in ORDERS:
+        jobs = [job for queue in world.queues.values() for job in queue.waiting]
+        picked = jobs[int(mishap.badness * len(jobs))] if jobs else None
+        kind = mishap.kind
+        return Order(kind, picked.uid, "the storm", "somebody", at, value=7) if picked else None  # type: ignore[arg-type]  # seen above
     deadline_at = at + 20.0 if mishap.kind == "drain" and mishap.badness > 0.5 else None
     kind = mishap.kind
     assert kind in {"cordon", "drain", "pause", "deny"}
     return Order(kind, mishap.target, "the storm", "somebody", at, deadline_at)  # type: ignore[arg-type]  # seen above
 
 
-def withdraw(mishap: Mishap, journal: Journal) -> None:
-    journal.remove_order(mishap.kind, mishap.target)  # type: ignore[arg-type]  # as above
+def withdraw(given: Order, journal: Journal) -> None:
+    """What is cancelled stays so."""
+    if given.kind != "cancel":
+        journal.remove_order(given.kind, given.target)
 
 
 def _ours(world: SimWorld, member: str) -> list[Pod]:
@@ -107,7 +116,7 @@ def _install_again(mishap: Mishap, checker: Checker, chance: random.Random) -> i
     for pod in _ours(world, mishap.target):
         world.pool.lose(pod, world.now())
     for thing in list(member.api.things.values()):
-        member.api._remove(thing)
+        member.api.remove(thing)
     member.api.fence = 0
     checker.removed(mishap.target)
     return 1

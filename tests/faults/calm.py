@@ -43,8 +43,7 @@ class Calm:
         policy = fed.policy
         self._world = world
         self._fed = fed
-        self.settled_at = fed.storm_s + 700.0 + policy.silence.lost_s
-        """Silence, breakers and ramps are shorter; what an admission refused is remembered for ten minutes (S4)."""
+        self.settled_at = fed.storm_s + fed.settle_s + policy.silence.lost_s
         self._apart: dict[str, int] = {}
         self._writes: dict[str, int] = {}
         self._waits: dict[str, int] = {}

@@ -38,12 +38,17 @@ SCHEDDS = ("ce1", "ce2", "ap3")
 
 
 class Federation(msgspec.Struct, frozen=True):
-    """What a seed is about. storm_s: faults happen in its first so many seconds. cycle_s: the cadence."""
+    """What a seed is about. storm_s: faults happen in its first so many seconds. cycle_s: the cadence.
+
+    settle_s: so long after it, beside `lost_s`, the policy's own timers are over: silence, breakers and ramps are
+    shorter; what an admission refused is remembered for ten minutes (S4).
+    """
 
     scenario: Scenario
     policy: Policy
     storm_s: float
     cycle_s: float
+    settle_s: float = 700.0
 
     @property
     def terms(self) -> tuple[MemberTerms, ...]:

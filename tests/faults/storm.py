@@ -12,20 +12,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from fedsched.journal import JournalError, Recorded, crashpoints
 from fedsched.log import configure
 from fedsched.loop import Fenced
+from fedsched.matchmaker.model import Order
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import Broken, World
-from tests.faults import acts
+from tests.faults import acts, jobs
 from tests.faults.calm import PASSING, Calm
 from tests.faults.federations import Federation, federation
+from tests.faults.job_acts import OF_COPIES, JobActs
+from tests.faults.mishaps import KINDS as ALL_BUT_JOBS
 from tests.faults.mishaps import PEOPLE, Mishap, script
+from tests.faults.partitions import partition_storm
 from tests.faults.process import Killed, Process, die
 from tests.faults.weather import LATE_S, Sky
 
 LONGEST_S = 7200.0
 """So long after the beginning a federation of these sizes has long come to rest, in simulated seconds."""
+FIRST_PARTITION = 1_000_000
+"""Seeds from here on are storms of partitions alone."""
+KINDS = tuple(sorted({*ALL_BUT_JOBS, *jobs.KINDS}))
+"""All that can hit."""
+BY_ORDER = frozenset({*PEOPLE, *jobs.ORDERS})
 BLIND = 0.5
 """An older fedsched whose mishap is no worse does not see the newer one's fence before it writes."""
 SHELVES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
@@ -68,8 +79,15 @@ def run(seed: int, told: Callable[[Recorded], None] | None = None, only: tuple[M
 def drawn(seed: int) -> tuple[Federation, tuple[Mishap, ...]]:
     """What a seed is about, and what goes wrong in it."""
     chance = random.Random(f"storm/{seed}")  # noqa: S311 - repeatable luck, no secret
+    if seed >= FIRST_PARTITION:
+        return partition_storm(chance)
     fed = federation(chance)
-    return fed, script(chance, fed)
+    mishaps = script(chance, fed)
+    if seed % 3 != 2:
+        return fed, mishaps
+    luck = random.Random(f"storm/{seed}/jobs")  # noqa: S311 - as above
+    fed = jobs.with_jobs(fed, luck)
+    return fed, tuple(sorted((*mishaps, *jobs.script(luck, fed)), key=lambda m: (m.begin, m.kind, m.target)))
 
 
 def some(seeds: Sequence[int]) -> list[Outcome]:
@@ -98,6 +116,8 @@ class Storm:
         self.sky = Sky(mishaps, random.Random(f"storm/{seed}/sky"))  # noqa: S311 - as above
         self.past = World()
         self._calm = Calm(fed, self.world)
+        self._job_acts = JobActs(self.sky)
+        self._orders: dict[Mishap, Order] = {}
         self._coming = list(mishaps)
         self._lasting: list[Mishap] = []
         self._journals = 0
@@ -164,17 +184,19 @@ class Storm:
             self._lasting.remove(mishap)
             self._over(mishap)
         for mishap in [m for m in self._coming if now >= m.begin]:
-            if self.processes:
-                self._coming.remove(mishap)
-                self._lasting.append(mishap)
-                self._happen(mishap)
+            waits = self._job_acts.waits(mishap, self.world)
+            if not self.processes or (waits and now < mishap.begin + jobs.PATIENCE_S):
+                continue
+            self._coming.remove(mishap)
+            if not waits:
+                late_s = now - mishap.begin if mishap.kind in OF_COPIES else 0.0
+                self._lasting.append(msgspec.structs.replace(mishap, end=mishap.end + late_s))
+                self._happen(self._lasting[-1])
 
     def _happen(self, mishap: Mishap) -> None:
         newest = self.processes[-1]
-        if mishap.kind in PEOPLE:
-            with self._another_process():
-                newest.journal.add_order(acts.order(mishap, newest.outlook.now()))
-            self.sky.hit(mishap.kind)
+        if mishap.kind in BY_ORDER:
+            self._order(mishap, newest)
         elif mishap.kind in {"killed", "journal lost", "journal broken"}:
             self._down = mishap
             crashpoints.arm(f"*:{int(mishap.badness)}", die)
@@ -183,16 +205,30 @@ class Storm:
             self._path = self._fresh()
             self._begin()
             self.sky.hit(mishap.kind)
+        elif mishap.kind in jobs.KINDS:
+            self._job_acts.begin(mishap, newest.checker)
         else:
             acts.begin(mishap, newest.checker, self.sky)
 
+    def _order(self, mishap: Mishap, newest: Process) -> None:
+        """Somebody gives an order, if there is what it would be about."""
+        given = acts.order(mishap, self.world, newest.outlook.now())
+        if given is None:
+            return
+        self._orders[mishap] = given
+        with self._another_process():
+            newest.journal.add_order(given)
+        self.sky.hit(mishap.kind)
+
     def _over(self, mishap: Mishap) -> None:
-        if mishap.kind in PEOPLE:
+        given = self._orders.pop(mishap, None)
+        if given is not None:
             with self._another_process():
                 for process in self.processes:
-                    acts.withdraw(mishap, process.journal)
-        else:
+                    acts.withdraw(given, process.journal)
+        elif mishap.kind not in BY_ORDER:
             acts.end(mishap, self._last, self.sky)
+            self._job_acts.end(mishap, self._last)
 
     @contextmanager
     def _another_process(self) -> Iterator[None]:

@@ -61,4 +61,7 @@ def _line(held: Held) -> str:
 def _said(change: object) -> str:
     fields = msgspec.to_builtins(change)
     placement = fields["placement"]["id"] if "placement" in fields else fields.get("placement_id", "")
+    if fields["type"] == "tell-job":
+        ends = [f"{one['type']}={one['status']} {one['reason']}" for one in fields["status"].get("conditions", ())]
+        return f"tell {fields['job']} {', '.join(ends)}"
     return f"{fields['type']} {placement} at {fields.get('member', '')} {fields.get('pod', '')}".strip()

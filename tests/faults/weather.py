@@ -18,6 +18,7 @@ from fedsched.matchmaker.model import (
     Outcome,
     PoolView,
     ScheddView,
+    TellJob,
 )
 from fedsched.study.invariants import Checker
 from tests.faults.mishaps import Mishap
@@ -45,6 +46,8 @@ class Sky:
         self.hits: Counter[str] = Counter()
         self.clock_s = 0.0
         self.at = 0.0
+        self.cut: dict[str, float] = {}
+        """Members that are cut off, and until when."""
 
     def now(self, kind: str, target: str) -> Mishap | None:
         """The mishap of that kind that holds for the target now."""
@@ -57,7 +60,15 @@ class Sky:
 
     def silent(self, member: str) -> bool:
         """Whether nothing comes back from a member."""
-        return self.anywhere("all silent") is not None or self.now("silent", member) is not None
+        return bool(self.why_silent(member))
+
+    def why_silent(self, member: str) -> str:
+        """The kind of mishap for which nothing comes back; "" where a member answers."""
+        if self.anywhere("all silent") is not None:
+            return "all silent"
+        if self.now("silent", member) is not None:
+            return "silent"
+        return "looks at who is cut off" if self.at < self.cut.get(member, 0.0) else ""
 
     def hit(self, kind: str) -> None:
         """Count what really happened to somebody."""
@@ -125,7 +136,7 @@ class Outlook:
         last = self._views.get(name, MemberView(name))
         looks = self._looks.setdefault(name, deque(maxlen=KEPT))
         if sky.silent(name):
-            sky.hit("all silent" if sky.anywhere("all silent") else "silent")
+            sky.hit(sky.why_silent(name))
             self._views[name] = msgspec.structs.replace(
                 last, contact="timeout", contact_at=at, contact_error="timed out"
             )
@@ -166,9 +177,10 @@ class Outlook:
 
     def _schedd(self, view: ScheddView) -> ScheddView:
         """Good answers are counted by whoever asks."""
-        last = self._schedds.get(view.name, ScheddView(view.name, view.pool, identity=view.identity))
-        if self.sky.now("schedd gone", view.name):
-            self.sky.hit("schedd gone")
+        last = self._schedds.get(view.name, ScheddView(view.name, view.pool, identity=view.identity, kind=view.kind))
+        kind = "schedd gone" if view.kind == "schedd" else "queue silent"
+        if self.sky.now(kind, view.name):
+            self.sky.hit(kind)
             last = msgspec.structs.replace(last, error="did not answer in time")
         elif view.seen_at is not None and view.seen_at + self.sky.clock_s != last.seen_at:
             last = msgspec.structs.replace(view, seen_at=view.seen_at + self.sky.clock_s, reads=last.reads + 1)
@@ -188,6 +200,8 @@ class Outlook:
     def act(self, change: Change) -> Outcome:
         name, sky = change.member, self.sky
         member = self.checker.world.members.get(name)
+        if isinstance(change, TellJob):
+            return self._told(change)
         if member is None:
             return self.checker.act(change)
         lost = self._lost(change)
@@ -211,7 +225,19 @@ class Outlook:
             return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
         if isinstance(change, CreateObject) and self._strikes("refused", name):
             return Outcome(change, "refused", self.now(), what="403: admission webhook denied the request")
+        if isinstance(change, CreateObject) and self.sky.now("queue silent", change.placement.schedd):
+            return Outcome(change, "retry", self.now(), what="the queue does not answer", retry_after_s=5.0)
         return None
+
+    def _told(self, change: TellJob) -> Outcome:
+        """What a queue answers, or nobody hears."""
+        if self.sky.now("queue silent", change.queue):
+            self.sky.hit("write to a silent queue")
+            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
+        outcome = self.checker.act(change)
+        if outcome.result == "done" and self._strikes("queue's lost answers", change.queue):
+            return Outcome(change, "retry", self.now(), what="the answer was lost", retry_after_s=5.0)
+        return msgspec.structs.replace(outcome, at=outcome.at + self.sky.clock_s)
 
     def claim(self, member: str, epoch: int) -> int:
         if self.sky.silent(member) or self.sky.now("unauthorized", member):

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 from fedsched.journal import Journal, JournalError, Recorded
 from fedsched.loop import World as LoopWorld
-from fedsched.matchmaker.model import Change, CreateObject, MemberTerms, Observation, Outcome, Policy
+from fedsched.matchmaker.model import Change, CreateObject, DeleteObject, MemberTerms, Observation, Outcome, Policy
 from fedsched.matchmaker.surge.ramp import ALL
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import truth
+from fedsched.study.invariants.copies import COPIES, WRITING_COPIES
 from fedsched.study.invariants.growth import GROWTH
 from fedsched.study.invariants.members import MEMBERS, YIELDING
 from fedsched.study.invariants.owner import OWNER
@@ -24,8 +25,8 @@ from fedsched.study.invariants.writing import WRITING
 
 StepRule = Callable[[Step], Iterable[str]]
 WriteRule = Callable[[Write], Iterable[str]]
-STEPS: tuple[StepRule, ...] = (*MEMBERS, *STANDING, *ROOM, *RIGHTS, *GROWTH, *TELLING, *OWNER)
-WRITES: tuple[WriteRule, ...] = WRITING
+STEPS: tuple[StepRule, ...] = (*MEMBERS, *STANDING, *ROOM, *RIGHTS, *GROWTH, *TELLING, *OWNER, *COPIES)
+WRITES: tuple[WriteRule, ...] = (*WRITING, *WRITING_COPIES)
 
 
 class Broken(AssertionError):  # noqa: N818 - a finding, which the caller reports
@@ -76,9 +77,22 @@ class Checker(LoopWorld):
         intended = self._is_intended(change)
         outcome = self.world.act(change)
         self.before.answers += 1
+        if isinstance(change, DeleteObject) and outcome.result != "fenced":
+            self.past.deleted.add(change.uid)
+        if outcome.uid and outcome.result == "done":
+            self.before.known.add(outcome.uid)
         self._remember(change, outcome, target)
         write = Write(
-            change, outcome, self.epoch, self.world.now(), target, intended, self._stopped, self.world, self.past
+            change,
+            outcome,
+            self.epoch,
+            self.world.now(),
+            target,
+            intended,
+            self._stopped,
+            self.world,
+            self.past,
+            frozenset(self.before.known),
         )
         self._judge((rule.__name__, rule.__doc__, rule(write)) for rule in WRITES)
         self._stopped = self._stopped or outcome.result == "fenced"
@@ -93,6 +107,7 @@ class Checker(LoopWorld):
         """Judge one cycle; Broken when something does not hold, in it or in what was written before."""
         self.before.intended = None
         self._listen(recorded)
+        self._look(recorded)
         step = Step(recorded, self.world, self.policy, self.terms, self.past, self.before)
         self._count(step)
         self._judge((rule.__name__, rule.__doc__, rule(step)) for rule in STEPS)
@@ -117,6 +132,11 @@ class Checker(LoopWorld):
     def removed(self, member: str) -> None:
         """The member was installed again: fences and objects are gone, and none of that was ours."""
         self.past.highest.pop(member, None)
+
+    def restored(self, member: str, revived: Iterable[str]) -> None:
+        """The member's data are those of an older backup: its fence too, and objects that had ended stand again."""
+        self.past.highest.pop(member, None)
+        self.past.revived.update((uid, 0) for uid in revived)
 
     def planted(self, uid: str, what: str) -> None:
         """Somebody else has put an object with our labels there."""
@@ -150,6 +170,8 @@ class Checker(LoopWorld):
         thing = member.api.things.get(change.placement.object_name) if member else None
         if thing is not None and thing.ours:
             self.past.made[thing.uid] = thing.placement.id
+            if thing.copy is not None:
+                self.past.copies.setdefault(thing.placement.job_uid, {})[thing.uid] = thing.copy
 
     def _listen(self, recorded: Recorded) -> None:
         """Who answered, as this process saw it, and since when it has looked without a pause."""
@@ -164,6 +186,13 @@ class Checker(LoopWorld):
             before.contact[view.name] = max(view.contact_at, before.contact.get(view.name, 0.0))
             if fresh and view.contact in REACHED:
                 before.heard_at[view.name] = at
+
+    def _look(self, recorded: Recorded) -> None:
+        """Objects that this journal knows by now, and how often it has seen those that came back."""
+        seen = {thing.uid for thing in recorded.observation.objects}
+        self.before.known |= seen
+        for uid in seen & self.past.revived.keys():
+            self.past.revived[uid] += 1
 
     def _count(self, step: Step) -> None:
         """Starts by interval, evictions by member."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from fedsched.matchmaker.model import Held, InvalidateAds, SetSubmitter
+from fedsched.matchmaker.model import Held, InvalidateAds, SetSubmitter, TellJob
 from fedsched.matchmaker.reasons import Cause
 from fedsched.study.invariants import truth
 from fedsched.study.invariants.step import OPEN, Step
@@ -32,7 +32,7 @@ def nothing_is_written_to_a_silent_member(step: Step) -> Iterator[str]:
     """FA1: from `silent_s` on nothing is tried there at all; what it has not answered yet may still arrive."""
     limit = step.policy.silence.silent_s
     for change in step.recorded.issued:
-        if isinstance(change, InvalidateAds | SetSubmitter):
+        if isinstance(change, InvalidateAds | SetSubmitter | TellJob):
             continue
         heard = max(step.before.heard_at.get(change.member, 0.0), step.before.looking_since)
         if step.at - heard >= limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fedsched.matchmaker.model import Change
+from fedsched.sim.copies import Copy
 
 
 @dataclass
@@ -14,7 +15,11 @@ class World:
     highest: by member, the highest epoch that has written there since it was installed. made: uid of each object that
     a write of ours has made -> its placement's id. strangers: (member, name) -> (uid, version) of objects that are not
     ours. waiting: (member, uid) of a pod of the site's own -> since when we could have made room for it.
-    paid: (placement id) -> what its pods have cost so far. at: the last moment, in the world's own seconds.
+    paid: (placement id) -> what its pods have cost so far. revived: uid of each object that an older backup brought
+    back -> in how many cycles it was seen since; noticed: those of which a notice spoke;
+    superfluous: those that nobody needs -> whether they had been forgotten. copies: by a Job's uid, every
+    copy of it that was ever made, by uid. deleted: objects that we told to go. partial: gangs that stand in part, since
+    when. at: the last moment, in the world's own seconds.
     """
 
     highest: dict[str, int] = field(default_factory=dict)
@@ -22,6 +27,12 @@ class World:
     strangers: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     waiting: dict[tuple[str, str], float] = field(default_factory=dict)
     paid: dict[str, float] = field(default_factory=dict)
+    revived: dict[str, int] = field(default_factory=dict)
+    noticed: set[str] = field(default_factory=set)
+    superfluous: dict[str, bool] = field(default_factory=dict)
+    copies: dict[str, dict[str, Copy]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    partial: dict[str, float] = field(default_factory=dict)
     at: float = 0.0
 
 
@@ -31,8 +42,8 @@ class Journaled:
 
     heard_at: by member, time of the last cycle that saw a new good contact; looking_since: since when we look without a
     pause, or the clock stepped. evictions: by member, times at which somebody was told to go for somebody else.
-    started: (class key or "*", end of the interval) -> startds. intended: changes written down and open. answers: that
-    came back since the last cycle.
+    started: (class key or "*", end of the interval) -> startds. intended: changes written down and open. known: uids of
+    objects that it was told of or saw. answers: that came back since the last cycle.
     """
 
     heard_at: dict[str, float] = field(default_factory=dict)
@@ -42,4 +53,5 @@ class Journaled:
     evictions: dict[str, list[float]] = field(default_factory=dict)
     started: dict[tuple[str, float], int] = field(default_factory=dict)
     intended: frozenset[Change] | None = None
+    known: set[str] = field(default_factory=set)
     answers: int = 0

@@ -111,22 +111,29 @@ def a_lost_answer_refuses_nothing(step: Step) -> Iterator[str]:
 
 
 def every_object_that_is_seen_is_held_or_swept(step: Step) -> Iterator[str]:
-    """FA7: what answers with our labels is known, adopted or swept; nothing stands there that nobody counts."""
+    """FA7: what answers with our labels is known, adopted or swept; nothing stands there that nobody counts.
+
+    What is shown of a member that is lost is what was seen last: a copy whose own deadline is over counts no more.
+    """
     if step.plan.memory.frozen_since is not None:
         return
     known = {(held.placement.member, held.placement.id) for held in step.plan.held}
     swept = {(change.member, change.uid) for change in step.plan.sweep}
     for thing in step.recorded.observation.objects:
         nobodys = (thing.member, thing.placement_id) not in known and (thing.member, thing.uid) not in swept
-        if nobodys and not thing.deleting and thing.member in step.terms:
+        ended = thing.status is not None and thing.member in step.lost
+        if nobodys and not thing.deleting and not ended and thing.member in step.terms:
             yield f"{thing.name} at {thing.member} is neither held nor swept"
 
 
 def a_record_of_ours_is_never_swept(step: Step) -> Iterator[str]:
-    """FA7: what carries a whole record of ours is adopted, however old the epoch that wrote it."""
+    """FA7: what carries a whole record of ours is adopted, however old the epoch that wrote it.
+
+    But a copy of a user's Job that an older backup of its member brought back, or of which nothing can run any more.
+    """
     made = step.past.made
     for change in step.plan.sweep:
-        if change.uid in made and not _forged(step, change):
+        if change.uid in made and not _dead_copy(step, change) and not _forged(step, change):
             yield f"{change.name} at {change.member} carries the record of {made[change.uid]} and is swept"
 
 
@@ -163,6 +170,13 @@ def _id(outcome: Outcome) -> str:
 def _awaits(held: Held) -> bool:
     """Whether its object is wanted and no answer about it has come yet."""
     return held.written_at is None and held.failure is None and held.wanted == "run"
+
+
+def _dead_copy(step: Step, change: DeleteObject) -> bool:
+    """Whether it is a copy that came back from a backup, or whose end or deadline is over."""
+    thing = step.world.members[change.member].api.things.get(change.name)
+    copy = thing.copy if thing is not None else None
+    return change.uid in step.past.revived or (copy is not None and not copy.may_run(step.world.now()))
 
 
 def _forged(step: Step, change: DeleteObject) -> bool:

@@ -35,6 +35,7 @@ class Write:
     """One change that reached the world. epoch: of the process that tried it. target: what it is done to, as it was.
 
     intended: whether the journal held an open intent for it. stopped: whether this process met a higher epoch before.
+    known: uids of the objects that its journal knew by then.
     """
 
     change: Change
@@ -46,6 +47,7 @@ class Write:
     stopped: bool
     world: SimWorld
     past: World
+    known: frozenset[str] = frozenset()
 
     @property
     def member(self) -> str:

