@@ -36,12 +36,14 @@ NEEDS = {
     "condor": {"target_pool", "guest_pool", "fresh_pool", "pod_runner"},
     "realnode": {"real_node", "fresh_real_node"},
     "browser": {"chromium"},
+    "workflow": {"workflow_program"},
 }
 MARKERS = {
     "kube": "needs real Kubernetes control planes from the laboratory",
     "condor": "needs real HTCondor daemons from the laboratory",
     "realnode": "needs root, containerd and a real kubelet from the laboratory",
     "browser": "needs Chromium",
+    "workflow": "needs a workflow program from its own lock",
 }
 
 

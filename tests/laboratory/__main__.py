@@ -15,10 +15,11 @@ from tests.laboratory import inventory, parts, places, session
 from tests.laboratory.part_condor import CHROOT_PART
 from tests.laboratory.part_images import IMAGES_PART
 from tests.laboratory.part_kubernetes import KUBECTL_PART, KUBEONE_PART, KWOK_PART
+from tests.laboratory.part_workflow import WORKFLOW_PART
 from tests.laboratory.parts import Part
 
 # Compiling keeps all cores busy; the HTCondor folder mostly waits for the network. Two lanes use both.
-LANES = ((KUBEONE_PART, KUBECTL_PART, KWOK_PART), (CHROOT_PART, IMAGES_PART))
+LANES = ((KUBEONE_PART, KUBECTL_PART, KWOK_PART), (CHROOT_PART, IMAGES_PART, WORKFLOW_PART))
 
 
 def built(part: Part) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from tests.laboratory import parts
 from tests.laboratory.part_condor import CHROOT_PART, not_root
 from tests.laboratory.part_images import IMAGES_PART
 from tests.laboratory.part_kubernetes import KUBECTL_PART, KUBEONE_PART, KWOK_PART
+from tests.laboratory.part_workflow import WORKFLOW_PART
 from tests.laboratory.parts import Part
 from tests.laboratory.places import LeftOutError
 
@@ -26,12 +27,14 @@ PROGRAMS = {
         "ip": "iproute2",
     },
     "browser": {"chromium": "chromium"},
+    "workflow": {},
 }
 PARTS: dict[str, tuple[Part, ...]] = {
     "kube": (KUBEONE_PART, KWOK_PART),
     "condor": (CHROOT_PART, IMAGES_PART),
     "realnode": (KUBEONE_PART, KUBECTL_PART, IMAGES_PART),
     "browser": (),
+    "workflow": (WORKFLOW_PART,),
 }
 
 
