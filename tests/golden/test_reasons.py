@@ -97,6 +97,16 @@ NUMBERS = {
     Cause.POD_LOST: ("fs-m1-7", "", "the pod is gone"),
     Cause.WRITE_REFUSED: ("", "", "403 Forbidden: jobs.batch is forbidden"),
     Cause.FOREIGN_OBJECT: ("fs-m1-7", "", "409 AlreadyExists"),
+    Cause.NAMESPACE_REFUSED: ("namespace", "default", "reana, cms-*"),
+    Cause.OBJECT_MISSING: ("PersistentVolumeClaim/workspace", "present", "missing"),
+    Cause.FIELD_REFUSED: ("spec.template.spec.hostNetwork", "hostNetwork", "hostPath=/cvmfs"),
+    Cause.TOO_MANY_PODS: ("pods", "64", "40"),
+    Cause.COPY_MAY_RUN: ("fs-m1-7", "", "m1 has not answered for 1200 s"),
+    Cause.REBUILDING: ("m2", "seen once", "not yet"),
+    Cause.HELD: ("default/fit", "", "wrong input"),
+    Cause.WITHDRAWN: ("default/fit", "", "deleted in its queue"),
+    Cause.REVIVED: ("default/fit", "one copy", "1-9 is the other"),
+    Cause.VANISHED: ("fs-m1-7", "", "the copy is gone, its end was not seen"),
 }
 SPECIAL = (
     Reason(Cause.FORM_REFUSED, "pool", "physics", "astro", member="m1"),

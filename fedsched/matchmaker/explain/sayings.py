@@ -57,16 +57,16 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     Cause.NAMESPACE_REFUSED: Saying(
         "{who} takes no Jobs of that namespace | {need} | it takes {have}",
-        "add the namespace under `namespaces` of [jobs] in clusters/{member}.toml, with the site's consent",
+        "add the namespace under `jobs.namespaces` in clusters/{member}.toml, with the site's consent",
     ),
     Cause.OBJECT_MISSING: Saying(
         "the Job names an object that is not there for it at {site} | {what} | needed: {need} | is: {have}",
-        "make it in our namespace at {member}, or let its kind be copied there: `copied` of [jobs] in "
+        "make it in our namespace at {member}, or let its kind be copied there: `jobs.copied` in "
         "clusters/{member}.toml",
     ),
     Cause.FIELD_REFUSED: Saying(
         "a field of the Job's pods needs what only the file of {site} can allow | {what} | {need} | it allows {have}",
-        "leave the field out of the Job, or allow it under `grants` of [jobs] in clusters/{member}.toml, with the "
+        "leave the field out of the Job, or allow it under `jobs.grants` in clusters/{member}.toml, with the "
         "site's consent",
     ),
     Cause.TOO_MANY_PODS: Saying(
@@ -403,7 +403,7 @@ OF_JOBS: dict[Cause, Saying] = {
     ),
     Cause.TAINTED: Saying(
         "the nodes of {where} carry a taint that keeps its pods off | {have} | {need} for it is missing",
-        "add a toleration to the Job where `tolerations` of [jobs] in clusters/{member}.toml allows its key, or ask "
+        "add a toleration to the Job where `jobs.tolerations` in clusters/{member}.toml allows its key, or ask "
         "the site",
     ),
     Cause.RAMP: Saying(
