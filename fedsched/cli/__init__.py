@@ -21,6 +21,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "eta": ("eta",),
     "join": ("join", "unjoin", "rotate"),
+    "hub": ("hub",),
     "plan": ("plan",),
     "submit": ("submit",),
     "whatif": ("whatif",),

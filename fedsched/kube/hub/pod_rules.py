@@ -15,7 +15,7 @@ NAMED = (("serviceAccountName", "default"), ("runtimeClassName", ""))
 
 
 def pod_rules(grants: tuple[str, ...]) -> Iterator[Rule]:
-    """One for each kind of thing. grants: what some member's file allows, as globs ("hostPath=/cvmfs", "privileged")."""
+    """One for each thing. grants: what some member's file allows, as globs ("hostPath=/cvmfs", "privileged")."""
     for flag in FLAGS:
         if not _granted(flag, grants):
             yield Rule(f"!variables.pod.?{flag}.orValue(false)", f"{POD}.{flag}: {NOBODY}")

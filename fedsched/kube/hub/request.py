@@ -31,7 +31,7 @@ class HubRequest(msgspec.Struct, frozen=True):
 
     queue: str
     federation: str
-    namespace: str = "fedsched"
+    namespace: str = "fedsched-queue"
     terms: HubTerms = HubTerms(())
     copied: tuple[str, ...] = ()
     token_s: int = 7 * 86_400
@@ -78,7 +78,7 @@ def check(request: HubRequest) -> None:
             f"queue name {shown(request.queue, 60)!r}: lower-case letters, digits and - (at most 40)", "rename"
         )
     if not DNS_LABEL.fullmatch(request.namespace) or request.namespace in RESERVED_NAMESPACES:
-        raise JoinError(f"namespace {shown(request.namespace, 80)!r} cannot be ours", "--namespace fedsched")
+        raise JoinError(f"namespace {shown(request.namespace, 80)!r} cannot be ours", "--namespace fedsched-queue")
 
 
 def named(queues: tuple[QueueSettings, ...]) -> tuple[str, ...]:

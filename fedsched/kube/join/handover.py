@@ -86,12 +86,12 @@ def _document(request: JoinRequest, manifest: dict[str, Any]) -> str:
     why = WHY.get(f"{kind} {name}") or WHY[kind]
     text = "# " + why.replace("{namespace}", request.namespace) + "\n"
     if kind not in {"Role", "ClusterRole"}:
-        return text + _yaml(manifest)
+        return text + as_yaml(manifest)
     rest = {key: value for key, value in manifest.items() if key != "rules"}
-    lines = [text + _yaml(rest).rstrip("\n"), "rules:"]
+    lines = [text + as_yaml(rest).rstrip("\n"), "rules:"]
     for rule in manifest["rules"]:
         lines += [f"  # {feature}" for feature in _features(request, kind, rule)]
-        lines.append("  - " + _yaml(rule).rstrip("\n").replace("\n", "\n    "))
+        lines.append("  - " + as_yaml(rule).rstrip("\n").replace("\n", "\n    "))
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +132,8 @@ def _priority_offer() -> str:
 """
 
 
-def _yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
+    """As people write it: block style, plain lists on one line, keys in their order."""
     # Without aliases: the same dictionary used twice must still be readable.
     return yaml.dump(value, Dumper=_Plain, sort_keys=False, default_flow_style=False, width=120)
 
