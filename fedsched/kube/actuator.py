@@ -1,7 +1,8 @@
 """Carries changes out at one member, one object at a time, idempotent and fenced; what to change is decided elsewhere.
 
 Checkpoints, each called just before the write of that name: raise-fence, create-files, delete-files, create-token,
-renew-token, create-object, order-leave, delete-pod, delete-object, park, adopt-owner, delete-token.
+renew-token, create-object, order-leave, delete-pod, delete-object, park, adopt-owner, delete-token,
+and those of job_copies.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fedsched.config.settings import MemberFile
 from fedsched.kube import admission, manifests, priority
 from fedsched.kube.digest import digest
 from fedsched.kube.failures import EndedError, ended
+from fedsched.kube.job_copies import Copies
 from fedsched.kube.jobs.bundle import JobBundle
 from fedsched.kube.standing import Footing, Standing
 from fedsched.kube.sweeping import sweep
@@ -131,14 +133,20 @@ class Actuator:
         raise RefusedError(f"{type(change).__name__} is no change to a member")
 
     def _copy(self, change: CreateObject, bundle: JobBundle, footing: Footing) -> tuple[str, str]:
-        """The copy of a user's Job."""
-        raise RefusedError("form job cannot be placed by this version; take it out of `forms`")
+        """The copy of a user's Job with what goes with it."""
+        if change.placement.form != "job":
+            raise RefusedError(f"placement {change.placement.id} is a {change.placement.form}, no copy of a Job")
+        placement_class = priority.choose(self._priority_classes(), self._member)
+        copies = Copies(self._member, self._writer, self._post)
+        return copies.write(change.placement, bundle, self._standing.owner(footing), placement_class)
 
     def _create(
         self, change: CreateObject, worker: WorkerBundle | JobBundle | None, footing: Footing
     ) -> tuple[str, str]:
         if isinstance(worker, JobBundle):
             return self._copy(change, worker, footing)
+        if change.placement.form == "job":
+            raise EndedError("gone", f"Job {change.placement.job} is not in its queue any more")
         if worker is None:
             raise RefusedError(f"pool {change.placement.pool} has no worker files or token yet")
         owner = self._standing.owner(footing)
@@ -146,6 +154,10 @@ class Actuator:
         wanted = manifests.manifest(change.placement, self._member, worker, owner, placement_class)
         self._standing.ensure_files(worker, owner)
         self._standing.ensure_token(change.placement.pool, worker, owner)
+        return self._post(wanted)
+
+    def _post(self, wanted: Object) -> tuple[str, str]:
+        """Create an object of a placement, once (FA3); its uid, and facts about it."""
         try:
             stored, warning = self._writer.create(wanted, "create-object")
         except TransportError as error:

@@ -82,7 +82,7 @@ def files_map(worker: WorkerBundle, member: MemberFile, owner: Owner) -> Manifes
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(worker_files_map(files), member, owner, "worker-files"),
+        "metadata": metadata(worker_files_map(files), member, owner, "worker-files"),
         "immutable": True,
         "data": files,
     }
@@ -90,11 +90,10 @@ def files_map(worker: WorkerBundle, member: MemberFile, owner: Owner) -> Manifes
 
 def token_map(pool: str, worker: WorkerBundle, member: MemberFile, owner: Owner) -> Manifest:
     """The Secret with the startds' tokens of this member, so far with one pool's."""
-    metadata = _metadata(token_secret(member.name), member, owner, "startd-token")
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": metadata,
+        "metadata": metadata(token_secret(member.name), member, owner, "startd-token"),
         "type": "Opaque",
         "data": token_data(pool, worker),
     }
@@ -108,8 +107,8 @@ def token_data(pool: str, worker: WorkerBundle) -> dict[str, str]:
 
 def fence(epoch: int, member: MemberFile, owner: Owner) -> Manifest:
     """The ConfigMap that holds the highest epoch that has written here (FA5)."""
-    metadata = _metadata(names.FENCE, member, owner, "fence")
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"epoch": str(epoch)}}
+    head = metadata(names.FENCE, member, owner, "fence")
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": {"epoch": str(epoch)}}
 
 
 def owner_reference(anchor_uid: str) -> dict[str, Any]:
@@ -127,7 +126,8 @@ def our_labels(member: MemberFile, federation_id: str, role: str) -> dict[str, s
     }
 
 
-def _metadata(name: str, member: MemberFile, owner: Owner, role: str) -> dict[str, Any]:
+def metadata(name: str, member: MemberFile, owner: Owner, role: str) -> dict[str, Any]:
+    """Name, labels and owner of an object that hangs on the member's anchor."""
     return {
         "name": name,
         "namespace": member.namespace,
@@ -137,13 +137,13 @@ def _metadata(name: str, member: MemberFile, owner: Owner, role: str) -> dict[st
 
 
 def _placed(kind: str, placement: Placement, member: MemberFile, owner: Owner, body: dict[str, Any]) -> Manifest:
-    metadata = _metadata(placement.object_name, member, owner, "placement")
-    metadata["labels"] = _labels(placement, member, owner)
-    metadata["annotations"] = overrides.notes(member.overrides.annotations) | {
-        names.NOTE_PLACEMENT: _record(placement),
+    head = metadata(placement.object_name, member, owner, "placement")
+    head["labels"] = placed_labels(placement, member, owner)
+    head["annotations"] = overrides.notes(member.overrides.annotations) | {
+        names.NOTE_PLACEMENT: record(placement),
         names.NOTE_EXPIRES: str(int(placement.expires_at)),
     }
-    return sealed({"apiVersion": API_VERSION[kind], "kind": kind, "metadata": metadata, "spec": body})
+    return sealed({"apiVersion": API_VERSION[kind], "kind": kind, "metadata": head, "spec": body})
 
 
 def _template(
@@ -151,12 +151,13 @@ def _template(
 ) -> dict[str, Any]:
     notes = overrides.notes(member.overrides.annotations) | {names.NOTE_EXPIRES: str(int(placement.expires_at))}
     return {
-        "metadata": {"labels": _labels(placement, member, owner), "annotations": notes},
+        "metadata": {"labels": placed_labels(placement, member, owner), "annotations": notes},
         "spec": spec(placement, member, worker, priority_class),
     }
 
 
-def _labels(placement: Placement, member: MemberFile, owner: Owner) -> dict[str, str]:
+def placed_labels(placement: Placement, member: MemberFile, owner: Owner) -> dict[str, str]:
+    """Labels of a placement's object and of its pods, the member's own among them."""
     if placement.member != member.name:
         raise RefusedError(f"placement {placement.id} is for member {placement.member}, not for {member.name}")
     return (
@@ -170,7 +171,7 @@ def _labels(placement: Placement, member: MemberFile, owner: Owner) -> dict[str,
     )
 
 
-def _record(placement: Placement) -> str:
+def record(placement: Placement) -> str:
     """The placement as JSON: what a hub without a journal adopts it from.
 
     Complete and canonical: msgspec leaves a default out by identity, so that equal placements could differ as text,

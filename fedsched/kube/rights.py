@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from fedsched.kube.object_names import token_secret
-from fedsched.matchmaker.model import Form, Visibility
+from fedsched.kube.vetting import DNS_NAME
+from fedsched.matchmaker.model import Form, JobTerms, Visibility
 from fedsched.matchmaker.model.names import FENCE
 
 Scope = Literal["namespace", "cluster"]
+ACCOUNT = "serviceAccountName="
+NO_JOBS = JobTerms()
 
 
 class Right(msgspec.Struct, frozen=True):
@@ -67,6 +70,18 @@ DAEMONSETS = (
     _mine("DaemonSets are cleared", "apps", "daemonsets", "delete"),
 )
 
+COPYING = (
+    _mine("copies of users' Jobs are placed", "batch", "jobs", "create"),
+    _mine("a namesake is told from our own copy", "batch", "jobs", "get"),
+    _mine("a copy whose anchor was made anew is adopted", "batch", "jobs", "patch"),
+    _mine("copies are cleared", "batch", "jobs", "delete"),
+    _mine("claims that users' Jobs may name are seen", "", "persistentvolumeclaims", "list watch"),
+    _mine("a lost fence and what goes with a copy are written", "", "configmaps", "create"),
+    _mine("what goes with a copy goes with it", "", "configmaps", "patch delete"),
+)
+
+SECRETS_COPIED = _mine("Secrets that go with a copy are written", "", "secrets", "create")
+
 LOGS = Right("logs of our startds are shown and kept", "namespace", "", "pods/log", ("get",), optional=True)
 
 NODES = (
@@ -80,22 +95,60 @@ ALL_PODS = _everywhere("room that other people's pods leave is seen", "", "pods"
 
 
 def rights(
-    member: str, visibility: Visibility, forms: Iterable[Form] = ("startd-job",), service_account: str = "fedsched"
+    member: str,
+    visibility: Visibility,
+    forms: Iterable[Form] = ("startd-job",),
+    service_account: str = "fedsched",
+    jobs: JobTerms = NO_JOBS,
 ) -> tuple[Right, ...]:
-    """What our service account needs at a member: nothing cluster-scoped with visibility = namespace."""
-    named = (
-        _mine("the startds' token is renewed", "", "secrets", "get patch", (token_secret(member),)),
-        _mine("the startds' token is removed when nothing runs", "", "secrets", "delete", (token_secret(member),)),
+    """What our service account needs at a member: nothing cluster-scoped with visibility = namespace.
+
+    jobs: what the member's file says of users' Jobs; Secrets and ServiceAccounts are looked for only by name.
+    """
+    forms = frozenset(forms)
+    found = [
+        *SEEING,
+        LOGS,
         _mine("our own token is renewed", "", "serviceaccounts/token", "create", (service_account,)),
-    )
-    found = [*SEEING, *PLACING, LOGS, *named]
+    ]
+    if forms != {"job"}:
+        token = (token_secret(member),)
+        found += [*PLACING, _mine("the startds' token is renewed", "", "secrets", "get patch", token)]
+        found.append(_mine("the startds' token is removed when nothing runs", "", "secrets", "delete", token))
     if "startd-daemonset" in forms:
         found += DAEMONSETS
+    if "job" in forms:
+        found += _of_jobs(jobs)
     if visibility != "namespace":
         found += NODES
     if visibility == "full":
         found.append(ALL_PODS)
     return tuple(found)
+
+
+def _of_jobs(jobs: JobTerms) -> Iterator[Right]:
+    yield from COPYING
+    yield _mine("the fence is raised", "", "configmaps", "patch", (FENCE,))
+    if "Secret" in jobs.copied:
+        yield SECRETS_COPIED
+    what = "that users' Jobs may name is looked for, not read"
+    for name in looked_for(jobs, "Secret"):
+        yield _by_name(f"Secret {name} {what}", "secrets", name)
+    for name in looked_for(jobs, "ServiceAccount"):
+        yield _by_name(f"ServiceAccount {name} {what}", "serviceaccounts", name)
+
+
+def looked_for(jobs: JobTerms, kind: str) -> tuple[str, ...]:
+    """Names of a kind that stand in the member's file as they are, no pattern among them, sorted."""
+    listed = [text.removeprefix(f"{kind}/") for text in jobs.objects if text.startswith(f"{kind}/")]
+    if kind == "ServiceAccount":
+        listed += [text.removeprefix(ACCOUNT) for text in jobs.grants if text.startswith(ACCOUNT)]
+    return tuple(sorted({name for name in listed if len(name) <= 253 and DNS_NAME.fullmatch(name)}))
+
+
+def _by_name(feature: str, resource: str, name: str) -> Right:
+    """Optional: what is not looked for is taken to be there when the file lists it."""
+    return Right(feature, "namespace", "", resource, ("get",), (name,), optional=True)
 
 
 def rules(granted: Iterable[Right], scope: Scope) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Clears what stands at a member for nobody: worker files that no object refers to, and the token when none is left."""
+"""Clears what stands at a member for nobody: worker files and copied objects without a Job, the token of no startd."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fedsched.config.settings import MemberFile
+from fedsched.kube.jobs.objects import ROLE
 from fedsched.kube.object_names import token_secret
 from fedsched.kube.transport import TransportError
 from fedsched.kube.writing import Writer
@@ -23,7 +24,11 @@ def sweep(member: MemberFile, writer: Writer, federation_id: str) -> int:
     for each in writer.items("ConfigMap", f"{ours},{names.LABEL_ROLE}=worker-files"):
         if each["metadata"]["name"] not in used:
             gone += _delete(writer, "ConfigMap", each, "delete-files")
-    if not placed:
+    there = {each["metadata"]["name"] for each in placed if each.get("kind", "Job") == "Job"}
+    for each in writer.items("ConfigMap", f"{ours},{names.LABEL_ROLE}={ROLE}"):
+        if each["metadata"]["name"] not in there:  # where the Job was, this goes with it; where none came, now
+            gone += _delete(writer, "ConfigMap", each, "delete-files")
+    if not placed and member.terms.forms != ("job",):
         token = writer.get("Secret", token_secret(member.name))
         if token is not None and _is_ours(token, federation_id):
             gone += _delete(writer, "Secret", token, "delete-token")

@@ -155,7 +155,9 @@ def _read(manifest: dict[str, Any], into: Reading) -> JobSpec | None:
     _together(body, pod, into)
     if into.problems:
         return None
-    parallelism = body.get("parallelism", 1)
+    if not body.keys() & {"parallelism", "completions"}:
+        body["completions"] = 1  # as the API server has it; parallelism alone would mean a queue of its own
+    parallelism = body.setdefault("parallelism", 1)
     suspend = body.pop("suspend", False)
     return JobSpec(
         namespace=namespace,

@@ -66,7 +66,7 @@ def _stated(container: dict[str, Any], floors: list[str]) -> dict[str, int]:
         found[name] = asked if name == CPU else max(asked, most)
         if found[name] > asked:
             floors.append(f"{name} of {container['name']}: its limit counts, {_show(name, found[name])}")
-    return {name: value for name, value in found.items() if value or name in NATIVE}
+    return {name: value for name, value in found.items() if value}  # a limit of 0 would be none
 
 
 def _share_out(main: list[dict[str, int]], whole: dict[str, Any]) -> None:
