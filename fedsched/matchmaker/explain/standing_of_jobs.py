@@ -126,8 +126,9 @@ class Copies:
         if one.state == "finished":
             return end_word(one)
         why = one.copy.failure or one.copy.why if one.copy is not None else None
-        if one.state == "unseen" and one.copy is not None:
-            return str(why.cause) if why is not None else str(Cause.COPY_MAY_RUN)
+        if one.state == "unseen":
+            vanished = why is not None and why.cause is Cause.VANISHED
+            return str(Cause.VANISHED if vanished else Cause.COPY_MAY_RUN)
         if one.state == "leaving" and why is not None:
             return str(why.cause)
         return one.state

@@ -237,7 +237,9 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     rounds.bounds.take(demand, option.size.times(nodes), option.units * nodes)
     breaker.take(rounds.breakers, demand, place)
     held = held_for(turn, option, birth, nodes, life)
-    return held if demand.job is None else copy_of(rounds.jobs[demand.key].popleft(), demand.job, held)
+    if demand.job is None:
+        return held
+    return copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)
 
 
 def _longest_s(demand: DemandClass, place: Place) -> int:

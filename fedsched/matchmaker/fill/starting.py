@@ -62,7 +62,7 @@ def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds
     return Held(placement, "intended", birth.at, why=why, nodes=nodes, candidates=birth.candidates)
 
 
-def copy_of(job: QueuedJob, shape: JobShape, held: Held) -> Held:
+def copy_of(job: QueuedJob, shape: JobShape, held: Held, margin_s: int) -> Held:
     """The placement as the copy of one Job of its class."""
     placement = msgspec.structs.replace(
         held.placement,
@@ -71,6 +71,7 @@ def copy_of(job: QueuedJob, shape: JobShape, held: Held) -> Held:
         pods=shape.pods,
         gang=shape.gang,
         rerun=shape.rerun,
+        margin_s=margin_s,
         priority=job.priority,
     )
     return msgspec.structs.replace(held, placement=placement)

@@ -11,8 +11,6 @@ from fedsched.matchmaker.preempt import follow_life, obey_orders, urge
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 
-SURE_S = 120.0
-"""Beyond its deadlines, what a copy's pods may need to end (their grace) and clocks may differ, in seconds."""
 SETTLE_S = 5.0
 """How much newer than a placement its queue's answer must be before a missing Job means that it was deleted."""
 
@@ -70,7 +68,7 @@ def surely_ended_at(held: Held, view: MemberView | None) -> float | None:
     if held.job_started_at is None or placement.rerun == "never":
         return None
     skew_s = view.clock_skew_s if view is not None else 0.0
-    return held.job_started_at - skew_s + 2 * placement.lifetime_s + SURE_S
+    return held.job_started_at - skew_s + 2 * placement.lifetime_s + placement.margin_s
 
 
 def follow(standing: Iterable[Standing], facts: Known) -> tuple[Standing, ...]:

@@ -25,7 +25,8 @@ class JobShape(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a class of Kubernetes Jobs asks of a member beside its request, which is that of one pod.
 
     namespace: its own, in the queue. pods: at once: parallelism, or completions where those are fewer. gang: all of
-    them or none. images: of all containers, sorted. tolerations: its own. objects: (kind, name) of what its pods name in their namespace, sorted.
+    them or none. images: of all containers, sorted. tolerations: its own. objects: (kind, name) of what its
+    pods name in their namespace, sorted.
     grants: what its pods need that only a member's file can allow, sorted: "hostNetwork", "serviceAccountName=NAME", …
     with, behind a blank, the path of the field: "hostNetwork spec.template.spec.hostNetwork". rerun: what becomes of
     it when its member is lost: placed again once its copy has surely ended, or never.

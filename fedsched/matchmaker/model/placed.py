@@ -76,6 +76,8 @@ class Placement(msgspec.Struct, frozen=True):
     """Pods that the Job has at once; `size` is one pod's."""
     gang: bool = False
     rerun: Rerun = "after-deadline"
+    margin_s: int = 120
+    """Beyond the deadlines of a Job's copy, what its pods' grace and two clocks may take before it surely ended."""
 
     @property
     def object_name(self) -> str:

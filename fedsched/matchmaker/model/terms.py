@@ -90,7 +90,11 @@ class Ramp(msgspec.Struct, frozen=True):
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """When a member is slow, silent, lost (FA1), in seconds since the last good contact; data age limits (S6)."""
+    """When a member is slow, silent, lost (FA1), in seconds since the last good contact; data age limits (S6).
+
+    margin_s: how long after its deadlines the copy of a user's Job at a lost member has surely ended (FA4): its pods'
+    grace, and what two clocks may differ.
+    """
 
     slow_s: float = 20.0
     silent_s: float = 60.0
@@ -98,6 +102,7 @@ class Silence(msgspec.Struct, frozen=True):
     good_reads: int = 2
     stale_demand_s: float = 120.0
     stale_pool_s: float = 120.0
+    margin_s: int = 120
 
 
 class Startds(msgspec.Struct, frozen=True):

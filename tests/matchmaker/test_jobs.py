@@ -1,0 +1,387 @@
+"""Users' Kubernetes Jobs: placed once, never with two copies, told how they stand (FA3, FA4, FA7)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from fedsched.matchmaker.model import (
+    CreateObject,
+    DeleteObject,
+    Held,
+    JobCondition,
+    JobShape,
+    JobStatus,
+    JobTerms,
+    Memory,
+    NodeGroup,
+    ObjectView,
+    Order,
+    Outcome,
+    Plan,
+    Taint,
+    TellJob,
+    Toleration,
+)
+from fedsched.matchmaker.reasons import Cause, Reason, Verdict
+from tests.matchmaker.builders import T0, group, member, pod, res, terms
+from tests.matchmaker.queued import copied, copy_of, decide, kind, queue, queued, running, world
+
+ENDED = JobStatus(
+    succeeded=1,
+    started_at=T0 - 30,
+    completed_at=T0 - 3,
+    conditions=(
+        JobCondition("SuccessCriteriaMet", "True", at=T0 - 3),
+        JobCondition("Complete", "True", at=T0 - 3),
+    ),
+)
+
+
+def created(changes: tuple[object, ...]) -> list[str]:
+    return [c.placement.job for c in changes if isinstance(c, CreateObject)]
+
+
+def told(changes: tuple[object, ...], job: str = "lab/a") -> JobStatus | None:
+    return next((c.status for c in changes if isinstance(c, TellJob) and c.job == job), None)
+
+
+def removed(changes: tuple[object, ...]) -> list[str]:
+    return [c.placement_id for c in changes if isinstance(c, DeleteObject)]
+
+
+def why(plan: Plan) -> Cause | None:
+    return plan.classes[0].why.cause if plan.classes and plan.classes[0].why else None
+
+
+def test_a_waiting_job_is_placed_as_its_own_copy_and_told_where() -> None:
+    plan, changes = decide(world(queued()))
+    assert created(changes) == ["lab/a"]
+    made = plan.held[0].placement
+    assert (made.form, made.job_uid, made.schedd, made.member) == ("job", "uid-of-a", "hub", "m1")
+    status = told(changes)
+    assert status is not None
+    assert status.condition("fedsched.io/Placed") == JobCondition(
+        "fedsched.io/Placed", "True", "Placed", "at m1, g", at=T0
+    )
+
+
+def test_each_job_of_a_class_is_placed_once_and_the_important_and_old_ones_first() -> None:
+    few = member("m1", group(nodes=1, free=res(2, 32, 100, pods=100)))
+    jobs = (queued("young", created_at=T0 - 1), queued("old"), queued("urgent", created_at=T0 - 2, priority=9))
+    _, changes = decide(world(*jobs, members=(few,)))
+    assert created(changes) == ["lab/urgent", "lab/old"]
+    assert told(changes, "lab/young") is not None
+
+
+def test_a_job_with_a_copy_is_not_placed_again_whatever_is_known_of_the_copy() -> None:
+    for mine in (copied(), copied(phase="starting", claims=0), copied(phase="intended", written_at=None, claims=0)):
+        _, changes = decide(world(queued(), mine=(mine,)))
+        assert created(changes) in ([], ["lab/a"] if mine.phase == "intended" else [])
+        assert sum(isinstance(c, CreateObject) and c.placement.id != mine.placement.id for c in changes) == 0
+
+
+@pytest.mark.parametrize("state", ["suspended", "deleting", "over", "refused", "foreign"])
+def test_only_a_job_that_wants_to_run_is_placed(state: str) -> None:
+    _, changes = decide(world(queued(state=state)))
+    assert created(changes) == []
+
+
+def test_its_status_is_the_copys_with_where_it_is_and_written_once() -> None:
+    mine = copied()
+    _, changes = decide(world(queued(), mine=(mine,), objects=(running(mine),)))
+    status = told(changes)
+    assert status is not None
+    assert (status.active, status.ready, status.started_at) == (1, 1, T0 - 30)
+    _, changes = decide(world(queued(status=status), mine=(mine,), objects=(running(mine),)))
+    assert told(changes) is None
+
+
+def test_a_copy_that_ended_is_told_first_and_cleared_when_its_queue_shows_the_end() -> None:
+    mine = copied()
+    over = copy_of(mine, pod(phase="succeeded"), finished="complete", status=ENDED)
+    plan, changes = decide(world(queued(), mine=(mine,), objects=(over,)))
+    assert removed(changes) == []
+    status = told(changes)
+    assert status is not None
+    assert status.over
+    later = world(queued(state="over", status=status), mine=plan.held, objects=(over,))
+    _, changes = decide(later)
+    assert removed(changes) == ["1-1"]
+
+
+def test_an_end_that_was_seen_is_told_even_when_the_copy_vanishes_before() -> None:
+    mine = copied(ended=ENDED, phase="gone")
+    plan, changes = decide(world(queued(), mine=(mine,)))
+    status = told(changes)
+    assert status is not None
+    assert status.condition("Complete") is not None
+    plan, changes = decide(world(queued(state="over", status=status), mine=plan.held))
+    assert plan.held == ()
+    assert changes == ()
+
+
+def test_a_copy_that_vanished_unseen_is_unknown_finished_and_not_run_again() -> None:
+    plan, changes = decide(world(queued(), mine=(copied(),)))
+    status = told(changes)
+    assert status is not None
+    failed = status.condition("Failed")
+    assert failed is not None
+    assert failed.reason == "UnknownFinished"
+    assert created(changes) == []
+    plan, changes = decide(world(queued(state="over", status=status), mine=plan.held))
+    assert created(changes) == []
+    assert plan.held == ()
+
+
+def on_lost(mine: Held, *jobs: object, at: float = T0, silent_s: float = 2000.0) -> tuple[Plan, tuple[object, ...]]:
+    """m1 was last heard of `silent_s` ago, m2 answers."""
+    gone = member("m1", at=at - silent_s)
+    gone = msgspec.structs.replace(gone, contact="timeout", contact_at=at)
+    from fedsched.matchmaker.model import MemberMemory  # noqa: PLC0415 - only here
+
+    lost = MemberMemory("lost", since=at - 900, good_at=at - silent_s, silent_for_s=silent_s, contact_seen=at)
+    well = MemberMemory(good_at=at, contact_seen=at)
+    third = member("m3", at=at)
+    memory = Memory(cycle=3, at=at - 5, since=T0 - 9000, held=(mine,), members={"m1": lost, "m2": well, "m3": well})
+    members = (gone, member("m2", at=at), third)
+    seen = queue(*jobs, seen_at=at)  # type: ignore[arg-type]  # QueuedJobs
+    last = running(mine, status=JobStatus(active=1, started_at=mine.job_started_at))
+    return decide(world(members=members, memory=memory, schedds=(seen,), at=at, objects=(last,)))
+
+
+def test_a_lost_members_job_is_placed_elsewhere_only_after_its_deadlines_have_surely_ended_it() -> None:
+    mine = copied(job_started_at=T0 - 1300)
+    plan, changes = on_lost(mine, queued())
+    assert created(changes) == []
+    assert [held.placement.id for held in plan.held] == ["1-1"]
+    plan, changes = on_lost(mine, queued(), at=T0 + 2 * 600 + 120)
+    assert created(changes) == ["lab/a"]
+    assert plan.held[0].placement.member != "m1"
+
+
+def test_a_copy_whose_start_was_never_seen_and_one_that_says_never_are_never_placed_elsewhere() -> None:
+    for mine in (copied(job_started_at=None), copied(of={"rerun": "never"})):
+        _, changes = on_lost(mine, queued(), at=T0 + 10**6)
+        assert created(changes) == []
+
+
+def test_a_post_without_an_answer_counts_as_a_copy_until_a_newer_view_lacks_it() -> None:
+    mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None)
+    cancelled = (Order("hold", "uid-of-a", "wait", at=T0),)
+    plan, changes = decide(world(queued(), mine=(mine,), orders=cancelled))
+    assert plan.held[0].phase == "intended" or plan.held[0].wanted == "vacate"
+    assert created(changes) == []
+    plan, changes = decide(world(queued(), mine=plan.held))
+    assert plan.held[0].phase == "gone"
+    assert created(changes) == []
+    later = T0 + 61
+    fresh = world(mine=plan.held, members=(member(at=later),), schedds=(queue(queued(), seen_at=later),), at=later)
+    _, changes = decide(fresh)
+    assert created(changes) == ["lab/a"]
+
+
+def test_a_refused_post_made_no_copy_and_the_job_may_go_elsewhere() -> None:
+    mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None)
+    said = Outcome(CreateObject("m1", mine.placement), "refused", T0, what="quota")
+    plan, _ = decide(world(queued(), mine=(mine,), outcomes=(said,)))
+    plan, _ = decide(world(queued(), mine=plan.held))
+    assert [held.placement.id for held in plan.held if held.placement.id == "1-1"] == []
+
+
+@pytest.mark.parametrize("kind_of_order", ["hold", "cancel"])
+def test_what_a_person_stops_leaves_its_member_and_says_so(kind_of_order: str) -> None:
+    mine = copied()
+    orders = (Order(kind_of_order, "uid-of-a", "the wrong input", by="ann", at=T0),)  # type: ignore[arg-type]  # parametrized
+    _, changes = decide(world(queued(), mine=(mine,), objects=(running(mine),), orders=orders))
+    assert removed(changes) == ["1-1"]
+    _, changes = decide(world(queued(), orders=orders))
+    assert created(changes) == []
+    status = told(changes)
+    assert status is not None
+    assert "the wrong input" in str(status.conditions)
+    assert status.over == (kind_of_order == "cancel")
+
+
+def test_a_job_that_its_owner_deletes_or_suspends_leaves_its_member() -> None:
+    mine = copied()
+    _, changes = decide(world(mine=(mine,), objects=(running(mine),)))
+    assert removed(changes) == ["1-1"]
+    _, changes = decide(world(queued(state="suspended"), mine=(mine,), objects=(running(mine),)))
+    assert removed(changes) == ["1-1"]
+    status = told(decide(world(queued(state="suspended")))[1])
+    assert status is not None
+    suspended = status.condition("Suspended")
+    assert suspended is not None
+    assert (suspended.status, status.started_at) == ("True", None)
+
+
+def test_a_queue_that_was_not_read_since_deletes_nothing() -> None:
+    mine = copied()
+    stale = queue(seen_at=T0 - 60)
+    _, changes = decide(world(mine=(mine,), objects=(running(mine),), schedds=(stale,)))
+    assert removed(changes) == []
+    _, changes = decide(world(mine=(mine,), objects=(running(mine),), schedds=()))
+    assert removed(changes) == []
+
+
+def unknown(**more: object) -> ObjectView:
+    return running(copied(id_="0-9", of={"created_at": T0 - 90}), **more)
+
+
+def test_a_copy_that_comes_back_from_a_backup_is_removed_at_once_and_reported() -> None:
+    for jobs in ((queued(state="over", status=ENDED),), (), (queued(),)):
+        plan, changes = decide(world(*jobs, objects=(unknown(),)))
+        assert "0-9" in removed(changes)
+        assert "revived" in {notice.kind for notice in plan.notices}
+
+
+def test_a_memory_that_is_younger_than_a_copy_adopts_it() -> None:
+    young = Memory(cycle=0)
+    plan, changes = decide(world(queued(), objects=(unknown(),), memory=young))
+    assert [held.placement.id for held in plan.held] == ["0-9"]
+    assert created(changes) == removed(changes) == []
+
+
+def test_of_two_adopted_copies_the_older_one_goes() -> None:
+    old, new = copied(id_="0-9", of={"created_at": T0 - 90}), copied(id_="1-2", of={"created_at": T0 - 20})
+    seen = (running(old, uid="u1"), running(new, uid="u2"))
+    _, changes = decide(world(queued(), objects=seen, memory=Memory(cycle=0)))
+    assert removed(changes) == ["0-9"]
+
+
+def test_a_new_journal_places_no_older_job_before_every_member_was_seen() -> None:
+    never = member("m2", at=T0 - 500)
+    begun = Memory(cycle=1, at=T0 - 5, since=T0 - 20)
+    plan, changes = decide(world(queued(), members=(member(), never), memory=begun))
+    assert created(changes) == []
+    assert why(plan) is Cause.REBUILDING
+    fresh = queued("b", created_at=T0 - 1)
+    _, changes = decide(world(fresh, members=(member(), never), memory=begun))
+    assert created(changes) == ["lab/b"]
+
+
+def test_all_pods_of_a_job_have_room_at_once_or_nothing_is_placed() -> None:
+    three = member("m1", group(nodes=3, free=res(2, 32, 100, pods=100)))
+    for pods, fits in ((6, True), (7, False)):
+        seen = queue(queued(), classes=(kind(pods=pods),))
+        plan, changes = decide(world(members=(three,), schedds=(seen,)))
+        assert bool(created(changes)) == fits
+    assert why(plan) is Cause.TOO_MANY_PODS
+
+
+def test_pods_of_one_job_are_counted_one_by_one_against_others() -> None:
+    three = member("m1", group(nodes=3, free=res(2, 32, 100, pods=100)))
+    two = (kind(pods=4), kind("c2", pods=3))
+    seen = queue(queued(), queued("b", class_key="c2"), classes=two)
+    plan, changes = decide(world(members=(three,), schedds=(seen,)))
+    assert created(changes) == ["lab/a"]
+    left = next(report for report in plan.classes if report.key == "c2")
+    assert left.why is not None
+    assert (left.why.cause, left.why.what, left.why.have) == (Cause.NO_ROOM, "pods at once", "2")
+
+
+def never(snap_terms: JobTerms, shape: JobShape, **of_member: object) -> Reason:
+    """Why such a Job can never run at a member with such terms."""
+    where = member("m1", of_member.pop("group", group()), **of_member)  # type: ignore[arg-type]  # a NodeGroup
+    rules = (terms("m1", forms=("job",), jobs=snap_terms, images=("good/*",)),)
+    plan, changes = decide(
+        world(members=(where,), terms=rules, schedds=(queue(queued(), classes=(kind(shape=shape),)),))
+    )
+    assert created(changes) == []
+    report = plan.classes[0]
+    assert report.verdict is Verdict.NEVER
+    assert report.why is not None
+    return report.why
+
+
+def test_what_a_member_lacks_or_does_not_allow_is_named() -> None:
+    fair = JobShape(namespace="lab")
+    claim = (("PersistentVolumeClaim", "data"),)
+    some = msgspec.structs.replace
+    assert never(JobTerms(namespaces=("other",)), fair).cause is Cause.NAMESPACE_REFUSED
+    assert never(JobTerms(), some(fair, images=("bad/one",))).cause is Cause.IMAGE_REFUSED
+    missing = never(JobTerms(objects=("PersistentVolumeClaim/*",)), some(fair, objects=claim))
+    assert (missing.cause, missing.what, missing.have) == (
+        Cause.OBJECT_MISSING,
+        "PersistentVolumeClaim/data",
+        "missing",
+    )
+    assert never(JobTerms(), some(fair, objects=claim), objects=claim).need == "allowed"
+    path = "spec.template.spec.hostNetwork"
+    refused = never(JobTerms(grants=("privileged",)), some(fair, grants=(f"hostNetwork {path}",)))
+    assert (refused.cause, refused.what) == (Cause.FIELD_REFUSED, path)
+
+
+def test_a_taint_needs_the_jobs_toleration_and_the_members_leave() -> None:
+    taint = Taint("gpu", "yes", "NoSchedule")
+    tainted: NodeGroup = group(taints=(taint,), barred=(taint,))
+    mine = (Toleration("gpu", "Exists", "", ""),)
+    assert never(JobTerms(), JobShape(namespace="lab", tolerations=mine), group=tainted).cause is Cause.TAINTED
+    assert never(JobTerms(tolerations=("gpu",)), JobShape(namespace="lab"), group=tainted).cause is Cause.TAINTED
+    rules = (terms("m1", forms=("job",), jobs=JobTerms(tolerations=("gpu",))),)
+    shape = JobShape(namespace="lab", tolerations=mine)
+    seen = queue(queued(), classes=(kind(shape=shape),))
+    _, changes = decide(world(members=(member("m1", tainted),), terms=rules, schedds=(seen,)))
+    assert created(changes) == ["lab/a"]
+
+
+def test_node_labels_are_what_a_jobs_requirements_read() -> None:
+    asks = kind(requirements='TARGET.NodeLabels["a.b/c"] =?= "x"')
+    for labels, fits in (((("a.b/c", "x"),), True), ((("a.b/c", "y"),), False), ((), False)):
+        where = member("m1", group(labels=labels))
+        plan, changes = decide(world(members=(where,), schedds=(queue(queued(), classes=(asks,)),)))
+        assert bool(created(changes)) == fits
+    assert why(plan) is Cause.REQUIREMENTS
+
+
+def test_a_gang_of_which_not_all_pods_start_goes_as_a_whole() -> None:
+    mine = copied(of={"pods": 2, "gang": True}, pod_started_at=T0 - 40)
+    waits = pod("fs-1-1-y", "pending", node="", started_at=None, created_at=T0 - 2000)
+    partly = copy_of(mine, pod("fs-1-1-x"), waits)
+    _, changes = decide(world(queued(), mine=(mine,), objects=(partly,)))
+    assert removed(changes) == ["1-1"]
+    loose = copied(of={"pods": 2}, pod_started_at=T0 - 40)
+    _, changes = decide(world(queued(), mine=(loose,), objects=(copy_of(loose, pod("fs-1-1-x"), waits),)))
+    assert removed(changes) == []
+
+
+def test_a_job_that_ends_badly_is_its_owners_business_and_closes_no_place() -> None:
+    mine = copied()
+    failed = msgspec.structs.replace(
+        ENDED, succeeded=0, failed=1, conditions=(JobCondition("Failed", "True", "BackoffLimitExceeded"),)
+    )
+    over = copy_of(mine, pod(phase="failed", exit_code=7), finished="failed", status=failed)
+    plan, changes = decide(world(queued(), mine=(mine,), objects=(over,)))
+    status = told(changes)
+    assert status is not None
+    assert status.condition("Failed") is not None
+    assert all(not pair.failures for pair in plan.memory.pairs.values())
+
+
+def test_a_running_job_is_charged_to_its_owner_from_its_pods_begin() -> None:
+    mine = copied()
+    plan, _ = decide(world(queued(), mine=(mine,), objects=(running(mine),)))
+    entry = plan.memory.ledger["physics/alice@b"]
+    assert entry.claims
+    line = next(one for one in plan.shares if one.path == "physics/alice@b")
+    assert line.held == 1000
+
+
+def test_a_preempted_jobs_owner_reads_by_whom_and_counters_never_go_back() -> None:
+    why_ = Reason(Cause.PREEMPTED, what="chem.bob c9", need="PR2", have="5 core-seconds", member="m1")
+    mine = copied(wanted="vacate", why=why_)
+    shown = JobStatus(succeeded=2, failed=3, completed_indexes="0-1", started_at=T0 - 90)
+    seen = running(mine, status=JobStatus(active=1, succeeded=1, failed=1, completed_indexes="0", started_at=T0 - 30))
+    _, changes = decide(world(queued(status=shown), mine=(mine,), objects=(seen,)))
+    assert removed(changes) == ["1-1"]
+    status = told(changes)
+    assert status is not None
+    assert (status.succeeded, status.failed, status.completed_indexes) == (2, 3, "0-1")
+    assert status.started_at == T0 - 90
+    preempted = status.condition("fedsched.io/Preempted")
+    assert preempted is not None
+    assert "chem.bob" in preempted.message
+    waits = told(decide(world(queued(status=status), members=(member("m1", group(nodes=0, rooms=())),)))[1])
+    assert waits is not None
+    assert waits.condition("fedsched.io/Preempted") == preempted
