@@ -12,10 +12,11 @@ from fedsched.matchmaker.model import (
     DemandClass,
     JobLength,
     JobShape,
-    Memory,
+    JobStatus,
     ObjectView,
     Order,
     Plan,
+    PodView,
     Policy,
     Principal,
     QueuedJob,
@@ -23,7 +24,7 @@ from fedsched.matchmaker.model import (
     Snapshot,
 )
 from fedsched.matchmaker.negotiate import negotiate
-from tests.matchmaker.builders import T0, member, res, snapshot, terms
+from tests.matchmaker.builders import T0, member, res, snapshot, terms, thing
 
 ALICE = Principal("physics", "alice@b")
 FITS = "fits00000000"
@@ -55,13 +56,18 @@ def takes(name: str = "m1", **more: Any) -> Any:
 def cycle(*queues: ScheddView, at: float = T0, **more: Any) -> Snapshot:
     given = {"members": (member("m1", at=at),), "terms": (takes("m1"),), **more}
     members, of_members = given.pop("members"), given.pop("terms")
-    made = snapshot(members=members, terms=of_members, schedds=queues, **given)
-    seen = msgspec.structs.replace(made.observation, at=at)
-    return msgspec.structs.replace(made, observation=seen)
+    return snapshot(members=members, terms=of_members, schedds=queues, at=at, **given)
 
 
 def decided(snap: Snapshot) -> Plan:
     return negotiate(snap, Policy())
+
+
+def copy_of(plan: Plan, *pods: PodView, **more: Any) -> ObjectView:
+    """The object of the newest copy in a plan, as its member shows it."""
+    place = max((one.placement for one in plan.held if one.placement.form == "job"), key=lambda p: p.created_at)
+    fields = {"kind": "Job", "status": JobStatus(active=len(pods), started_at=T0 + 1), **more}
+    return msgspec.structs.replace(thing(place, *pods), **fields)
 
 
 def after(snap: Snapshot, plan: Plan, *things: ObjectView, seconds: float = 60.0, **more: Any) -> Snapshot:
@@ -80,7 +86,3 @@ def view(snap: Snapshot, plan: Plan | None = None, orders: tuple[Order, ...] = (
 
 def answers(of: View, beyond: Beyond | None = None) -> Answerer:
     return Answerer(of, lambda: of.plan.at + 4, beyond=beyond or Beyond())
-
-
-def forgotten(memory: Memory) -> Memory:
-    return msgspec.structs.replace(memory, since=0.0)
