@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from fedsched.kube.amounts import NOTHING, Amounts, pod_needs
+from fedsched.kube.jobs.status import job_status
 from fedsched.kube.moments import epoch_s
 from fedsched.kube.pod_state import admission_facts, pod_view
 from fedsched.kube.transport import one_line
@@ -15,6 +16,7 @@ from fedsched.kube.wire_own import EventItem, OwnItem, OwnPodItem
 from fedsched.matchmaker.model import ObjectView, Placement, PodView
 from fedsched.matchmaker.model.names import (
     LABEL_EPOCH,
+    LABEL_JOB,
     LABEL_MEMBER,
     LABEL_PLACEMENT,
     LABEL_ROLE,
@@ -62,6 +64,8 @@ def own_object(item: OwnItem, kind: Literal["Job", "DaemonSet"]) -> OwnObject | 
     if meta.labels.get(LABEL_ROLE, "placement") != "placement":
         return None
     finished, why = _finished(item) if kind == "Job" else ("", "")
+    placement = _record(meta.annotations.get(NOTE_PLACEMENT, ""), meta.name, meta.labels.get(LABEL_PLACEMENT, ""))
+    copy = kind == "Job" and LABEL_JOB in meta.labels
     view = ObjectView(
         name=meta.name,
         kind=kind,
@@ -72,14 +76,19 @@ def own_object(item: OwnItem, kind: Literal["Job", "DaemonSet"]) -> OwnObject | 
         epoch=epoch(meta.labels.get(LABEL_EPOCH, "")),
         digest=meta.annotations.get(NOTE_DIGEST, "")[:200],
         created_at=epoch_s(meta.creation_timestamp) or 0.0,
-        placement=_record(meta.annotations.get(NOTE_PLACEMENT, ""), meta.name, meta.labels.get(LABEL_PLACEMENT, "")),
+        placement=placement,
         finished=finished,
         finished_reason=why,
         deleting=meta.deletion_timestamp is not None,
         parked=PARKED_SELECTOR.items() <= item.spec.template.spec.node_selector.items(),
-        desired_pods=1 if kind == "Job" else item.status.desired_number_scheduled,
+        desired_pods=_wanted(placement) if kind == "Job" else item.status.desired_number_scheduled,
+        status=job_status(item.status) if copy else None,
     )
     return OwnObject(view, frozenset(o.uid for o in meta.owner_references), OwnPodItem(spec=item.spec.template.spec))
+
+
+def _wanted(placement: Placement | None) -> int:
+    return placement.pods if placement is not None else 1
 
 
 def own_pod(item: OwnPodItem) -> OwnPod:

@@ -25,7 +25,7 @@ HARMLESS_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 def pod_view(item: OwnPodItem) -> PodView:
     """What the pod's status says; times in epoch seconds."""
     meta, status = item.metadata, item.status
-    ended = _last_end(status.container_statuses)
+    ended = _last_end(status.container_statuses) or _first_failure(item)
     over = status.phase in {"Succeeded", "Failed"}
     problem = _problem(item)
     return PodView(
@@ -98,6 +98,14 @@ def _last_end(statuses: Iterable[ContainerStatus]) -> Terminated | None:
         if ends:
             return max(ends, key=lambda end: (end.exit_code != 0, end.finished_at or ""))
     return None
+
+
+def _first_failure(item: OwnPodItem) -> Terminated | None:
+    """Of a pod whose main containers never ran: the init container that failed; sidecars are ended with their pod."""
+    sidecars = {each.name for each in item.spec.init_containers if each.restart_policy == "Always"}
+    seen = [each for each in item.status.init_container_statuses if each.name not in sidecars]
+    end = _last_end(seen)
+    return end if end is not None and end.exit_code else None
 
 
 def _seconds(text: str) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fedsched.kube.wire import Condition, Meta, Needs, Wire
@@ -121,10 +123,19 @@ class OwnSpec(Wire):
 
 
 class OwnStatus(Wire):
-    """Where a Job or DaemonSet of ours stands."""
+    """Where a Job or DaemonSet of ours stands. What only copies of users' Jobs are read for is judged there."""
 
     conditions: list[Condition] = []
     desired_number_scheduled: int = 0
+    active: Any = None
+    ready: Any = None
+    terminating: Any = None
+    succeeded: Any = None
+    failed: Any = None
+    start_time: Any = None
+    completion_time: Any = None
+    completed_indexes: Any = None
+    failed_indexes: Any = None
 
 
 class OwnItem(Wire):
