@@ -385,3 +385,14 @@ def test_a_preempted_jobs_owner_reads_by_whom_and_counters_never_go_back() -> No
     waits = told(decide(world(queued(status=status), members=(member("m1", group(nodes=0, rooms=())),)))[1])
     assert waits is not None
     assert waits.condition("fedsched.io/Preempted") == preempted
+
+
+def test_a_job_that_began_and_ended_between_two_looks_is_charged_whole() -> None:
+    mine = copied(phase="starting", claims=0, pod_started_at=None, job_started_at=None)
+    ran = pod("fs-1-1-x", "succeeded", started_at=T0 - 4, ended_at=T0 - 1)
+    over = copy_of(mine, ran, finished="complete", status=ENDED)
+    plan, _ = decide(world(queued(), mine=(mine,), objects=(over,)))
+    entry = plan.memory.ledger["physics/alice@b"]
+    assert entry.core_s == pytest.approx(3.0)
+    again, _ = decide(world(queued(), memory=msgspec.structs.replace(plan.memory, at=T0), objects=(over,), at=T0 + 5))
+    assert again.memory.ledger["physics/alice@b"].core_s == pytest.approx(3.0)

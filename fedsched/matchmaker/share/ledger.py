@@ -149,6 +149,7 @@ def read_use(
     slots: dict[str, SlotView] = {}
     for stand in standing:
         if not counts(stand, look.lost):
+            _read_ended(stand, known, use, look)
             continue
         for slot in stand.slots:
             slots[slot.name] = slot
@@ -178,6 +179,25 @@ def _read_claims(stand: Standing, slot: SlotView, known: Mapping[str, dict[str, 
         _put(use.charged, path, Interval(size / CE, begins, look.at))
         part = 1.0 if claim.used_cpu_milli is None else min(1.0, claim.used_cpu_milli / max(1, claim.cpu_milli))
         _put(use.worked, path, Interval(size / CE * max(0.0, part), begins, look.at))
+
+
+def _read_ended(stand: Standing, known: Mapping[str, dict[str, int]], use: Use, look: Look) -> None:
+    """Pods of a user's Job that began and ended between two looks: they were never a claim, and are charged whole."""
+    placement = stand.held.placement
+    if placement.form != "job" or stand.held.since < look.at:
+        return
+    path, size = path_of(placement.principal), look.sizes.of(placement.size)
+    charged = known.get(path, {})
+    for pod in stand.pods:
+        if (
+            pod.started_at is None
+            or pod.ended_at is None
+            or f"{pod.name}@{placement.member} {pod.started_at:.0f}" in charged
+        ):
+            continue
+        span = Interval(size / CE, min(max(pod.started_at, placement.created_at), look.at), min(pod.ended_at, look.at))
+        _put(use.charged, path, span)
+        _put(use.worked, path, span)
 
 
 def _begin(claim: Claim, slot: SlotView, stand: Standing, look: Look) -> float:
