@@ -1,202 +1,283 @@
-"""`submit --dry-run`: what would become of a submit file's jobs now; nothing is submitted."""
+"""`submit`: Jobs and submit files into a queue of Jobs; `--dry-run` says what would become of them."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.options import ConfigOption, OutputOption, examples
+from fedsched.cli.durations import seconds
+from fedsched.cli.options import ConfigOption, config_file, examples, federation
 from fedsched.cli.output import Exit, Failure, Format
 from fedsched.cli.plan import SnapshotOption, chosen
 
 if TYPE_CHECKING:
-    from fedsched.cli.moment import Moment
-    from fedsched.cli.verdict import Judged
-    from fedsched.condor.questions import Submitted
-    from fedsched.config.settings import Federation
-    from fedsched.matchmaker.model import ScheddView
+    from fedsched.cli.submit_files import Text
+    from fedsched.cli.submitted import Ready
+    from fedsched.config.settings import Federation, QueueSettings
 
-LARGEST = 256 * 1024
-"""Bytes of a submit file that are read."""
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="An HTCondor submit file.")]
+class Form(StrEnum):
+    """What `-o` takes here."""
+
+    TABLE = "table"
+    JSON = "json"
+    NAME = "name"
+
+
+class Asked(NamedTuple):
+    """The options that a queue of Jobs knows. jobs: how many, instead of a queue statement; 0 for what that says."""
+
+    queue: str
+    name: str
+    group: str
+    jobs: int
+    wait: bool
+    timeout_s: float | None
+    config: Path | None
+    form: Form
+
+
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE…", help="Kubernetes Jobs (YAML, JSON) or HTCondor submit files; - for stdin."),
+]
 ScheddOption = Annotated[
-    str, typer.Option("--schedd", metavar="NAME", help="To which schedd; needed where there are several.")
+    str,
+    typer.Option("--schedd", metavar="NAME", help="With --dry-run: as jobs of this schedd; needed where are several."),
 ]
 AsOption = Annotated[
-    str, typer.Option("--as", metavar="USER@DOMAIN", help="As whom; else you, in the schedd's domain.")
+    str, typer.Option("--as", metavar="USER@DOMAIN", help="At a schedd: as whom; else you, in its domain.")
 ]
-GroupOption = Annotated[str, typer.Option("--group", metavar="GROUP", help="Instead of the file's accounting_group.")]
+GroupOption = Annotated[
+    str, typer.Option("--as-group", "--group", metavar="GROUP", help="Whom to charge, instead of what the file says.")
+]
 CountOption = Annotated[int, typer.Option("--count", metavar="N", min=0, help="Instead of its queue statement.")]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Look at everybody now instead of taking the last recorded cycle.")
+]
+QueueOption = Annotated[
+    str, typer.Option("--queue", metavar="NAME", help="To which queue of Jobs; else the journal's.", show_default=False)
+]
+NameOption = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="What the Job is called; of several the beginning.")
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("submit", rich_help_panel="Seeing", short_help="Say when a submit file's jobs would start, and where.")(
-        submit
-    )
+    app.command(
+        "submit", rich_help_panel="Jobs", short_help="Submit Kubernetes Jobs or a submit file, or say what then."
+    )(submit)
 
 
 @examples(
-    "fedsched submit --dry-run job.sub",
+    "fedsched submit job.yaml",
+    "fedsched submit steps.yaml --as-group physics.cms --wait --timeout 2h",
+    "kubectl create job hello --image=busybox --dry-run=client -o yaml -- date | fedsched submit -",
+    "fedsched submit --dry-run job.yaml                                      when would it start, and where",
     "fedsched submit --dry-run job.sub --schedd ce1.example.org --as ann@example.org --group physics.cms",
     "fedsched submit --dry-run job.sub --count 500 --live -o json | jq '.verdicts[].word'",
 )
 def submit(
-    file: FileArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; needed so far.")] = False,
+    files: FilesArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of them; submit nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until all are over; progress goes to stderr.")] = False,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="With --wait: at most so long: 30m, 6h.")
+    ] = "",
+    name: NameOption = "",
+    group: GroupOption = "",
+    queue: QueueOption = "",
+    count: CountOption = 0,
     schedd: ScheddOption = "",
     user: AsOption = "",
-    group: GroupOption = "",
-    count: CountOption = 0,
     live: LiveOption = False,
     snapshot: SnapshotOption = None,
     config: ConfigOption = None,
-    form: OutputOption = Format.TABLE,
+    form: Annotated[
+        Form, typer.Option("-o", "--output", help="For people, for programs, or names alone.")
+    ] = Form.TABLE,
 ) -> None:
-    """Say what would become of a submit file's jobs: how many start now and where, who is evicted for them, or why not.
+    """Put Kubernetes Jobs into the federation's queue; prints one id for each, QUEUE:NAMESPACE/NAME.
 
-    The jobs are added to the last recorded cycle (or to --live, or --snapshot) as their schedd would report them, and
-    the cycle is decided with them: what is said is what that cycle does. Nothing is submitted.
+    An HTCondor submit file becomes Jobs, too, as far as it has a container image and transfers no files.
 
-    Ends with 0; 1 when none of the jobs could ever run; 3 and 4 as `fedsched plan`.
+    --dry-run adds the jobs to the last recorded cycle (or to --live, or --snapshot) and decides it with them: how many
+    start now and where, who is evicted for them, or why not. A submit file is taken as jobs of a schedd with --schedd
+    or --as, and where the federation has pools and no queue of its own.
+
+    Ends with 0; with --wait 1 when one failed, 3 when the time was over, 4 when no daemon runs. With --dry-run 1 when
+    none could ever run; 3 and 4 as `fedsched plan`.
     """
+    from fedsched.cli.submit_files import texts
+
+    some = texts(files)
+    settings = _settings(config, snapshot)
+    if _for_schedd(some, (schedd, user, queue), settings):
+        _at_schedd(some, dry_run=dry_run, asked=(schedd, user, group, count), where=(config, snapshot, live), form=form)
+        return
+    if (wait or timeout) and dry_run:
+        raise Failure(Exit.USAGE, "--wait needs Jobs that are really submitted", "leave out --wait or --dry-run")
+    if timeout and not wait:
+        raise Failure(Exit.USAGE, "--timeout is for --wait", "say --wait, too")
+    timeout_s = seconds("--timeout", timeout, "6h") if timeout else None
+    asked = Asked(queue, name, group, count, wait, timeout_s, config, form)
+    if dry_run:
+        _decide(some, settings, asked, (snapshot, live))
+    if snapshot is not None or live:
+        raise Failure(Exit.USAGE, "--live and --snapshot are for --dry-run", "leave them out, or say --dry-run")
+    _submit(some, settings, asked)
+
+
+def _settings(config: Path | None, snapshot: Path | None) -> Federation | None:
+    """The federation's; None for a saved moment without one."""
+    try:
+        config_file(config)
+    except Failure:
+        if snapshot is None or config is not None:
+            raise
+        return None
+    return federation(config)
+
+
+def _for_schedd(some: Sequence[Text], asked: tuple[str, str, str], settings: Federation | None) -> bool:
+    """Whether the jobs are a schedd's: it is named, or a submit file comes where only schedds have queues."""
+    schedd, user, queue = asked
+    if schedd or user:
+        return True
+    if queue or any(one.kind != "condor" for one in some):
+        return False
+    return settings is None or (bool(settings.pools) and not settings.queues)
+
+
+def _at_schedd(
+    some: Sequence[Text],
+    *,
+    dry_run: bool,
+    asked: tuple[str, str, str, int],
+    where: tuple[Path | None, Path | None, bool],
+    form: Form,
+) -> None:
+    from fedsched.cli import submit_schedd
+
+    config, snapshot, live = where
     if not dry_run:
         raise Failure(
             Exit.USAGE,
-            "submitting is not there yet: jobs go to their schedd as always",
-            f"condor_submit {file}; to see what would become of it: fedsched submit --dry-run {file}",
+            "jobs go to their schedd by condor_submit",
+            f"condor_submit {some[0].file}; to see what would become of it: fedsched submit --dry-run {some[0].file}; "
+            "as Jobs of a container: --queue NAME",
         )
-    from fedsched.cli.supposed import with_jobs
-    from fedsched.cli.verdict import displaced, judged
-
+    if len(some) > 1 or some[0].kind != "condor":
+        raise Failure(Exit.USAGE, "a schedd takes one submit file at a time", "name one, without --wait and --queue")
     moment = chosen(config, snapshot, recorded=False, live=live)
-    whose = where(moment, schedd)
-    said = read(file, moment, whose, (user or yourself(whose), group, count))
-    before = moment.decided()
-    after = moment.but(with_jobs(moment.snapshot, whose, said.classes)).decided()
-    verdicts = tuple(judged(one, before, after) for one in said.classes)
-    names = {one.key: one.principal for view in moment.snapshot.observation.schedds for one in view.classes}
-    instead = displaced(before.plan, after.plan, frozenset(one.key for one in said.classes), names)
-    if form is Format.JSON:
-        output.emit_json(
-            "submit",
-            source=moment.source,
-            at=after.plan.at,
-            stale=moment.stale,
-            jobs=said.jobs,
-            held=said.held,
-            verdicts=verdicts,
-            displaced=instead,
-        )
+    raise typer.Exit(int(submit_schedd.dry_run(some[0], moment, submit_schedd.Asked(*asked), _plain_form(form))))
+
+
+def _plain_form(form: Form) -> Format:
+    return Format.JSON if form is Form.JSON else Format.TABLE
+
+
+def _decide(some: Sequence[Text], settings: Federation | None, asked: Asked, where: tuple[Path | None, bool]) -> None:
+    from fedsched.cli import submit_decided
+    from fedsched.cli.submitted import check_in_journal
+    from fedsched.config.settings import Federation
+
+    snapshot, live = where
+    moment = chosen(asked.config, snapshot, recorded=False, live=live)
+    known = settings or Federation("saved")
+    queue, ready, notes = _ready(some, known, asked, (_cluster(known, taken=False), moment.snapshot.at))
+    if settings is not None and queue.kind == "journal":
+        check_in_journal(settings.journal, ready)
+    _say(notes, asked.form)
+    raise typer.Exit(int(submit_decided.dry_run(moment, queue.name, ready, _plain_form(asked.form))))
+
+
+def _submit(some: Sequence[Text], settings: Federation | None, asked: Asked) -> None:
+    import time
+
+    from fedsched.cli.submitted import counted, queue_of, submit_to_journal
+
+    if settings is None:
+        raise Failure(Exit.USAGE, "no configuration", "name one with --config FILE")
+    if queue_of(settings, asked.queue).kind == "hub":
+        _into_hub(asked.queue or queue_of(settings, "").name)
+    queue, ready, notes = _ready(some, settings, asked, (_cluster(settings, taken=True), time.time()))
+    submit_to_journal(settings.journal, ready)
+    ids = [f"{queue.name}:{one.new.job.id}" for one in ready]
+    if asked.form is Form.JSON:
+        _emit(queue, ready, notes)
     else:
-        show(moment, said, verdicts, instead)
-    raise typer.Exit(int(_code(moment, verdicts)))
+        for text in ids:
+            output.line(text)
+        _say(notes, asked.form)
+        held = sum(bool(one.new.held) for one in ready)
+        on_hold = f"; {held} on hold until `fedsched release`" if held else ""
+        _say((f"submitted: {counted(ready)}{on_hold}", f"undo: {_undo(ids)}"), asked.form)
+    if asked.wait:
+        from fedsched.cli.submit_wait import followed
+
+        raise typer.Exit(int(followed(settings, queue.name, [one.new.job.uid for one in ready], asked.timeout_s)))
 
 
-def read(file: Path, moment: Moment, whose: ScheddView, asked: tuple[str, str, int]) -> Submitted:
-    """The file as demand of that schedd. asked: user, group and count. Failure (usage) for what is no submit file."""
-    from fedsched.condor.demand import terms
-    from fedsched.condor.principals import Origin
-    from fedsched.condor.processes import QueryFailed
-    from fedsched.condor.questions import ReadSubmit
-    from fedsched.condor.submit_reader import read_submit
+def _ready(
+    some: Sequence[Text], settings: Federation, asked: Asked, when: tuple[int, float]
+) -> tuple[QueueSettings, tuple[Ready, ...], tuple[str, ...]]:
+    """The queue, the Jobs for it, and what people should know. when: cluster number, epoch seconds."""
+    from fedsched.cli.submit_files import drafts
+    from fedsched.cli.submitted import Naming, queue_of, ready
 
-    user, group, count = asked
-    domains = (dict(one.attributes).get("filesystemdomain", "") for one in whose.classes)
-    question = ReadSubmit(
-        text=_text(file),
-        origin=Origin(whose.name, whose.identity, whose.pool),
-        terms=terms(_settings(moment), moment.policy.max_classes),
-        user=user,
-        at=moment.snapshot.at,
-        group=group,
-        count=count,
-        filesystem=next((domain for domain in domains if domain), ""),
+    cluster, at = when
+    queue = queue_of(settings, asked.queue)
+    said = drafts(some, settings, cluster, asked.jobs)
+    naming = Naming(asked.name, cluster, single=len(said.drafts) == 1)
+    return queue, ready(said.drafts, naming, (asked.group, at), (queue, settings)), said.notes
+
+
+def _cluster(settings: Federation, *, taken: bool) -> int:
+    """The number that $(Cluster) stands for; not taken, only looked at, for a dry run."""
+    from fedsched.journal import open_jobs
+
+    if not taken and not Path(settings.journal.partition(":")[2]).is_file():
+        return 1
+    with closing(open_jobs(settings.journal, reading=not taken)) as table:
+        return table.cluster() if taken else table.mark().clusters + 1
+
+
+def _into_hub(queue: str) -> None:
+    raise Failure(
+        Exit.USAGE,
+        f"queue {queue} is in a hub cluster: Jobs are made there with your own credentials",
+        f"kubectl create -f FILE, with the label fedsched.io/queue={queue} on the Job",
     )
-    try:
-        said = read_submit(question)
-    except QueryFailed as failed:
-        raise Failure(Exit.USAGE, f"{file}: {failed}", "mend the file; its language: condor_submit(1)") from None
-    return said
 
 
-def where(moment: Moment, name: str) -> ScheddView:
-    """The schedd of that name, new if need be; the only one without a name. Failure (usage) where there are more."""
-    from fedsched.matchmaker.model import ScheddView
-
-    known = {view.name: view for view in moment.snapshot.observation.schedds}
-    if name in known:
-        return known[name]
-    if not name and len(known) == 1:
-        return next(iter(known.values()))
-    if not name:
-        names = ", ".join(sorted(known)) or "none is known"
-        raise Failure(Exit.USAGE, f"to which schedd? {names}", "name one with --schedd NAME")
-    pools = moment.snapshot.observation.pools
-    output.note(f"schedd {name} is not known yet: taken as one that flocks here for the first time")
-    return ScheddView(name, pools[0].name if pools else "", identity=name)
+def _emit(queue: QueueSettings, some: Sequence[Ready], notes: Sequence[str]) -> None:
+    jobs = [
+        {
+            "id": f"{queue.name}:{one.new.job.id}",
+            "uid": one.new.job.uid,
+            "principal": one.new.job.principal,
+            "class_key": "" if one.found.demand is None else one.found.demand.key,
+            "held": one.new.held,
+        }
+        for one in some
+    ]
+    output.emit_json("submitted", queue=queue.name, jobs=jobs, notes=notes)
 
 
-def yourself(whose: ScheddView) -> str:
-    """You, in the domain that most of the schedd's users have; as known there already where it is."""
-    import getpass
-
-    me = getpass.getuser()
-    users = [one.principal.user for one in whose.classes]
-    mine = [user for user in users if user.partition("@")[0] == me]
-    domains = Counter(user.partition("@")[2] for user in users)
-    domain = domains.most_common(1)[0][0] if domains else whose.name.partition(".")[2]
-    return mine[0] if mine else f"{me}@{domain}"
+def _say(notes: Sequence[str], form: Form) -> None:
+    if form is Form.TABLE:
+        for text in notes:
+            output.note(text)
 
 
-def show(moment: Moment, said: Submitted, verdicts: tuple[Judged, ...], instead: tuple[str, ...]) -> None:
-    """The verdicts for a person."""
-    from fedsched.matchmaker.explain import age
-    from fedsched.matchmaker.resources import describe
-
-    for one in verdicts:
-        output.wrapped(one.text)
-        output.line(f"  jobs       {one.jobs} of {one.principal} at {one.schedd}, class {one.class_key}")
-        output.line(f"  each       {describe(one.request)}, {age(one.length.seconds)} ({one.length.source})")
-        output.labelled("taken as", one.floors, 9)
-        output.labelled("nearest", one.nearest, 9)
-    output.labelled("instead", instead, 9)
-    if said.held:
-        output.wrapped("They are submitted on hold: none starts before `condor_release`.", indent=2)
-    when = "now" if moment.source == "live" else f"in {moment.source}"
-    output.line(f"  decided    as if they had been there {when}; policy {moment.policy.name}")
-
-
-def _code(moment: Moment, verdicts: tuple[Judged, ...]) -> Exit:
-    if verdicts and all(one.word == "never" for one in verdicts):
-        return Exit.REFUSED
-    return moment.exit_code
-
-
-def _settings(moment: Moment) -> Federation:
-    """The federation's; for a moment from a file, defaults: who is charged is then what the jobs say of themselves."""
-    from fedsched.config.settings import Federation, PrincipalRule
-
-    if moment.settings is not None:
-        return moment.settings
-    return Federation("saved", (), principals=(PrincipalRule("*", groups=("*",)),))
-
-
-def _text(file: Path) -> str:
-    """What stands in it. Failure (usage) for what cannot be a submit file."""
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-    except OSError as error:
-        raise Failure(Exit.USAGE, f"{file}: {error.strerror}", "name an HTCondor submit file") from None
-    if len(content) > LARGEST:
-        raise Failure(Exit.USAGE, f"{file}: larger than {LARGEST >> 10} KiB", "no submit file is; check the name")
-    return content.decode("utf-8", "replace")
+def _undo(ids: Sequence[str]) -> str:
+    few = 3
+    return f"fedsched cancel {' '.join(ids)}" if len(ids) <= few else f"fedsched cancel {ids[0]} … ({len(ids)} in all)"

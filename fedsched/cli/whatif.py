@@ -186,7 +186,7 @@ def _with_member(moment: Moment, file: Path) -> Moment:
 
 
 def _with_jobs(moment: Moment, file: Path, asked: Asked) -> Moment:
-    from fedsched.cli import submit
+    from fedsched.cli import submit_schedd as submit
     from fedsched.cli.supposed import with_jobs
 
     if file.suffix == ".toml":

@@ -100,7 +100,7 @@ class DemandPoller:
                 if self._may_ask(entry):
                     self._hand_out(entry)
             next_at = self._roster.next_at(now)
-        due = min([*self._find_at.values(), *([] if next_at is None else [next_at])])
+        due = min([*self._find_at.values(), *([] if next_at is None else [next_at])], default=float("inf"))
         return min(max(0.02, due - time.monotonic()), 1.0)
 
     def _may_ask(self, entry: Entry) -> bool:

@@ -84,6 +84,18 @@ class JobTable:
 
     # -- writing
 
+    def check(self, jobs: Iterable[NewJob]) -> None:
+        """Raises what `add` would raise; nothing is written."""
+        new = tuple(jobs)
+        with self._named():
+            self._refuse_taken(new)
+            self._refuse_many(new)
+
+    def cluster(self) -> int:
+        """A number that nobody had before: what is submitted together is called by it."""
+        with self._transaction():
+            return counted(self._db, "clusters", 1)
+
     def add(self, jobs: Iterable[NewJob]) -> None:
         """All of them or none. Raises NameTakenError, and JournalError beyond what may wait here."""
         new = tuple(jobs)

@@ -48,11 +48,12 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What there was when it was looked: the newest revision, how often Jobs were swept, orders were changed."""
+    """What there was when it was looked: the newest revision, how often Jobs were swept and orders changed, clusters."""
 
     revision: int = 0
     swept: int = 0
     orders: int = 0
+    clusters: int = 0
 
 
 class NameTakenError(JournalError):
@@ -72,7 +73,7 @@ CREATE INDEX jobs_revision ON jobs (revision);
 CREATE INDEX jobs_ended ON jobs (ended_at);
 CREATE TABLE manifests (uid TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT OR IGNORE INTO marks VALUES ('revision', 0), ('swept', 0), ('orders', 0);
+INSERT OR IGNORE INTO marks VALUES ('revision', 0), ('swept', 0), ('orders', 0), ('clusters', 0);
 CREATE TRIGGER orders_added AFTER INSERT ON orders BEGIN
     UPDATE marks SET value = value + 1 WHERE name = 'orders'; END;
 CREATE TRIGGER orders_gone AFTER DELETE ON orders BEGIN

@@ -97,12 +97,19 @@ class Stay(msgspec.Struct, omit_defaults=True):
 
 
 class PodTimes(msgspec.Struct, omit_defaults=True):
-    """A pod of a placement: where and when. Times in epoch seconds, None when not seen."""
+    """A pod of a placement: where and when. Times in epoch seconds, None when not seen.
+
+    Of a user's Job also: until, up to when it is counted; why it ended, as Kubernetes says it; over: its run is
+    recorded.
+    """
 
     node: str = ""
     started_at: float | None = None
     ended_at: float | None = None
     exit_code: int | None = None
+    until: float | None = None
+    why: str = ""
+    over: bool = False
 
 
 class Used(msgspec.Struct, omit_defaults=True):
@@ -119,6 +126,7 @@ class Account(msgspec.Struct, omit_defaults=True):
     left_out: claims that are counted in `claimed` but are too many to be listed in `stays`. why: the cause of its end;
     reason: the same with its numbers, for a victim who took its room, by which rule, and what work was lost (PR8).
     class_key: of the jobs that it was placed for. candidates: the places that were open to it then, best first.
+    job, job_uid, schedd: of the copy of a user's Job, whose it is and in which queue; "" for startds.
     serial: claims so far. price_per_core_hour, watts_per_core, grams_co2_per_kwh: of its place when it was placed.
     """
 
@@ -145,6 +153,9 @@ class Account(msgspec.Struct, omit_defaults=True):
     price_per_core_hour: float = 0.0
     watts_per_core: float = 0.0
     grams_co2_per_kwh: float = 0.0
+    job: str = ""
+    job_uid: str = ""
+    schedd: str = ""
 
 
 class Commit(msgspec.Struct, frozen=True):

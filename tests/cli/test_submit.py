@@ -177,7 +177,9 @@ def test_what_can_never_run_says_what_could_and_ends_with_1(fedsched: Fedsched, 
 
 
 def test_real_submission_is_left_to_condor_submit(fedsched: Fedsched, tmp_path: Path) -> None:
-    said = fedsched("submit", str(tmp_path / "job.sub"))
+    file = tmp_path / "job.sub"
+    file.write_text("queue")
+    said = fedsched("submit", str(file))
     assert said.code == 2
     assert "condor_submit" in said.err
     assert "--dry-run" in said.err
