@@ -68,6 +68,11 @@ def attributes(
     return tuple(sorted(found.items()))
 
 
+def gpu_fact(gpu_resource: str) -> tuple[tuple[str, str], ...]:
+    """Which resource counts as GPUs, for users' Jobs, which ask for one by its name; nothing where there is none."""
+    return (("FedschedGpuResource", text(gpu_resource)),) if gpu_resource else ()
+
+
 def _of_labels(labels: Mapping[str, str]) -> dict[str, str]:
     arch, system = _first(labels, ARCH) or "amd64", _first(labels, OS) or "linux"
     found = {"Arch": text(ARCHES.get(arch, arch)), "OpSys": text(system.upper())}

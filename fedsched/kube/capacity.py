@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from fedsched.config.settings import Cadence, MemberFile
-from fedsched.kube import cluster_facts
+from fedsched.kube import cluster_facts, named_objects
 from fedsched.kube.kinds import FEATURES, kinds
+from fedsched.kube.named_objects import Named
 from fedsched.kube.survey import ClusterFacts, Survey
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.watch import Watched
@@ -20,6 +21,8 @@ from fedsched.matchmaker.model import Contact, MemberView, ObjectView
 SETTLE_S = 0.2
 """Changes that come closer together than this make one new view."""
 PROBE_LIMIT_S = 3.0
+NAMED_S = 30.0
+"""Between two looks for what users' Jobs may name and is only looked for by its name, in seconds."""
 _UNREAD = ClusterFacts()
 
 
@@ -46,6 +49,7 @@ class CapacityReader:
         self._moved = threading.Event()
         self._survey = Survey(member)
         self._facts = _UNREAD
+        self._named: Named | None = None if named_objects.wanted(member) else Named()
         self._built: tuple[MemberView, tuple[ObjectView, ...]] = (MemberView(member.name), ())
         self._watched: dict[str, Watched[Any, Any]] = {
             kind.name: Watched(kind, transport, self._lock, cadence, self._observer(kind.name))
@@ -57,6 +61,8 @@ class CapacityReader:
         """Begin to read; returns at once."""
         bodies: dict[str, Callable[[], None]] = {name: watched.run for name, watched in self._watched.items()}
         bodies |= {"contact": self._keep_contact, "facts": self._keep_facts, "view": self._keep_view}
+        if self._named is None:
+            bodies["named"] = self._keep_named
         for name, body in bodies.items():
             thread = threading.Thread(target=body, name=f"{self._member.name}: {name}", daemon=True)
             self._threads.append(thread)
@@ -103,7 +109,7 @@ class CapacityReader:
     def _all_asked(self) -> bool:
         """Nothing is said before everything was asked once: a quota not yet read would look like none."""
         kinds_asked = all(w.lists or w.refused for w in self._watched.values())
-        return kinds_asked and self._facts is not _UNREAD
+        return kinds_asked and self._facts is not _UNREAD and self._named is not None
 
     def _all_facts(self) -> tuple[str, ...]:
         needless = set() if "startd-daemonset" in self._member.terms.forms else {"daemonsets"}
@@ -112,7 +118,8 @@ class CapacityReader:
             for name, watched in self._watched.items()
             if watched.refused and name not in needless
         ]
-        return tuple(sorted([*off, *self._facts.facts]))
+        named = self._named.facts if self._named is not None else ()
+        return tuple(sorted([*off, *self._facts.facts, *named]))
 
     def _observer(self, name: str) -> Callable[[Any, Any], None]:
         told: dict[str, Callable[[Any, Any], None]] = {
@@ -144,7 +151,8 @@ class CapacityReader:
             if seen_at is None or not self._all_asked():
                 return
             entries = {name: watched.entries for name, watched in self._watched.items()}
-            view, objects = self._survey.view(entries, self._facts)
+            named = self._named.found if self._named is not None else ()
+            view, objects = self._survey.view(entries, msgspec.structs.replace(self._facts, named=named))
         last, self._built = self._built, (msgspec.structs.replace(view, seen_at=seen_at), objects)
         if (msgspec.structs.replace(last[0], seen_at=seen_at), last[1]) != self._built:
             self._changed()
@@ -178,4 +186,17 @@ class CapacityReader:
             else:
                 self._facts = facts
                 self._moved.set()
+            self._stopped.wait(pause)
+
+    def _keep_named(self) -> None:
+        while not self._stopped.is_set():
+            pause = min(NAMED_S, self._cadence.relist_s)
+            try:
+                named = named_objects.look(self._transport, self._member)
+            except TransportError:
+                pause = min(pause, self._cadence.contact_s)
+            else:
+                if named != self._named:
+                    self._named = named
+                    self._moved.set()
             self._stopped.wait(pause)

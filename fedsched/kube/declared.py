@@ -9,7 +9,7 @@ import msgspec
 
 from fedsched.config.settings import DeclaredGroup, MemberFile
 from fedsched.kube.amounts import NOTHING, Amounts, add, resources
-from fedsched.kube.attributes import attributes
+from fedsched.kube.attributes import attributes, gpu_fact
 from fedsched.kube.objects import OwnPod
 from fedsched.kube.rooms import histogram
 from fedsched.matchmaker.model import NodeGroup, ObjectView, Quota
@@ -46,7 +46,9 @@ def _group(
         cordoned=0,
         rooms=histogram(_within(room, quotas) for room in [*ours, *empty][: group.nodes]),
         selector=group.selector,
-        attributes=attributes(dict(group.selector), member, storage, group.attributes),
+        attributes=attributes(
+            dict(group.selector), member, (*storage, *gpu_fact(group.gpu_resource)), group.attributes
+        ),
         gpu_resource=group.gpu_resource,
         can_grow_to=group.can_grow_to,
         grow_s=group.grow_s,

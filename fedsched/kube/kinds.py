@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
 from fedsched.config.settings import MemberFile
 from fedsched.kube.images import normal
+from fedsched.kube.jobs.copy import OUR_NAMES, admits
 from fedsched.kube.nodes import node
 from fedsched.kube.objects import own_object, own_pod, refused
 from fedsched.kube.pods import seat
 from fedsched.kube.watch import Kind
 from fedsched.kube.wire import LimitRangeItem, NodeItem, PodItem, QuotaItem
-from fedsched.kube.wire_own import ConfigItem, EventItem, OwnItem, OwnPodItem
+from fedsched.kube.wire_own import ConfigItem, EventItem, HeadItem, OwnItem, OwnPodItem
 from fedsched.matchmaker.model.names import MANAGED_BY, MANAGER, PART_OF
 
 FEATURES = {
@@ -20,6 +23,8 @@ FEATURES = {
     "resourcequotas": "quota is not known: placements may be refused",
     "limitranges": "limits are not known: placements may be refused",
     "events": "why pods are refused is not known",
+    "claims": "claims that users' Jobs may name are not known: such Jobs wait",
+    "config maps there": "ConfigMaps that users' Jobs may name are not known: such Jobs wait",
 }
 """What is off when an optional kind may not be read."""
 
@@ -44,7 +49,29 @@ def kinds(member: MemberFile, federation_id: str = "") -> tuple[Kind[Any, Any], 
         found.append(Kind("nodes", "/api/v1/nodes", NodeItem, partial(node, image=image)))
     if member.terms.visibility == "full":
         found.append(Kind("pods", "/api/v1/pods", PodItem, lambda item: seat(item, member.namespace)))
+    if "job" in member.terms.forms:
+        found += _named(member, core)
     return tuple(found)
+
+
+def _named(member: MemberFile, core: str) -> Iterator[Kind[Any, Any]]:
+    """What users' Jobs may name there by patterns; what only a literal name may be is looked for one by one."""
+    for name, kind, plural in (
+        ("claims", "PersistentVolumeClaim", "persistentvolumeclaims"),
+        ("config maps there", "ConfigMap", "configmaps"),
+    ):
+        patterns = tuple(each for each in member.jobs.objects if fnmatchcase(kind, each.partition("/")[0]))
+        if patterns:
+            keep = partial(_allowed, kind=kind, patterns=patterns)
+            yield Kind(name, f"{core}/{plural}", HeadItem, keep, optional=True, heads=True)
+
+
+def _allowed(item: HeadItem, kind: str, patterns: tuple[str, ...]) -> tuple[str, str] | None:
+    """(kind, name) of what the member's file lets Jobs name, while it is not being deleted."""
+    name = item.metadata.name
+    if item.metadata.deletion_timestamp is not None or name.startswith(OUR_NAMES):
+        return None
+    return (kind, name) if admits(patterns, f"{kind}/{name}") else None
 
 
 def _job(item: OwnItem) -> Any:

@@ -5,14 +5,14 @@ No threads and no network: told of every change, asked for the view.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from fedsched.config.settings import MemberFile
 from fedsched.kube.amounts import gpu_name, resources
-from fedsched.kube.attributes import attributes, text
+from fedsched.kube.attributes import attributes, gpu_fact, text
 from fedsched.kube.declared import declared_groups, template_groups
 from fedsched.kube.node_groups import Group, Grouper
 from fedsched.kube.nodes import Node
@@ -29,13 +29,17 @@ from fedsched.matchmaker.resources import Resources
 
 
 class ClusterFacts(msgspec.Struct, frozen=True):
-    """What is read now and then: version, PriorityClasses, storage. facts: what could not be read."""
+    """What is read now and then: version, PriorityClasses, storage. facts: what could not be read.
+
+    named: (kind, name) of what was looked for by its name and is there.
+    """
 
     version: str = ""
     priority_classes: tuple[tuple[str, int], ...] | None = None
     storage_classes: tuple[str, ...] = ()
     csi_drivers: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
 
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -96,6 +100,7 @@ class Survey:
             priority_classes=facts.priority_classes,
             storage_classes=facts.storage_classes,
             csi_drivers=facts.csi_drivers,
+            objects=tuple(sorted({*_there(entries), *facts.named})),
         )
         return found, objects
 
@@ -143,7 +148,12 @@ class Survey:
             labels=tuple(sorted(common)),
             taints=group.key.taints,
             barred=barring(group.key.taints, self._member.overrides.tolerations),
-            attributes=attributes(dict(common), self._member, storage, declared.attributes if declared else ()),
+            attributes=attributes(
+                dict(common),
+                self._member,
+                (*storage, *gpu_fact(group.gpu_resource)),
+                declared.attributes if declared else (),
+            ),
             gpu_resource=group.gpu_resource,
             can_grow_to=declared.can_grow_to if declared else 0,
             grow_s=declared.grow_s if declared else 0,
@@ -189,6 +199,12 @@ def _smallest(group: Group) -> Resources:
         other = resources(shape, group.gpu_resource)
         least = least.at_most(other, frozenset(name for name, _ in least.items()))
     return least
+
+
+def _there(entries: Entries) -> Iterator[tuple[str, str]]:
+    """What users' Jobs may name, of the kinds that are listed."""
+    for kind in ("claims", "config maps there"):
+        yield from entries.get(kind, {}).values()
 
 
 def _storage(facts: ClusterFacts) -> tuple[tuple[str, str], ...]:

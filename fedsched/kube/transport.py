@@ -36,6 +36,11 @@ CONNECT_S = 5.0
 LARGEST_BODY = 64 * 2**20
 """Bytes of one answer that are read at most."""
 LONGEST_TEXT = 300
+JSON = "application/json"
+HEAD = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Accept this and the server sends an object's metadata alone: what is in a Secret never comes to us."""
+HEADS = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""The same for a list."""
 
 
 class TransportError(Exception):
@@ -98,6 +103,7 @@ class _Call(msgspec.Struct, frozen=True):
     limit_s: float
     body: bytes | None = None
     content_type: str = ""
+    accept: str = JSON
 
     @property
     def what(self) -> str:
@@ -161,13 +167,14 @@ class Transport:
         *,
         largest: int = LARGEST_BODY,
         urgent: bool = False,
+        accept: str = JSON,
     ) -> Response:
         """Ask once and return the answer whatever its status; TransportError when there is none in `timeout_s`.
 
         A token that was swapped while the call was under way is no failure: it is asked again with the new one.
         """
         self._wait_turn(timeout_s, urgent=urgent)
-        call = _Call(method, _target(path, query), timeout_s, body, content_type)
+        call = _Call(method, _target(path, query), timeout_s, body, content_type, accept)
         used = self._credential
         answer = self._once(call, used, largest)
         if answer.status == 401 and self._credential.token != used.token:
@@ -177,10 +184,16 @@ class Transport:
         return answer
 
     def get(
-        self, path: str, query: Mapping[str, str] | None = None, timeout_s: float = 30.0, *, largest: int = LARGEST_BODY
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+        *,
+        largest: int = LARGEST_BODY,
+        accept: str = JSON,
     ) -> bytes:
         """Body of a successful GET; TransportError for everything else."""
-        answer = self.request("GET", path, query, timeout_s=timeout_s, largest=largest)
+        answer = self.request("GET", path, query, timeout_s=timeout_s, largest=largest, accept=accept)
         failure = answer.failure()
         if failure is not None:
             raise failure
@@ -201,10 +214,10 @@ class Transport:
             self._note(error.contact, started, str(error))
         return self._record
 
-    def watch(self, path: str, query: Mapping[str, str], silent_s: float) -> Lines:
+    def watch(self, path: str, query: Mapping[str, str], silent_s: float, *, accept: str = JSON) -> Lines:
         """Open a stream of lines that ends with TransportError("timeout") after `silent_s` without a byte."""
         self._wait_turn(CONNECT_S, urgent=False)
-        call = _Call("GET", _target(path, query), silent_s)
+        call = _Call("GET", _target(path, query), silent_s, accept=accept)
         with Deadline(CONNECT_S + 10.0) as deadline:
             reply = self._open(call, self._credential, deadline)
             if reply.status >= 300:
@@ -247,7 +260,7 @@ class Transport:
         return answer
 
     def _open(self, call: _Call, credential: Credential, deadline: Deadline) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fedsched"}
+        headers = {"Accept": call.accept, "Accept-Encoding": "identity", "User-Agent": "fedsched"}
         if credential.token:
             headers["Authorization"] = f"Bearer {credential.token}"
         if call.body is not None:

@@ -15,7 +15,7 @@ import msgspec
 
 from fedsched.config.settings import Cadence
 from fedsched.kube.stream import Lines
-from fedsched.kube.transport import Transport, TransportError, one_line
+from fedsched.kube.transport import HEAD, HEADS, JSON, Transport, TransportError, one_line
 from fedsched.kube.wire import ErrorEvent, Event, Page
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class Kind(msgspec.Struct, Generic[T, E], frozen=True):
     keep: Callable[[T], E | None]
     query: dict[str, str] = {}
     optional: bool = False
+    heads: bool = False
     page: int = PAGE
 
 
@@ -157,7 +158,8 @@ class Watched(Generic[T, E]):
         query = {**self.kind.query, "limit": str(size)}
         keep = self.kind.keep
         while True:
-            page = self._pages.decode(self._transport.get(self.kind.path, query, PAGE_LIMIT_S))
+            accept = HEADS if self.kind.heads else JSON
+            page = self._pages.decode(self._transport.get(self.kind.path, query, PAGE_LIMIT_S, accept=accept))
             for item in page.items or ():
                 entry = keep(item)
                 if entry is not None:
@@ -203,7 +205,8 @@ class Watched(Generic[T, E]):
             "timeoutSeconds": str(max(1, int(seconds * random.uniform(0.9, 1.0)))),  # noqa: S311 - jitter
         }
         try:
-            stream = self._transport.watch(self.kind.path, query, self._silent_s)
+            accept = HEAD if self.kind.heads else JSON
+            stream = self._transport.watch(self.kind.path, query, self._silent_s, accept=accept)
         except TransportError as error:
             if error.status == 410:
                 raise GoneError from None

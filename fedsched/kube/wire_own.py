@@ -159,6 +159,12 @@ class ConfigItem(Wire):
     data: EpochData = msgspec.field(default_factory=EpochData)
 
 
+class HeadItem(Wire):
+    """Any object of which only the metadata was asked for."""
+
+    metadata: OwnMeta = msgspec.field(default_factory=OwnMeta)
+
+
 class Involved(Wire):
     """What an event is about."""
 
