@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "hub": ("hub",),
     "plan": ("plan",),
     "submit": ("submit",),
+    "cancel": ("cancel", "hold", "release", "prio"),
     "whatif": ("whatif",),
     "replay": ("replay",),
     "snapshot": ("snapshot",),

@@ -22,6 +22,7 @@ PatternArgument = Annotated[str, typer.Argument(metavar="PATTERN", help="A glob 
 AllOption = Annotated[bool, typer.Option("--all", help="Every member.")]
 
 UNDO = {"cordon": "uncordon", "drain": "uncordon", "pause": "resume", "deny": "allow"}
+OF_JOBS = ("hold", "cancel", "prio")
 EVERYTHING = "*"
 COLUMNS = (
     Column("ORDER"),
@@ -101,7 +102,7 @@ def _plan_drain(config: Path | None, name: str, left_s: float | None, form: Form
 
     moment = moments.recorded(config)
     at = moment.snapshot.at
-    order = Order("drain", name, "planned", _who(), at, None if left_s is None else at + left_s)
+    order = Order("drain", name, "planned", who(), at, None if left_s is None else at + left_s)
     plan = moment.decided().plan
     rows = drained.listing(plan.held, order, moment.snapshot.observation, moment.accounts)
     places = drained.elsewhere(moment, order)
@@ -209,8 +210,24 @@ def orders(config: ConfigOption = None, form: OutputOption = Format.TABLE) -> No
         output.line("No order stands.")
         return
     now = time.time()
-    rows = [(o.kind, o.target, f"{age(now - o.at)} ago", _until(o, now), o.by, o.reason) for o in standing]
+    names = _job_names(config) if any(o.kind in OF_JOBS for o in standing) else {}
+    rows = [
+        (_kind(o), names.get(o.target, o.target), f"{age(now - o.at)} ago", _until(o, now), o.by, o.reason)
+        for o in standing
+    ]
     output.table(COLUMNS, rows)
+
+
+def _kind(order: Order) -> str:
+    return f"prio {order.value}" if order.kind == "prio" else order.kind
+
+
+def _job_names(config: Path | None) -> dict[str, str]:
+    """What the Jobs are called that orders mean by their uids."""
+    from fedsched.cli.job_targets import targets
+    from fedsched.cli.options import federation
+
+    return {one.uid: one.spelled for one in targets(federation(config))}
 
 
 def _give(config: Path | None, order: tuple[Any, str, str, float | None], dry_run: bool, form: Format) -> None:
@@ -222,7 +239,7 @@ def _give(config: Path | None, order: tuple[Any, str, str, float | None], dry_ru
     if not reason.strip():
         raise Failure(Exit.USAGE, "an order needs a reason", f'fedsched {kind} … --reason "why"')
     now = time.time()
-    given = Order(kind, target, reason, _who(), now, None if deadline_s is None else now + deadline_s)
+    given = Order(kind, target, reason, who(), now, None if deadline_s is None else now + deadline_s)
     with _journal(config) as journal:
         if not dry_run:
             journal.add_order(given)
@@ -350,7 +367,7 @@ def _until(order: Order, now: float) -> str:
     return f"in {age(order.deadline_at - now)}" if order.deadline_at > now else "passed"
 
 
-def _who() -> str:
+def who() -> str:
     """user@host of the person, through sudo if need be; for the record, not for rights."""
     import getpass
     import os

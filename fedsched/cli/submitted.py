@@ -167,7 +167,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except NameTakenError as error:
-        hint = "nothing was submitted; another name: --name NAME, or end that one: fedsched cancel JOB"
+        hint = "nothing was submitted; give another name: --name NAME (one that is over keeps its own for keep_hours)"
         raise Failure(Exit.REFUSED, str(error), hint) from None
 
 

@@ -109,9 +109,14 @@ class JobTable:
                 self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, *_bodies(job)))
                 self._db.execute("INSERT INTO manifests VALUES (?, ?)", (job.uid, one.manifest))
                 if one.held:
-                    order = Order("hold", job.uid, one.held, job.account, job.submitted_at)
-                    row = ("hold", job.uid, msgspec.msgpack.encode(order, order="deterministic"))
-                    self._db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", row)
+                    self._order(Order("hold", job.uid, one.held, job.account, job.submitted_at))
+
+    def order(self, given: Iterable[Order], lifted: Iterable[tuple[str, str]] = ()) -> None:
+        """Orders of people for many Jobs at once; lifted: (kind, uid) of those that stand no more."""
+        with self._transaction():
+            for one in given:
+                self._order(one)
+            self._db.executemany("DELETE FROM orders WHERE kind = ? AND target = ?", lifted)
 
     def tell(self, uid: str, revision: int, status: JobStatus, at: float) -> Told:
         """Write a Job's status if it is still as it was at that revision. The same status again changes nothing."""
@@ -130,6 +135,10 @@ class JobTable:
             return Told("done", msgspec.structs.replace(job, status=status, ended_at=ended, revision=number))
 
     # -- inside
+
+    def _order(self, order: Order) -> None:
+        row = (order.kind, order.target, msgspec.msgpack.encode(order, order="deterministic"))
+        self._db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", row)
 
     def _refuse_taken(self, new: tuple[NewJob, ...]) -> None:
         taken = []

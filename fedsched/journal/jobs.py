@@ -48,7 +48,7 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What there was when it was looked: the newest revision, how often Jobs were swept and orders changed, clusters."""
+    """Counters when it was looked: the newest revision, how often Jobs were swept and orders changed, clusters."""
 
     revision: int = 0
     swept: int = 0
