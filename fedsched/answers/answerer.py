@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from fedsched.answers import clusters as _clusters
 from fedsched.answers import events as _events
@@ -34,6 +35,9 @@ from fedsched.client.documents import (
     Spikes,
     Tried,
 )
+
+if TYPE_CHECKING:
+    from fedsched.answers.job_logs import JobLogs
 
 
 class Answerer:
@@ -96,6 +100,11 @@ class Answerer:
     def explain_decision(self, placement: str) -> DecisionExplained:
         """See Answers."""
         return _explained.decision(self._view, self._view.of(self._now()), placement, self._beyond.gone)
+
+    @property
+    def logs(self) -> JobLogs | None:
+        """Who reads what jobs' pods wrote; None where nobody does."""
+        return self._beyond.logs
 
     def class_of(self, job: str) -> str:
         """The key of the class that a job (or a class itself) is counted in. NoAnswer where it is in none."""

@@ -1,4 +1,4 @@
-"""Which placements a name means: a job, a class, a placement or a user; those that are gone are known by accounts."""
+"""Which placements a name means: a job, class, placement or user; those that are gone are known by accounts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from fedsched.answers.known import Known
+from fedsched.answers.known_jobs import job_uids, known_jobs
 from fedsched.answers.naming import split
 from fedsched.client import NoAnswer
 from fedsched.journal import Account
-from fedsched.matchmaker.model import Claim, Held, Observation, Plan, Principal, SlotView, object_name
+from fedsched.matchmaker.model import Claim, Held, Observation, Principal, SlotView, object_name
 
 _JOB = re.compile(r"(?P<cluster>\d{1,12})(\.(?P<proc>\d{1,9}))?", re.ASCII)
 LEAST_OF_A_KEY = 4
@@ -22,6 +24,7 @@ class Concern(msgspec.Struct, frozen=True):
     """A placement that the question is about. gone: nothing of it stands any more.
 
     job: it was found by this job ("cluster.proc@schedd"), "" for all that it served. pods: names that are known.
+    of_job: the copy of a user's Kubernetes Job.
     """
 
     placement: str
@@ -32,6 +35,7 @@ class Concern(msgspec.Struct, frozen=True):
     job: str = ""
     pods: tuple[str, ...] = ()
     gone: bool = False
+    of_job: bool = False
 
     @property
     def object_name(self) -> str:
@@ -43,18 +47,6 @@ class Concern(msgspec.Struct, frozen=True):
         return pod in self.pods or re.fullmatch(rf"{re.escape(self.object_name)}-[a-z0-9]{{5}}", pod) is not None
 
 
-class Known(msgspec.Struct, frozen=True):
-    """All that can be searched: the last cycle, and accounts of placements that stand and that are gone."""
-
-    plan: Plan
-    observation: Observation
-    accounts: tuple[Account, ...] = ()
-
-    def held(self) -> dict[str, Held]:
-        """What the last cycle held, by id."""
-        return {one.placement.id: one for one in self.plan.held}
-
-
 def concerned(known: Known, name: str = "", user: str = "") -> tuple[Concern, ...]:
     """What `name` or `user` means, oldest first. NoAnswer when that is nothing, or more than one job."""
     if bool(name) == bool(user):
@@ -63,19 +55,29 @@ def concerned(known: Known, name: str = "", user: str = "") -> tuple[Concern, ..
     if not found:
         raise NoAnswer(
             "unknown",
-            f"no startd of ours served or serves {user or name}, as far as the last cycle and the records know",
+            _nothing(known, user or name),
             f"fedsched explain {name}" if name else "fedsched share",
         )
     return tuple(sorted(found.values(), key=lambda one: (one.created_at, one.placement)))
 
 
+def _nothing(known: Known, name: str) -> str:
+    if job_uids(known, name) is not None:
+        return f"{name} has no copy at any member yet, and had none that the records know"
+    return f"no startd of ours served or serves {name}, as far as the last cycle and the records know"
+
+
 def _of_name(known: Known, name: str) -> dict[str, Concern]:
     id_ = name.removeprefix("fs-")
     everything = tuple(_everything(known))
+    copied = {one.placement: one.uid for one in known_jobs(known) if one.placement}
     found = {one.placement: one for one in everything if one.placement == id_}
     found = found or {one.placement: one for one in everything if one.has_pod(name)}
     if found:
         return found
+    uids = job_uids(known, name)
+    if uids is not None:
+        return {one.placement: one for one in everything if copied.get(one.placement) in uids}
     job, schedd = split(name)
     if _JOB.fullmatch(job):
         found = _of_job(known, job, schedd)
@@ -158,13 +160,21 @@ def _held(known: Known, wanted: Callable[[Held], bool]) -> Iterator[Concern]:
         place = held.placement
         account = accounts.get(place.id)
         names = pods.get(place.id, set()) | set(account.pods if account else ())
-        yield Concern(place.id, place.member, place.principal, place.created_at, None, "", tuple(sorted(names)))
+        yield Concern(
+            place.id,
+            place.member,
+            place.principal,
+            place.created_at,
+            pods=tuple(sorted(names)),
+            of_job=place.form == "job",
+        )
 
 
 def _of_account(one: Account) -> Concern:
     pods = tuple(sorted(one.pods))
+    gone, of_job = one.ended_at is not None, one.form == "job"
     return Concern(
-        one.placement, one.member, one.principal, one.created_at, one.ended_at, "", pods, gone=one.ended_at is not None
+        one.placement, one.member, one.principal, one.created_at, one.ended_at, "", pods, gone=gone, of_job=of_job
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from fedsched.answers.concerned import Concern, Known, claims, concerned
+from fedsched.answers.concerned import Concern, claims, concerned
+from fedsched.answers.known import Known
 from fedsched.answers.view import View
 from fedsched.client.documents import EventLine, Events, Of, head
 from fedsched.journal import Account

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -44,6 +44,9 @@ from fedsched.matchmaker.explain.case import Case
 from fedsched.matchmaker.model import DemandClass, FoundJob, Having, Principal
 from fedsched.matchmaker.share import path_of
 
+if TYPE_CHECKING:
+    from fedsched.answers.job_logs import JobLogs
+
 Find = Callable[[str, str], FoundJob | None]
 """Asks schedds for a job by (number, schedd, "" for any); None where none has it. Takes seconds; may raise NoAnswer."""
 Gone = Callable[[str], Account | None]
@@ -56,6 +59,7 @@ class Beyond(NamedTuple):
     find: Find | None = None
     gone: Gone | None = None
     prove: Prove | None = None
+    logs: JobLogs | None = None
 
 
 NOBODY = Beyond()

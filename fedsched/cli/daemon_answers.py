@@ -18,7 +18,7 @@ from fedsched.client.questions import Questions
 if TYPE_CHECKING:
     from fedsched.client import Client
     from fedsched.client.calls import Call
-    from fedsched.client.documents import Cycle, Document, Tried
+    from fedsched.client.documents import Cycle, Document, LogLine, LogsAsk, Tried
 
 D = TypeVar("D", bound="Document")
 ANSWER_S = 30.0
@@ -43,6 +43,10 @@ class DaemonAnswers(Questions):
     def counterfactuals(self, job: str) -> Iterator[Tried]:
         """See Answers."""
         return self._client().counterfactuals(job)
+
+    def followed(self, ask: LogsAsk) -> Iterator[LogLine | str]:
+        """See Client."""
+        return self._client().followed(ask)
 
     def cycles(self, patience_s: float) -> Iterator[Cycle]:
         """The newest cycle, then each that follows; NoAnswer when the daemon is gone for so long."""

@@ -1,31 +1,37 @@
-"""`logs` and `events`: what a job's startds wrote and what happened to them, wherever that was; asks and prints."""
+"""`logs` and `events`: what a job's pods wrote and what happened to them, wherever that was; asks and prints."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
 from fedsched.cli import output
-from fedsched.cli.options import ConfigOption, OutputOption, config_file, examples
+from fedsched.cli.log_lines import Followed, moment, show
+from fedsched.cli.options import ConfigOption, OutputOption, ServerOption, config_file, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 
 if TYPE_CHECKING:
-    from fedsched.answers.concerned import Concern, Known
-    from fedsched.cli.gathering import Gathered, Gathering
-    from fedsched.client.documents import EventLine, LogLine, Of
+    from fedsched.answers.concerned import Concern
+    from fedsched.answers.gathering import Gathered, Gathering
+    from fedsched.answers.known import Known
+    from fedsched.client.documents import EventLine, Of
     from fedsched.config import Files
     from fedsched.kube.pod_logs import LogAsk
 
 JobArgument = Annotated[
-    str, typer.Argument(metavar="[JOB]", help="CLUSTER.PROC[@SCHEDD], a class, a placement, or a pod's name.")
+    str,
+    typer.Argument(
+        metavar="[JOB]",
+        help="CLUSTER.PROC[@SCHEDD], a Kubernetes Job ([QUEUE:]NAMESPACE/NAME), a class, a placement, or a pod's name.",
+    ),
 ]
 UserOption = Annotated[str, typer.Option("-u", "--user", metavar="GLOB", help="All startds that serve this user.")]
 USUAL_TAIL = 1000
+MOST_TAIL = 10_000
+"""Lines that a daemon gives at most."""
 COLUMNS = (
     Column("TIME"),
     Column("MEMBER"),
@@ -46,6 +52,9 @@ def register(app: typer.Typer) -> None:
     "fedsched logs 4711.3@ce1            all startds that ran the job, wherever they are or were",
     "fedsched logs -f 3ddb3dd2016f       the startds of a class, as they write, until all are over",
     "fedsched logs --user ann --since 10m",
+    "fedsched logs -f default/fit         a Kubernetes Job, wherever its pods are",
+    "fedsched logs job/fit -c sidecar     another container than the first",
+    "fedsched logs default/fit --server https://hub.example.org    where only the API is reached",
 )
 def logs(
     job: JobArgument = "",
@@ -55,14 +64,28 @@ def logs(
         int, typer.Option("--tail", metavar="N", min=0, help=f"The last N lines; 0 for all. [{USUAL_TAIL}]")
     ] = USUAL_TAIL,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only the last 10m, 2h, …")] = "",
+    container: Annotated[
+        str, typer.Option("-c", "--container", metavar="NAME", help="Of a Kubernetes Job's pods. [the first]")
+    ] = "",
+    previous: Annotated[
+        bool, typer.Option("-p", "--previous", help="What containers wrote before they were started again.")
+    ] = False,
     form: OutputOption = Format.TABLE,
+    server: ServerOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Show what the startds of a job wrote, from every cluster, by time.
+    """Show what the startds of a job, or the pods of a Kubernetes Job, wrote, from every cluster, by time.
 
-    No cluster need be named. Of pods that are gone the kept ends are shown (keep_logs_mib). A member that does not
-    answer is named, and the exit code is 3.
+    No cluster need be named. Lines of one pod of a Kubernetes Job are plain, others have time, cluster and pod before
+    them. Of pods that are gone the kept ends are shown (keep_logs_mib). A member that does not answer is named, and the
+    exit code is 3. With --server the daemon there reads the members.
     """
+    if server:
+        from fedsched.cli.remote_logs import remote_logs
+        from fedsched.client.documents import LogsAsk
+
+        asked = LogsAsk(_one(job, user), tail or MOST_TAIL, _since(since) or 0.0, container, previous, follow)
+        raise typer.Exit(int(remote_logs(server, asked, form)))
     from fedsched.answers.concerned import concerned
     from fedsched.cli.source import simulated
     from fedsched.config import load
@@ -71,18 +94,19 @@ def logs(
     files = load(config_file(config))
     if simulated(files.federation):
         raise Failure(Exit.REFUSED, "a simulated federation has no pods, and so no logs", "fedsched events JOB")
-    ask = LogAsk(_since(since), tail)
+    ask = LogAsk(_since(since), tail, previous=previous)
     of, about = _about(files, job, user)
+    of_job = all(one.of_job for one in about)
     if follow and not all(one.gone for one in about):
-        _follow(files, job or user, lambda known: concerned(known, job, user), ask, as_json=form is Format.JSON)
-    gathered = _gathering(files).logs(about, ask)
+        shown = Followed(of_job=of_job, as_json=form is Format.JSON)
+        _follow(files, job or user, lambda known: concerned(known, job, user), _Asked(ask, container, shown))
+    gathered = _gathering(files).logs(about, ask, container)
     if form is Format.JSON:
         from fedsched.client.documents import Logs, head
 
-        _emit(Logs(**head(of), job=job or user, lines=gathered.logs, unread=gathered.unread))
+        _emit(Logs(**head(of), job=job or user, lines=gathered.logs, unread=gathered.unread, of_job=of_job))
     else:
-        for line in gathered.logs:
-            _show(line)
+        show(gathered.logs, of_job=of_job)
         if not gathered.logs and not gathered.unread:
             output.note(_nothing(about))
     _end(gathered, found=bool(gathered.logs))
@@ -95,7 +119,7 @@ def events(
     form: OutputOption = Format.TABLE,
     config: ConfigOption = None,
 ) -> None:
-    """Show what happened to the startds of a job, oldest first.
+    """Show what happened to the startds of a job, or to the pods of a Kubernetes Job, oldest first.
 
     What fedsched decided and why, what Kubernetes says of the pods (as long as it keeps that, an hour usually), and
     who claimed the slots.
@@ -104,7 +128,7 @@ def events(
 
     from fedsched.answers.concerned import concerned
     from fedsched.answers.events import told
-    from fedsched.cli.gathering import Gathered
+    from fedsched.answers.gathering import Gathered
     from fedsched.cli.past import background
     from fedsched.cli.source import present, simulated
     from fedsched.client.documents import Events, head
@@ -133,7 +157,7 @@ def _about(files: Files, job: str, user: str) -> tuple[Of, tuple[Concern, ...]]:
 
 
 def _gathering(files: Files) -> Gathering:
-    from fedsched.cli.gathering import Gathering
+    from fedsched.answers.gathering import Gathering
 
     return Gathering(files.federation, files.members)
 
@@ -149,12 +173,16 @@ def _meant(ask: Any) -> tuple[Concern, ...]:
     return found
 
 
-def _follow(
-    files: Files, name: str, meant: Callable[[Known], Sequence[Concern]], ask: LogAsk, *, as_json: bool
-) -> NoReturn:
-    """Until everything is over, or a person ends it."""
-    import msgspec
+class _Asked(NamedTuple):
+    """Which part of which container's logs, and who shows it."""
 
+    ask: LogAsk
+    container: str
+    shown: Followed
+
+
+def _follow(files: Files, name: str, meant: Callable[[Known], Sequence[Concern]], asked: _Asked) -> NoReturn:
+    """Until everything is over, or a person ends it."""
     from fedsched.cli.past import background
     from fedsched.client import NoAnswer
 
@@ -166,34 +194,23 @@ def _follow(
             except NoAnswer:
                 return ()
 
-    unread = False
     try:
-        for said in _gathering(files).follow(find, ask):
-            if isinstance(said, str):
-                output.note(said)
-                unread = True
-            elif as_json:
-                print(msgspec.json.encode(said).decode(), flush=True)
-            else:
-                _show(said)
-                sys.stdout.flush()
+        for said in _gathering(files).follow(find, asked.ask, asked.container):
+            asked.shown.show(said)
     except KeyboardInterrupt:
         output.note("")
-    raise typer.Exit(int(Exit.PARTIAL if unread else Exit.DONE))
-
-
-def _show(line: LogLine) -> None:
-    kept = " (kept)" if line.kept else ""
-    output.line(f"{_moment(line.at)}  {line.member}  {line.pod}{kept}  {line.text}")
+    raise typer.Exit(int(Exit.PARTIAL if asked.shown.unread else Exit.DONE))
 
 
 def _row(line: EventLine) -> tuple[str, ...]:
-    return _moment(line.at)[:-4], line.member, line.about, line.source, line.kind, line.text
+    return moment(line.at)[:-4], line.member, line.about, line.source, line.kind, line.text
 
 
-def _moment(at: float) -> str:
-    """UTC, to the millisecond: clusters lie in many zones."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def _one(job: str, user: str) -> str:
+    """The job that a daemon is asked for."""
+    if user or not job:
+        raise Failure(Exit.USAGE, "with --server one job is asked for by its name", "fedsched logs JOB --server …")
+    return job
 
 
 def _since(text: str) -> float | None:

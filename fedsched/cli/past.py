@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fedsched.answers import View
-from fedsched.answers.concerned import Concern, Known
+from fedsched.answers.concerned import Concern
 from fedsched.answers.events import Past
-from fedsched.answers.naming import split
+from fedsched.answers.known import Known, recorded
 from fedsched.cli.output import Exit, Failure
 from fedsched.journal import Account, open_journal
 from fedsched.matchmaker.model import Held, Turn
@@ -23,12 +20,9 @@ if TYPE_CHECKING:
     from fedsched.config.settings import Federation
     from fedsched.journal import Journal
 
-MOST_BYTES = 512 * 2**20
-"""Of records that one question reads, the newest first."""
 MOST_TOLD = 20
 """Placements whose past cycles are looked up; each costs some reading."""
 MOST_TURNS = 30
-_PLAIN = re.compile(r"[\w.@-]+", re.ASCII)
 
 
 class Background:
@@ -44,7 +38,7 @@ class Background:
             raise Failure(Exit.STALE, "no cycle is recorded yet", "start one: fedsched serve --once --dispatch=none")
         self.journal = journal
         self.view = View(cycle, journal.orders(), settings.cadence.cycle_s, "journal", settings.id)
-        accounts = {one.placement: one for one in (recorded(settings.records, name) if records else ())}
+        accounts = {one.placement: one for one in (_recorded(settings.records, name) if records else ())}
         accounts |= {one.placement: one for one in (*journal.ended_accounts(), *journal.accounts())}
         self.known = Known(cycle.plan, cycle.observation, tuple(accounts.values()))
 
@@ -85,26 +79,9 @@ def background(settings: Federation, name: str, *, records: bool = True) -> Iter
         journal.close()
 
 
-def recorded(folder: Path, name: str) -> Iterator[Account]:
-    """Accounts of placements that are gone, newest files first, of those lines in which the name stands."""
-    needle = split(name)[0].removeprefix("fs-") if _PLAIN.fullmatch(name) else ""
-    left = MOST_BYTES
-    for path in sorted(folder.glob("placements-*.jsonl"), reverse=True):
-        try:
-            left -= path.stat().st_size
-            if left < 0:
-                return
-            with path.open("rb") as file:
-                for line in file:
-                    if needle.encode() in line and (account := _account(line)) is not None:
-                        yield account
-        except OSError as error:
-            raise Failure(Exit.REFUSED, f"{path}: {error.strerror}", "ask as the user who runs the daemon") from None
-
-
-def _account(line: bytes) -> Account | None:
-    """None for a line that was torn by a crash."""
+def _recorded(folder: Path, name: str) -> Iterator[Account]:
     try:
-        return msgspec.json.decode(line, type=Account)
-    except msgspec.DecodeError:
-        return None
+        yield from recorded(folder, name)
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}"
+        raise Failure(Exit.REFUSED, text, "ask as the user who runs the daemon") from None

@@ -25,6 +25,8 @@ from fedsched.client.documents import (
     GroupExplained,
     History,
     JobsAsk,
+    Logs,
+    LogsAsk,
     Overview,
     Queue,
     QueueAsk,
@@ -74,6 +76,10 @@ class AsyncClient:
     async def jobs(self, ask: JobsAsk = JobsAsk()) -> QueuedJobs:  # noqa: B008 - frozen
         """Kubernetes Jobs of queues with a word why each stands so; `ask` says which, and which page."""
         return await self._ask(calls.jobs(ask))
+
+    async def logs(self, ask: LogsAsk) -> Logs:
+        """What the pods of a job wrote, from all members; `ask` says which part."""
+        return await self._ask(calls.logs(ask))
 
     async def shares(self, of: str = "") -> Shares:
         """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""

@@ -21,6 +21,9 @@ from fedsched.client.documents import (
     GroupExplained,
     History,
     JobsAsk,
+    LogLine,
+    Logs,
+    LogsAsk,
     Overview,
     Queue,
     QueueAsk,
@@ -104,6 +107,28 @@ def history(job: str, since: float) -> Call[History]:
 def events(job: str) -> Call[Events]:
     """See Answers."""
     return _call(Events, "events", job)
+
+
+def logs(ask: LogsAsk) -> Call[Logs]:
+    """The lines that there are of a job."""
+    asked = {name: value for name, value in msgspec.structs.asdict(ask).items() if name != "job" and value}
+    path = _call(Logs, "jobs", ask.job, "logs").path
+    return Call(path, Logs, {name: str(value).lower() if value is True else value for name, value in asked.items()})
+
+
+def logged(name: str, data: str) -> Iterator[LogLine | str]:
+    """One event of a followed log: lines, or a text on what cannot be read. NoAnswer as the daemon said it."""
+    if name == "error":
+        found = msgspec.json.decode(data, type=Failed)
+        raise NoAnswer(found.what, found.text, found.hint)  # type: ignore[arg-type]  # words of another version pass
+    if name == "lines":
+        yield from msgspec.json.decode(data, type=list[LogLine])
+    if name == "unread":
+        yield msgspec.json.decode(data, type=str)
+
+
+LOGGED = "end"
+"""The event with which a followed log ends."""
 
 
 def counterfactuals(job: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from fedsched.client import calls
 from fedsched.client.addresses import address as _address
 from fedsched.client.calls import Call
-from fedsched.client.documents import Cycle, Document, Tried
+from fedsched.client.documents import Cycle, Document, LogLine, LogsAsk, Tried
 from fedsched.client.protocol import NoAnswer
 from fedsched.client.questions import Questions
 from fedsched.client.sse import Reader
@@ -72,6 +72,20 @@ class Client(Questions):
                     if event.name == calls.PROVEN:
                         return
                     yield from calls.tried(event.name, event.data)
+        raise calls.broken_off(self.address)
+
+    def followed(self, ask: LogsAsk) -> Iterator[LogLine | str]:
+        """What the pods of a job write, until all of them are over; a text says what cannot be read."""
+        reader, call = Reader(), calls.logs(msgspec.structs.replace(ask, follow=True))
+        stream = self._http.stream("GET", call.path, params=call.parameters, headers=STREAM, timeout=STREAM_TIMEOUT)
+        with self._asking(), stream as answer:
+            if answer.status_code != 200:
+                raise calls.refusal(self._body(answer), self.address)
+            for more in answer.iter_raw():
+                for event in reader.take(more):
+                    if event.name == calls.LOGGED:
+                        return
+                    yield from calls.logged(event.name, event.data)
         raise calls.broken_off(self.address)
 
     def cycles(self, patience_s: float = inf) -> Generator[Cycle, None, None]:

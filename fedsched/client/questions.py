@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         Explained,
         GroupExplained,
         History,
+        Logs,
+        LogsAsk,
         Overview,
         Queue,
         QueuedJobs,
@@ -42,6 +44,10 @@ class Questions(ABC):
     def jobs(self, ask: JobsAsk = JobsAsk()) -> QueuedJobs:  # noqa: B008 - frozen
         """Kubernetes Jobs of queues with a word why each stands so; `ask` says which, and which page."""
         return self.ask(calls.jobs(ask))
+
+    def logs(self, ask: LogsAsk) -> Logs:
+        """What the pods of a job wrote, from all members; `ask` says which part."""
+        return self.ask(calls.logs(ask))
 
     def shares(self, of: str = "") -> Shares:
         """All groups and principals, or those that `of` names (a path, a user, or a glob), with all above them."""

@@ -19,7 +19,7 @@ from fedsched.daemon.announcing import Announcing
 from fedsched.daemon.health import Health
 from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
-from fedsched.daemon.window import Window
+from fedsched.daemon.window import Outside, Window
 from fedsched.forecast import Foresight
 from fedsched.journal import (
     Holder,
@@ -120,7 +120,8 @@ class _Daemon:
                 find = None if self._parts.time.virtual else JobFinder(settings)
                 if find is not None:
                     ending.callback(find.close)
-                self._window = Window(settings, self._health, journal.orders, self._clock.now, find)
+                outside = Outside(find, lambda: self._files.members)
+                self._window = Window(settings, self._health, journal.orders, self._clock.now, outside)
                 ending.callback(self._window.close)
                 self._window.recall(journal)
                 self._parts.opened(self._window.port)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from fedsched.answers import Beside, Beyond, View, gone_in, recalled, turns_in
 from fedsched.answers.explained import Find
+from fedsched.answers.job_logs import JobLogs
 from fedsched.client import NoAnswer
-from fedsched.config.settings import Federation
+from fedsched.config.settings import Federation, MemberFile
 from fedsched.daemon.health import Health
 from fedsched.journal import Journal, Recorded
 from fedsched.log import log
@@ -21,6 +23,16 @@ LONGEST_SOCKET = 107
 _LOG = log("web")
 
 
+class Outside(NamedTuple):
+    """Who knows what no cycle has. find: asks schedds for a job, in the thread that wants to know, None for nobody.
+
+    members: their files as they are now, whose pods' logs are read.
+    """
+
+    find: Find | None = None
+    members: Callable[[], tuple[MemberFile, ...]] = tuple
+
+
 class Window:
     """Open from the start of a daemon to its end. Raises OSError when an address cannot be had."""
 
@@ -30,15 +42,20 @@ class Window:
         health: Health,
         orders: Callable[[], tuple[Order, ...]],
         now: Callable[[], float],
-        find: Find | None = None,
+        outside: Outside = Outside(),  # noqa: B008 - frozen
     ) -> None:
         """`orders`: those that stand; asked in the loop's thread. `now`: the daemon's clock, epoch seconds.
 
-        find: asks schedds for a job, in the thread that wants to know.
+        outside: who is asked beside the cycle.
         """
         self._newest = Newest(orders, settings.cadence.cycle_s, now, settings.id, turns_in(settings.journal))
         self._proofs = Beside(settings.journal)
-        self._newest.beyond = Beyond(find, gone_in(settings.journal, settings.records), self._proofs)
+        self._newest.beyond = Beyond(
+            outside.find,
+            gone_in(settings.journal, settings.records),
+            self._proofs,
+            JobLogs(settings, outside.members),
+        )
         sources = Sources(health.report, now, settings.journal, settings.pools, self._streams)
         self._metrics = Metrics(self._view, sources)
         self._app = App(self._newest, health.report, settings.web, settings.listen, self._metrics)

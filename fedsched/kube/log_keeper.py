@@ -69,11 +69,11 @@ class LogKeeper:
         if not self._store.on or not isinstance(change, DeletePod | DeleteObject):
             return
         until = time.monotonic() + LIMIT_S
-        for pod in list(_of(change, self._objects()))[:MOST_AT_ONCE]:
+        for thing, pod in list(_of(change, self._objects()))[:MOST_AT_ONCE]:
             left_s = until - time.monotonic()
             if left_s < LEAST_S:
                 return
-            self._fetch(pod, left_s)
+            self._fetch(pod, left_s, of_job=_of_job(thing))
 
     def _keep_on(self) -> None:
         while not self._stopped.is_set():
@@ -82,13 +82,14 @@ class LogKeeper:
             objects = self._objects()
             there = {pod.uid for thing in objects for pod in thing.pods}
             self._whole = {uid: whole for uid, whole in self._whole.items() if uid in there}
-            for pod in (pod for thing in objects for pod in thing.pods if pod.phase in OVER or pod.deleting):
+            for whose, pod in ((thing, pod) for thing in objects for pod in thing.pods):
                 if self._stopped.is_set():
                     return
-                self._fetch(pod, LIMIT_S)
+                if pod.phase in OVER or pod.deleting:
+                    self._fetch(pod, LIMIT_S, of_job=_of_job(whose))
 
-    def _fetch(self, pod: PodView, limit_s: float) -> None:
-        """Once, and once more when it is over: then nothing follows."""
+    def _fetch(self, pod: PodView, limit_s: float, *, of_job: bool) -> None:
+        """Once, and once more when it is over: then nothing follows. of_job: its containers are a user's."""
         over = pod.phase in OVER
         known = self._whole.get(pod.uid)
         if known or (known is False and not over) or self._is_off(pod.node):
@@ -98,7 +99,11 @@ class LogKeeper:
         self._whole[pod.uid] = over
         member = self._member
         try:
-            said = pod_logs.raw(self._transport, member.namespace, pod.name, LogAsk(tail=TAIL), limit_s)
+            ask = LogAsk(tail=TAIL)
+            if of_job:
+                first = pod_logs.first_container(self._transport, member.namespace, pod.name, limit_s)
+                ask = LogAsk(tail=TAIL, container=first)
+            said = pod_logs.raw(self._transport, member.namespace, pod.name, ask, limit_s)
             self._store.keep(member.name, pod.name, said)
         except TransportError as error:
             self._failed(pod, error)
@@ -122,10 +127,14 @@ class LogKeeper:
             _LOG.warning("log-not-kept", member=name, pod=pod.name, node=pod.node, why=str(error))
 
 
-def _of(change: DeletePod | DeleteObject, objects: Iterable[ObjectView]) -> Iterator[PodView]:
-    """The pods that go with it."""
+def _of(change: DeletePod | DeleteObject, objects: Iterable[ObjectView]) -> Iterator[tuple[ObjectView, PodView]]:
+    """The pods that go with it, and whose they are."""
     for thing in objects:
         if thing.placement_id == change.placement_id:
             for pod in thing.pods:
                 if isinstance(change, DeleteObject) or pod.uid == change.uid:
-                    yield pod
+                    yield thing, pod
+
+
+def _of_job(thing: ObjectView) -> bool:
+    return thing.placement is not None and thing.placement.form == "job"

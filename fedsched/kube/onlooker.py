@@ -14,7 +14,7 @@ from fedsched.kube import pod_logs
 from fedsched.kube.join import credentials
 from fedsched.kube.moments import epoch_s
 from fedsched.kube.object_names import path
-from fedsched.kube.pod_logs import LogAsk
+from fedsched.kube.pod_logs import LogAsk, PodThere
 from fedsched.kube.transport import Transport, TransportError, one_line
 from fedsched.kube.wire import Meta, Wire
 from fedsched.kube.wire_own import Involved, OwnPodItem
@@ -62,15 +62,14 @@ class Onlooker:
         """Nothing may be asked afterwards; streams end."""
         self._transport.close()
 
-    def pods(self, placements: Sequence[str]) -> tuple[tuple[str, bool], ...]:
-        """Pods of these placements that are there, by name, and whether their containers are over."""
+    def pods(self, placements: Sequence[str]) -> tuple[PodThere, ...]:
+        """Pods of these placements that are there, by name."""
         found = []
         for start in range(0, len(placements), AT_ONCE):
             some = ",".join(placements[start : start + AT_ONCE])
             query = {"labelSelector": f"{LABEL_PLACEMENT} in ({some})"}
-            for raw in self._items("Pod", query):
-                pod = msgspec.json.decode(raw, type=OwnPodItem)
-                found.append((pod.metadata.name, pod.status.phase in {"Succeeded", "Failed"}))
+            items = (msgspec.json.decode(raw, type=OwnPodItem) for raw in self._items("Pod", query))
+            found += [pod_logs.there(pod) for pod in items]
         return tuple(sorted(found))
 
     def log(self, pod: str, ask: LogAsk) -> tuple[LogLine, ...]:

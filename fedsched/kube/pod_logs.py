@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,10 +14,14 @@ from fedsched.kube.pod_spec import CONTAINER
 from fedsched.kube.stream import Lines
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.vetting import name_part
+from fedsched.kube.wire_own import OwnPodItem
+from fedsched.matchmaker.model.names import LABEL_JOB
 
 MOST_BYTES = 8 * 2**20
 """Of one answer; whoever wants more follows the log, or asks for a later part."""
 LONGEST_LINE = 16 * 1024
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""Annotation of a pod that names the container whose log is meant."""
 SILENT_S = 300.0
 """A followed log may be silent for so long before its stream is opened anew."""
 NO_RIGHT = "our account there may not read logs (get pods/log): it was made before fedsched asked for that"
@@ -30,19 +35,73 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class LogAsk(msgspec.Struct, frozen=True):
-    """Which part of a log. since: epoch seconds, None for its beginning. tail: lines, 0 for all."""
+    """Which part of a log. since: epoch seconds, None for its beginning. tail: lines, 0 for all.
+
+    container: which one's; "" where the pod has but one. previous: what it wrote before it was started again.
+    """
 
     since: float | None = None
     tail: int = 0
+    container: str = CONTAINER
+    previous: bool = False
 
     def query(self) -> dict[str, str]:
         """The parameters of the API."""
-        found = {"container": CONTAINER, "timestamps": "true"}
+        found = {"container": self.container} if self.container else {}
+        found["timestamps"] = "true"
+        if self.previous:
+            found["previous"] = "true"
         if self.since is not None:
             found["sinceTime"] = datetime.fromtimestamp(int(self.since), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.tail:
             found["tailLines"] = str(self.tail)
         return found
+
+
+class PodThere(NamedTuple):
+    """A pod of ours that is there. over: its containers are. of_job: of a user's Job, whose containers are its own.
+
+    containers: their names, the one first that is read where none is named; for Jobs with those that come before.
+    """
+
+    name: str
+    over: bool
+    containers: tuple[str, ...] = (CONTAINER,)
+    of_job: bool = False
+
+    def ask(self, ask: LogAsk, container: str = "") -> LogAsk | None:
+        """The same question of this pod; None where it has no such container. container: "" for the first."""
+        if not self.of_job:
+            return ask if container in {"", CONTAINER} else None
+        if container and container not in self.containers:
+            return None
+        return msgspec.structs.replace(ask, container=container or next(iter(self.containers), ""))
+
+
+def there(pod: OwnPodItem) -> PodThere:
+    """What is to be known of a pod before its log is read."""
+    spec = pod.spec
+    names = [one.name for one in (*spec.containers, *spec.init_containers)]
+    wanted = pod.metadata.annotations.get(DEFAULT_CONTAINER, "")
+    ordered = tuple(sorted(names, key=lambda name: name != wanted))
+    over = pod.status.phase in {"Succeeded", "Failed"}
+    if LABEL_JOB not in pod.metadata.labels:
+        return PodThere(pod.metadata.name, over)
+    return PodThere(pod.metadata.name, over, ordered, of_job=True)
+
+
+def first_container(transport: Transport, namespace: str, pod: str, timeout_s: float) -> str:
+    """The container of a user's Job that is read where none is named; "" where the pod is gone. TransportError."""
+    try:
+        body = transport.get(path("Pod", namespace, name_part(pod, what="pod")), {}, timeout_s)
+        found = there(msgspec.json.decode(body, type=OwnPodItem))
+    except TransportError as error:
+        if error.status == 404:
+            return ""
+        raise
+    except msgspec.MsgspecError as error:
+        raise TransportError("error", f"pod {pod} is told as what is none: {error}") from None
+    return next(iter(found.containers), "")
 
 
 def read(transport: Transport, namespace: str, pod: str, ask: LogAsk, timeout_s: float = 15.0) -> tuple[Line, ...]:

@@ -20,6 +20,7 @@ from fedsched.web.dashboard import dashboard
 from fedsched.web.desk import Desk
 from fedsched.web.guard import FAULT, Guard
 from fedsched.web.hosts import Hosts
+from fedsched.web.job_logs import job_logs
 from fedsched.web.metrics import Metrics, metrics_route
 from fedsched.web.names import Names
 from fedsched.web.newest import Newest
@@ -74,6 +75,7 @@ def _routes(room: Room) -> list[BaseRoute]:
     asker = Asker(room)
     return [
         Route(f"{API}/explain/{{job:path}}/counterfactuals", proving(room)),
+        Route(f"{API}/jobs/{{job:path}}/logs", job_logs(room)),
         *(Route(f"{API}{question.path}", asker.route(question)) for question in QUESTIONS),
         Route(f"{API}/cycles", room.streams.cycles),
         *dashboard(),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedsched import __version__
-from fedsched.client.documents import VERSION, Counterfactuals, Cycle, Failed, Tried
+from fedsched.client.documents import VERSION, Counterfactuals, Cycle, Failed, LogLine, Logs, LogsAsk, Tried
 from fedsched.web.questions import QUESTIONS, Question
 from fedsched.web.replies import JSON, STATUS
 
@@ -47,12 +47,14 @@ def description() -> dict[str, Any]:
     """The OpenAPI document."""
     kinds: list[type[msgspec.Struct]] = [*(question.answer for question in QUESTIONS)]
     kinds += [*(question.asks for question in QUESTIONS), Failed, Cycle, Tried, Counterfactuals]
+    kinds += [LogsAsk, Logs, LogLine]
     shapes, components = msgspec.json.schema_components(dict.fromkeys(kinds), ref_template=_REF)
     schemas = dict(zip(dict.fromkeys(kinds), shapes, strict=True))
     paths = {_address(question): {"get": _operation(question, schemas, components)} for question in QUESTIONS}
     paths[f"{API}/cycles"] = {"get": _streamed(CYCLES, schemas, [])}
     explained = paths[f"{API}/explain/{{job}}"]["get"]["parameters"]
     paths[f"{API}/explain/{{job}}/counterfactuals"] = {"get": _streamed(PROVEN, schemas, explained)}
+    paths[f"{API}/jobs/{{job}}/logs"] = {"get": _logs(schemas, components)}
     paths["/healthz"] = {"get": _health()}
     made = {
         "openapi": "3.1.0",
@@ -64,7 +66,7 @@ def description() -> dict[str, Any]:
             "are epoch seconds. Fields may be added at any time.",
         },
         "paths": paths,
-        "components": {"schemas": _without(components, {q.asks.__name__ for q in QUESTIONS})},
+        "components": {"schemas": _without(components, {*(q.asks.__name__ for q in QUESTIONS), LogsAsk.__name__})},
     }
     # Defaults are Python's values until they are written.
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))
@@ -120,6 +122,14 @@ PROVEN = _Stream(
     {"tried": Tried, "counterfactuals": Counterfactuals, "error": Failed},
 )
 
+LOGS = _Stream(
+    "logs",
+    "What the pods of a job wrote, or with `follow` what they write, as server-sent events.",
+    "Whoever may not see all names reads only the logs of his own Kubernetes Jobs. Event `lines` has a list of lines, "
+    "`unread` a sentence on what cannot be read; `end` follows when everything is over.",
+    {"lines": LogLine, "error": Failed},
+)
+
 
 def _streamed(stream: _Stream, schemas: dict[Any, Any], parameters: list[dict[str, Any]]) -> dict[str, Any]:
     text = f"{stream.text} Whoever does not read is cut off."
@@ -134,6 +144,25 @@ def _streamed(stream: _Stream, schemas: dict[Any, Any], parameters: list[dict[st
             **{str(status): _answer(why, schemas[Failed]) for status, why in _STATES.items()},
         },
     }
+
+
+def _logs(schemas: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    """Lines, or with `follow` a stream of them: its events are lists of lines."""
+    stream = _streamed(LOGS, schemas, [])
+    asks = components[LogsAsk.__name__]["properties"]
+    described_ = inspect.getdoc(LogsAsk) or ""
+    stream["parameters"] = [
+        {
+            "name": name,
+            "in": "path" if name == "job" else "query",
+            "required": name == "job",
+            "schema": shape,
+            "description": described_,
+        }
+        for name, shape in asks.items()
+    ]
+    stream["responses"]["200"]["content"][JSON] = {"schema": schemas[Logs]}
+    return stream
 
 
 def _health() -> dict[str, Any]:

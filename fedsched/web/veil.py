@@ -84,6 +84,10 @@ class Veil:
             raise unknown()
         return self._aliases.name(text)
 
+    def shows(self, user: str) -> bool:
+        """Whether the reader sees this user as he is: it is himself."""
+        return self._user(user) == user
+
     def _field(self, name: str, value: Any) -> Any:
         if type(value) is str:
             if name in USER_FIELDS:

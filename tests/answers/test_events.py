@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from fedsched.answers import Answerer, View
-from fedsched.answers.concerned import Known, concerned
+from fedsched.answers.concerned import concerned
+from fedsched.answers.known import Known
 from fedsched.answers.events import Past, told
 from fedsched.answers.naming import split
 from fedsched.client import NoAnswer

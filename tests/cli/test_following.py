@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from fedsched.answers import gathering
 from fedsched.answers.concerned import Concern
-from fedsched.cli import gathering
-from fedsched.cli.gathering import Gathering
+from fedsched.answers.gathering import Gathering
 from fedsched.client.documents import LogLine
 from fedsched.config.settings import Federation
 from fedsched.kube.onlooker import NoRightError
-from fedsched.kube.pod_logs import LogAsk
+from fedsched.kube.pod_logs import LogAsk, PodThere
 from fedsched.kube.transport import TransportError
 from fedsched.matchmaker.model import Principal
 
@@ -40,10 +40,10 @@ class Member:
             self.said[name].put(one)
         self.pods_there[name] = over
 
-    def pods(self, _placements: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+    def pods(self, _placements: Sequence[str]) -> tuple[PodThere, ...]:
         if self.failure:
             raise self.failure
-        return tuple(self.pods_there.items())
+        return tuple(PodThere(name, over) for name, over in self.pods_there.items())
 
     def follow(self, pod: str, _ask: LogAsk, last_at: float = 0.0) -> Iterator[tuple[LogLine, ...]]:
         self.followed.append((pod, last_at))

@@ -27,6 +27,7 @@ def asked(daemon: Daemon) -> dict[str, str]:
     key = newest.snapshot.observation.schedds[0].classes[0].key
     return {
         "queue": "/queue?limit=1",
+        "jobs": "/jobs?limit=1",
         "shares": "/shares?of=physics",
         "clusters": "/clusters",
         "cluster": "/clusters/m1",

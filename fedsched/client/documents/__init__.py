@@ -3,7 +3,7 @@
 from fedsched.client.documents.clusters import ClusterLine, Clusters
 from fedsched.client.documents.cycles import Cycle
 from fedsched.client.documents.document import VERSION, Document, Failed, Of, Source, head
-from fedsched.client.documents.events import EventLine, Events, LogLine, Logs
+from fedsched.client.documents.events import EventLine, Events, LogLine, Logs, LogsAsk
 from fedsched.client.documents.explained import (
     ClusterExplained,
     Counterfactuals,
@@ -42,6 +42,7 @@ __all__ = [
     "JobsAsk",
     "LogLine",
     "Logs",
+    "LogsAsk",
     "Moment",
     "NoticeLine",
     "Of",

@@ -17,7 +17,7 @@ from fedsched.client.documents import EventLine, LogLine
 from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.kept_logs import KeptLogs
 from fedsched.kube.onlooker import NoRightError, Onlooker
-from fedsched.kube.pod_logs import LogAsk
+from fedsched.kube.pod_logs import LogAsk, PodThere
 from fedsched.kube.transport import TransportError
 
 if TYPE_CHECKING:
@@ -50,17 +50,22 @@ class Gathering:
         self._members = {member.name: member for member in members}
         self.kept = KeptLogs(settings.records / "logs", settings.keep_logs_mib * 2**20)
 
-    def logs(self, about: Sequence[Concern], ask: LogAsk) -> Gathered:
-        """Lines of all pods of these placements, those that are there and those that were kept; by time."""
+    def logs(self, about: Sequence[Concern], ask: LogAsk, container: str = "") -> Gathered:
+        """Lines of all pods of these placements, those that are there and those that were kept; by time.
+
+        container: of users' Jobs which one's; "" for the first, which alone is kept.
+        """
 
         def of_member(onlooker: Onlooker, some: list[Concern]) -> list[tuple[LogLine, ...]]:
-            names = [name for name, _ in onlooker.pods([one.placement for one in some])]
+            pods = onlooker.pods([one.placement for one in some])
+            asked = [(pod.name, of_it) for pod in pods if (of_it := pod.ask(ask, container)) is not None]
             with ThreadPoolExecutor(PODS_AT_ONCE) as pool:
-                return list(pool.map(lambda name: onlooker.log(name, ask), names))
+                return list(pool.map(lambda one: onlooker.log(*one), asked))
 
         found, gathered = self._each(about, of_member)
         there = [line for lines in found for line in lines]
-        lines = [*there, *self._kept(about, {(line.member, line.pod) for line in there}, ask)]
+        kept = () if container or ask.previous else self._kept(about, {(one.member, one.pod) for one in there}, ask)
+        lines = [*there, *kept]
         lines.sort(key=lambda line: line.at)
         return msgspec.structs.replace(gathered, logs=tuple(lines[-ask.tail :] if ask.tail else lines))
 
@@ -69,12 +74,19 @@ class Gathering:
         found, gathered = self._each(about, lambda o, some: [o.events([one.object_name for one in some])])
         return msgspec.structs.replace(gathered, events=tuple(line for lines in found for line in lines))
 
-    def follow(self, find: Callable[[], Sequence[Concern]], ask: LogAsk) -> Iterator[LogLine | str]:
+    def follow(
+        self,
+        find: Callable[[], Sequence[Concern]],
+        ask: LogAsk,
+        container: str = "",
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[LogLine | str]:
         """Lines as they are written, by time over members; a text says what cannot be read, once.
 
-        find: what is followed, asked again and again: new pods come. Ends when everything found is over.
+        find: what is followed, asked again and again: new pods come. Ends when everything found is over, or soon after
+        `stopped` says so.
         """
-        return _Following(self._open, find, ask).lines()
+        return _Following(self._open, find, (ask, container)).lines(stopped)
 
     def _kept(self, about: Sequence[Concern], there: set[tuple[str, str]], ask: LogAsk) -> Iterator[LogLine]:
         """Of pods that are gone. A pod that is there tells its log itself."""
@@ -122,10 +134,13 @@ class Gathering:
 class _Following:
     """Streams of many pods, merged by time."""
 
-    def __init__(self, connect: Callable[[str], Onlooker], find: Callable[[], Sequence[Concern]], ask: LogAsk) -> None:
+    def __init__(
+        self, connect: Callable[[str], Onlooker], find: Callable[[], Sequence[Concern]], ask: tuple[LogAsk, str]
+    ) -> None:
+        """`ask`: which part of each log, and of which container of users' Jobs."""
         self._connect = connect
         self._find = find
-        self._ask = ask
+        self._ask, self._container = ask
         self._said: queue.SimpleQueue[LogLine | str] = queue.SimpleQueue()
         self._onlookers: dict[str, Onlooker] = {}
         self._streams: dict[tuple[str, str], threading.Thread] = {}
@@ -133,12 +148,12 @@ class _Following:
         self._over: set[tuple[str, str]] = set()
         self._told: set[str] = set()
 
-    def lines(self) -> Iterator[LogLine | str]:
+    def lines(self, stopped: Callable[[], bool]) -> Iterator[LogLine | str]:
         """See Gathering.follow."""
         waiting: list[tuple[float, int, float, LogLine]] = []
         count, again_at = 0, 0.0
         try:
-            while True:
+            while not stopped():
                 now = time.monotonic()
                 if now >= again_at:
                     going, again_at = self._look(), now + AGAIN_S
@@ -177,26 +192,27 @@ class _Following:
                 continue
             standing = any(not one.gone for one in some)
             alive = alive or (standing and not pods)
-            for pod, over in pods:
-                alive = self._begin(name, pod, over=over) or alive
+            for pod in pods:
+                alive = self._begin(name, pod) or alive
         return alive or any(stream.is_alive() for stream in self._streams.values())
 
-    def _begin(self, member: str, pod: str, *, over: bool) -> bool:
-        key = (member, pod)
+    def _begin(self, member: str, pod: PodThere) -> bool:
+        key = (member, pod.name)
         stream = self._streams.get(key)
-        if key in self._over or (stream is not None and stream.is_alive()):
+        ask = pod.ask(self._ask, self._container)
+        if ask is None or key in self._over or (stream is not None and stream.is_alive()):
             return False
-        if over:
+        if pod.over:
             self._over.add(key)  # read once more, to its end
-        thread = threading.Thread(target=self._stream, args=(member, pod), name=f"log {pod}", daemon=True)
+        thread = threading.Thread(target=self._stream, args=(*key, ask), name=f"log {pod.name}", daemon=True)
         self._streams[key] = thread
         thread.start()
         return True
 
-    def _stream(self, member: str, pod: str) -> None:
+    def _stream(self, member: str, pod: str, ask: LogAsk) -> None:
         key = (member, pod)
         last = self._last.get(key, 0.0)
-        ask = LogAsk(since=last) if last else self._ask
+        ask = LogAsk(since=last, container=ask.container) if last else ask
         try:
             for batch in self._onlooker(member).follow(pod, ask, last):
                 for line in batch:
