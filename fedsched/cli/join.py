@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fedsched.kube.join.joining import Joined
     from fedsched.kube.join.request import JoinRequest
     from fedsched.kube.kubeconfig import Access
+    from fedsched.matchmaker.model import JobTerms
 
 SYMBOLS = {"ok": ("✓", "ok"), "bad": ("✗", "NO"), "unknown": ("?", "?")}
 
@@ -157,9 +158,18 @@ def _request(settings: Federation, given: dict[str, Any]) -> JoinRequest:
         allow_same_priority=given["allow_same_priority"],
         credential_name=given["secret_name"] or given["name"],
         collectors=tuple(pool.startd_collector or pool.collector for pool in settings.pools),
+        jobs=_terms_of_jobs(settings.clusters / f"{given['name']}.toml"),
     )
     forms.check(made)
     return made
+
+
+def _terms_of_jobs(file: Path) -> JobTerms:
+    """What the member's file says of users' Jobs, where there is one: rights go by the names in it."""
+    from fedsched.config.members import load_member
+    from fedsched.matchmaker.model import JobTerms
+
+    return load_member(file).terms.jobs if file.exists() else JobTerms()
 
 
 def _with_namespace(request: JoinRequest, access: Access, given: dict[str, Any]) -> JoinRequest:

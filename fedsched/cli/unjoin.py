@@ -114,6 +114,7 @@ def _request_of(settings: Federation, member: MemberFile) -> JoinRequest:
         namespace=member.namespace,
         visibility=member.terms.visibility,
         forms=member.terms.forms,
+        jobs=member.terms.jobs,
     )
 
 

@@ -49,7 +49,8 @@ class CapacityReader:
         self._moved = threading.Event()
         self._survey = Survey(member)
         self._facts = _UNREAD
-        self._named: Named | None = None if named_objects.wanted(member) else Named()
+        self._names = named_objects.wanted(member.terms.jobs) if "job" in member.terms.forms else ()
+        self._named: Named | None = None if self._names else Named()
         self._built: tuple[MemberView, tuple[ObjectView, ...]] = (MemberView(member.name), ())
         self._watched: dict[str, Watched[Any, Any]] = {
             kind.name: Watched(kind, transport, self._lock, cadence, self._observer(kind.name))
@@ -192,7 +193,7 @@ class CapacityReader:
         while not self._stopped.is_set():
             pause = min(NAMED_S, self._cadence.relist_s)
             try:
-                named = named_objects.look(self._transport, self._member)
+                named = named_objects.look(self._transport, self._member.namespace, self._names)
             except TransportError:
                 pause = min(pause, self._cadence.contact_s)
             else:

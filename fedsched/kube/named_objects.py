@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from fedsched.config.settings import MemberFile
 from fedsched.kube.rights import looked_for
 from fedsched.kube.transport import HEAD, Transport
+from fedsched.matchmaker.model import JobTerms
 
 PLURALS = {"Secret": "secrets", "ServiceAccount": "serviceaccounts"}
 MOST = 50
@@ -21,18 +22,16 @@ class Named(NamedTuple):
     facts: tuple[str, ...] = ()
 
 
-def wanted(member: MemberFile) -> tuple[tuple[str, str], ...]:
-    """(kind, name) to look for; nothing where no Job may come."""
-    if "job" not in member.terms.forms:
-        return ()
-    return tuple((kind, name) for kind in PLURALS for name in looked_for(member.terms.jobs, kind)[:MOST])
+def wanted(jobs: JobTerms) -> tuple[tuple[str, str], ...]:
+    """(kind, name) to look for, of what a member's file says of users' Jobs."""
+    return tuple((kind, name) for kind in PLURALS for name in looked_for(jobs, kind)[:MOST])
 
 
-def look(transport: Transport, member: MemberFile) -> Named:
-    """One request for each name. TransportError when the member does not answer."""
+def look(transport: Transport, namespace: str, named: Iterable[tuple[str, str]]) -> Named:
+    """One request for each (kind, name). TransportError when the member does not answer."""
     found, refused = [], {}
-    for kind, name in wanted(member):
-        where = f"/api/v1/namespaces/{member.namespace}/{PLURALS[kind]}/{name}"
+    for kind, name in named:
+        where = f"/api/v1/namespaces/{namespace}/{PLURALS[kind]}/{name}"
         answer = transport.request("GET", where, largest=LARGEST_HEAD, accept=HEAD)
         failure = answer.failure()
         if failure is None:

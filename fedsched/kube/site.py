@@ -129,7 +129,8 @@ class _Reader:
     def site(self, at: float, account: str) -> Site:
         """All of it. Raises TransportError, JoinError, MsgspecError."""
         version = msgspec.json.decode(self._get("/version", {}), type=_Version).git_version
-        wanted = rights(self._member.name, self._member.terms.visibility, self._member.terms.forms, account)
+        terms = self._member.terms
+        wanted = rights(terms.name, terms.visibility, terms.forms, account, terms.jobs)
         lacking = tuple(self._lacking(wanted))
         configs = self._items("ConfigMap", ConfigItem)
         anchor = next((c.metadata.uid for c in configs if c.metadata.name == ANCHOR), "")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fedsched.kube import named_objects
 from fedsched.kube.join.caller import Caller
 from fedsched.kube.join.endpoint import addresses
 from fedsched.kube.join.object_paths import collection
@@ -19,6 +20,7 @@ from fedsched.kube.join.request import JoinRequest
 from fedsched.kube.join.reviews import may
 from fedsched.kube.join.standing import PRIVATE_V4, PRIVATE_V6, granted, labels
 from fedsched.kube.quantities import value
+from fedsched.kube.transport import Transport
 from fedsched.matchmaker.model.names import ANCHOR, FENCE
 
 OLDEST = (1, 27)
@@ -200,6 +202,8 @@ def _lowest(classes: list[dict[str, Any]], request: JoinRequest) -> Check:
 
 def _image(_caller: Caller, request: JoinRequest) -> Iterator[Check]:
     image = shown(request.image, 120)
+    if not request.startds:
+        return
     if not request.image:
         yield Check("image pull", "bad", "no startd image is named", "--image REGISTRY/startd@sha256:…, or in the file")
     elif "@sha256:" not in request.image:
@@ -245,6 +249,21 @@ def _sample(request: JoinRequest) -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
+def jobs(transport: Transport, request: JoinRequest) -> Iterator[Check]:
+    """Users' Jobs: whether what its file lets them name is there; of claims and ConfigMaps the rights say enough."""
+    if "job" not in request.forms:
+        return
+    named = named_objects.wanted(request.jobs)
+    found = named_objects.look(transport, request.namespace, named)
+    for kind, name in sorted({*named} - {*found.found}):
+        advice = f"make it in namespace {request.namespace}, or take it out of [jobs] in clusters/{request.name}.toml"
+        what = next((fact for fact in found.facts if fact.startswith(kind)), f"no {kind} {shown(name, 60)}")
+        yield Check("users' Jobs", "unknown", f"{what}: Jobs that name it wait", advice)
+    if len(found.found) == len(named):
+        grants = ", ".join(shown(grant, 60) for grant in request.jobs.grants) or "nothing"
+        yield Check("users' Jobs", "ok", f"{len(named)} objects by name are there; granted beyond the usual: {grants}")
+
+
 def _anchor(caller: Caller, request: JoinRequest) -> Iterator[Check]:
     for name in (ANCHOR, FENCE):
         answer = caller.call("GET", f"{collection('ConfigMap', request.namespace)}/{name}")
@@ -264,7 +283,7 @@ def _anchor(caller: Caller, request: JoinRequest) -> Iterator[Check]:
 
 def _pools(_caller: Caller, request: JoinRequest) -> Iterator[Check]:
     """Whether the NetworkPolicy lets startds reach the collectors; whether the network does, the first pod shows."""
-    for collector in request.collectors:
+    for collector in request.collectors if request.startds else ():
         host, _, port = collector.rpartition(":")
         closed = [address for address in addresses(host) if _closed(address, int(port), request)]
         if closed:

@@ -10,7 +10,7 @@ import msgspec
 
 from fedsched.config.settings import Credential
 from fedsched.kube.join.caller import Caller, as_service_account
-from fedsched.kube.join.checks import Check, run_checks
+from fedsched.kube.join.checks import Check, jobs, run_checks
 from fedsched.kube.join.make import Step, is_ours, make
 from fedsched.kube.join.object_paths import collection, path_of
 from fedsched.kube.join.refusal import JoinError
@@ -20,6 +20,7 @@ from fedsched.kube.join.standing import granted, standing
 from fedsched.kube.join.tokens import request_token
 from fedsched.kube.join.trust import checked_authority
 from fedsched.kube.kubeconfig import Access
+from fedsched.kube.transport import Transport, TransportError
 
 Say = Callable[[str], None]
 SETTLE_S, SETTLE_STEP_S = 5.0, 0.2
@@ -75,6 +76,10 @@ def finish(caller: Caller, access: Access, request: JoinRequest, *, dry_run: boo
 def look(credential: Credential, request: JoinRequest) -> tuple[Check, ...]:
     """The table, asked as our own account through the daemon's own transport."""
     rows = list(run_checks(as_service_account(credential), request))
+    try:
+        rows += jobs(Transport(credential, requests_per_s=50.0, connections=2), request)
+    except TransportError as error:
+        rows.append(Check("users' Jobs", "bad", shortened(str(error)), "run join again"))
     if credential.expires_at is not None and credential.issued_at is not None:
         hours = (credential.expires_at - credential.issued_at) / 3600
         days = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} h"

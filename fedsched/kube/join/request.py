@@ -12,7 +12,7 @@ from fedsched.config.amounts import resources
 from fedsched.config.problems import WrongError
 from fedsched.config.settings import DeclaredGroup
 from fedsched.kube.join.refusal import JoinError, shown
-from fedsched.matchmaker.model import Form, Mode, Visibility
+from fedsched.matchmaker.model import Form, JobTerms, Mode, Visibility
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MEMBER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
@@ -63,6 +63,13 @@ class JoinRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     credential_name: str = ""
     collectors: tuple[str, ...] = ()
     """"host:port" of the pools that startds join, to tell whether the NetworkPolicy lets them."""
+    jobs: JobTerms = JobTerms()
+    """What the member's file says of users' Jobs, where there is one: Secrets that it names are looked for by name."""
+
+    @property
+    def startds(self) -> bool:
+        """Whether startds are placed there, and not users' Jobs alone."""
+        return self.forms != ("job",)
 
     @property
     def cluster_object_name(self) -> str:

@@ -90,7 +90,7 @@ def _account(request: JoinRequest) -> Manifest:
 
 def granted(request: JoinRequest) -> Any:
     """The rights that this request needs."""
-    return rights(request.name, request.visibility, request.forms, request.service_account)
+    return rights(request.name, request.visibility, request.forms, request.service_account, request.jobs)
 
 
 def _role(request: JoinRequest) -> Manifest:
