@@ -166,6 +166,18 @@ def test_a_copy_whose_start_was_never_seen_and_one_that_says_never_are_never_pla
         assert created(changes) == []
 
 
+def test_a_copy_at_a_member_whose_file_is_gone_may_still_run_until_its_deadlines_are_over() -> None:
+    mine = copied()
+    elsewhere = {"members": (member("m2"),)}
+    plan, changes = decide(world(queued(), mine=(mine,), **elsewhere))
+    assert created(changes) == []
+    over_at = T0 - 40 + 2 * 600 + 120
+    memory = Memory(cycle=3, at=over_at - 5, since=T0 - 1000, held=plan.held)
+    seen = (queue(queued(), seen_at=over_at),)
+    late = world(members=(member("m2", at=over_at),), memory=memory, schedds=seen, at=over_at)
+    assert created(decide(late)[1]) == ["lab/a"]
+
+
 def test_a_post_without_an_answer_counts_as_a_copy_until_a_newer_view_lacks_it() -> None:
     mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None)
     cancelled = (Order("hold", "uid-of-a", "wait", at=T0),)

@@ -46,13 +46,17 @@ _OF_JOBS = frozenset({"hold", "cancel", "prio"})
 def given_up(
     standing: tuple[Standing, ...], facts: Known, views: Mapping[str, MemberView], lost: frozenset[str]
 ) -> tuple[tuple[Standing, ...], tuple[Held, ...]]:
-    """Standing without the copies on lost members whose own deadlines have surely ended them, and these (FA4)."""
+    """Standing without the copies on lost members whose own deadlines have surely ended them, and these (FA4).
+
+    A member whose file is gone is lost: that nobody asks after it any more ends nothing there.
+    """
     stays: list[Standing] = []
     over: list[Standing] = []
     for stand in standing:
         held = stand.held
-        ended = held.placement.form == "job" and held.placement.member in lost and held.ended is None
-        sure_at = surely_ended_at(held, views.get(held.placement.member)) if ended else None
+        member = held.placement.member
+        unheard = held.placement.form == "job" and (member in lost or member not in views)
+        sure_at = surely_ended_at(held, views.get(member)) if unheard and held.ended is None else None
         (stays if sure_at is None or facts.at < sure_at else over).append(stand)
     return tuple(stays), tuple(stand.held for stand in over)
 

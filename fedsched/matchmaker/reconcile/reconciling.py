@@ -57,6 +57,9 @@ def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None
     gone: list[Standing] = []
     for held in (*snapshot.memory.held, *adopted):
         if held.placement.member not in views.members:
+            if held.placement.form == "job":
+                standing.append(Standing(held))  # where its member's file went, its pods may still run
+                continue
             notices.append(_forgotten(held))
             gone.append(Standing(held))
             continue
