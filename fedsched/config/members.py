@@ -102,7 +102,7 @@ def _build(**fields: Any) -> MemberFile:
     if "ceiling" in fields:
         fields["ceiling"], fields["ceiling_names"] = fields["ceiling"]
     overrides: Overrides = fields.get("overrides", Overrides())
-    terms = {name: fields.pop(name) for name in MemberTerms.__struct_fields__ if name in fields}
+    terms = {name: fields.pop(name) for name in MemberTerms.__struct_fields__ if name in fields and name != "jobs"}
     grow = [group.name for group in fields.get("groups", ()) if group.autoscaled]
     terms["autoscaled_groups"] = tuple(dict.fromkeys([*terms.get("autoscaled_groups", ()), *grow]))
     place = fields.pop("place", {})

@@ -137,6 +137,28 @@ def test_a_wrong_federation_is_named_with_file_line_and_key(tmp_path: Path, text
     assert expected in problem
 
 
+def test_what_jobs_may_be_at_a_member_reaches_its_rules_and_its_terms(tmp_path: Path) -> None:
+    rules = """
+[jobs]
+namespaces = ["atlas", "reana-*"]
+objects = ["PersistentVolumeClaim/cvmfs"]
+copied = ["Secret"]
+tolerations = ["gpu"]
+grants = ["serviceAccountName=runner"]
+run_as_user = 1000
+grace_s = 60
+env = { http_proxy = "http://squid:3128" }
+"""
+    (tmp_path / "m1.toml").write_text(MEMBER + rules)
+    member = load_member(tmp_path / "m1.toml")
+    for told in (member.jobs, member.terms.jobs):
+        assert told.namespaces == ("atlas", "reana-*")
+        assert told.objects == ("PersistentVolumeClaim/cvmfs",)
+        assert (told.copied, told.tolerations, told.grants) == (("Secret",), ("gpu",), ("serviceAccountName=runner",))
+    assert (member.jobs.run_as_user, member.jobs.grace_s) == (1000, 60)
+    assert member.jobs.env == (("http_proxy", "http://squid:3128"),)
+
+
 def test_a_federation_needs_neither_a_pool_nor_a_queue(tmp_path: Path) -> None:
     assert said(federation(tmp_path, 'id = "hep"\n')) == []
 
