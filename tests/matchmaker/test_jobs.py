@@ -367,7 +367,9 @@ def test_a_job_that_ends_badly_is_its_owners_business_and_closes_no_place() -> N
     plan, changes = decide(world(queued(), mine=(mine,), objects=(over,)))
     status = told(changes)
     assert status is not None
-    assert status.condition("Failed") is not None
+    told_ = status.condition("Failed")
+    assert told_ is not None
+    assert told_.message.endswith("fs-1-1-abc: exit code 7"), "a Job's own conditions never tell exit codes"
     assert all(not pair.failures for pair in plan.memory.pairs.values())
 
 

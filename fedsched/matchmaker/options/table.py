@@ -26,7 +26,7 @@ class _Judged:
 
 
 class OneTable:
-    """Who could run where, of startds or of users' Jobs alone: kinds of classes by places, each judged once (MA1, MA5)."""
+    """Who could run where, of startds or of users' Jobs alone: kinds of classes by places, judged once (MA1, MA5)."""
 
     def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
         self._rules = rules

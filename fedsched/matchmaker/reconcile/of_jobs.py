@@ -6,11 +6,14 @@ from collections.abc import Collection
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Held, Notice, ObjectView, Phase, PodView, SlotView
+from fedsched.matchmaker.model import Claim, Held, JobStatus, Notice, ObjectView, Phase, PodView, SlotView
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile.failures import IMAGE_S
 from fedsched.matchmaker.reconcile.seen import Standing, Views, doubtful, is_itself, telling, vanished
 from fedsched.matchmaker.resources import Resources
+
+FAILS = frozenset({"Failed", "FailureTarget"})
+"""Conditions that say that a Job failed."""
 
 POST_S = 60.0
 """How long after we stopped wanting it a POST that nobody answered may still be carried out, in seconds."""
@@ -80,7 +83,26 @@ def _with_pods(held: Held, thing: ObjectView | None, live: tuple[PodView, ...], 
         claims=len(running),
         claimed_cpu_milli=held.placement.size.cpu_milli * len(running),
         job_started_at=held.job_started_at or (status.started_at if status else None),
-        ended=status if thing.finished and status is not None else held.ended,
+        ended=_told_exit(status, thing.pods) if thing.finished and status is not None else held.ended,
+    )
+
+
+def _told_exit(status: JobStatus, pods: tuple[PodView, ...]) -> JobStatus:
+    """The end with what its last failed pod said: a Job's own conditions never tell exit codes."""
+    failed = [pod for pod in pods if pod.exit_code]
+    if not failed:
+        return status
+    last = max(failed, key=lambda pod: (pod.ended_at or 0.0, pod.name))
+    why = f"{last.end_reason}, " if last.end_reason and last.end_reason != "Error" else ""
+    said = f"{last.name}: {why}exit code {last.exit_code}"
+    return msgspec.structs.replace(
+        status,
+        conditions=tuple(
+            msgspec.structs.replace(one, message=f"{one.message}; {said}" if one.message else said)
+            if one.type in FAILS
+            else one
+            for one in status.conditions
+        ),
     )
 
 
