@@ -18,6 +18,8 @@ OURS = (names.CONDITION_PLACED, names.CONDITION_PREEMPTED)
 ENDS = frozenset({"Complete", "Failed"})
 LEAD = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 """What batch/v1 wants to be true before a Job is over."""
+NOT_YET = ENDS | frozenset(LEAD.values())
+"""What is told with the end itself: none of it can be taken back when the copy goes before, and another one runs."""
 
 
 class Telling(msgspec.Struct, frozen=True):
@@ -81,7 +83,7 @@ def _alive(job: QueuedJob, copy: Standing) -> JobStatus:
     """As the copy stands; what it was told last where nobody hears of it."""
     seen = copy.object.status if copy.object is not None else None
     status = _progress(job.status, seen) if seen is not None else job.status
-    own = tuple(one for one in (seen.conditions if seen else ()) if one.type not in ENDS)
+    own = tuple(one for one in (seen.conditions if seen else ()) if one.type not in NOT_YET)
     resumed = _resumed(job, own)
     status = msgspec.structs.replace(
         status,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.jobs.copies import Known
-from fedsched.matchmaker.model import DemandClass, Observation, QueuedJob, ScheddView
+from fedsched.matchmaker.model import DemandClass, ObjectView, Observation, QueuedJob, ScheddView
 from fedsched.matchmaker.reconcile import Standing
 
 EXAMPLES = 5
@@ -21,6 +21,7 @@ def waiting(observation: Observation, standing: Iterable[Standing], facts: Known
     One with a copy, whatever is known of it, does not wait: it has never two. Nor one that is held or cancelled.
     """
     copied = {stand.held.placement.job_uid for stand in standing if stand.held.placement.form == "job"}
+    copied |= {one.placement.job_uid for one in observation.objects if one.placement and _may_run(one, facts.at)}
     found: dict[str, list[QueuedJob]] = {}
     for view in observation.schedds:
         for job in view.jobs:
@@ -28,6 +29,15 @@ def waiting(observation: Observation, standing: Iterable[Standing], facts: Known
             if job.state == "waiting" and job.uid not in copied and stopped is None:
                 found.setdefault(job.class_key, []).append(_with_priority(job, facts))
     return {key: deque(sorted(jobs, key=_next)) for key, jobs in sorted(found.items())}
+
+
+def _may_run(thing: ObjectView, at: float) -> bool:
+    """Whether a copy that is seen may have pods, though memory knows nothing of it: it is on its way out, or swept."""
+    record = thing.placement
+    if record is None or record.form != "job" or thing.finished:
+        return False
+    started_at = thing.status.started_at if thing.status is not None else None
+    return started_at is None or at < started_at + 2 * record.lifetime_s + record.margin_s
 
 
 def counted(observation: Observation, standing: Iterable[Standing], waits: dict[str, deque[QueuedJob]]) -> Observation:

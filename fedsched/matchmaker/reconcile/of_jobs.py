@@ -136,7 +136,7 @@ def _without_object(held: Held, where: Reason, views: Views) -> Reason | None:
         if waited <= views.rules.intent_s or held.wanted != "run":
             return None
         return _here(where, Cause.MEMBER_SILENT, "writing", (f"{views.rules.intent_s:.0f} s", f"{waited:.0f} s"))
-    if held.ended is not None or held.wanted != "run" or not vanished(held, views):
+    if held.ended is not None or held.wanted not in {"run", "leave"} or not vanished(held, views):
         return None
     return _here(where, Cause.VANISHED, held.placement.object_name, ("", "the copy is gone, its end was not seen"))
 

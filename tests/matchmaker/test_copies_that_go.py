@@ -1,0 +1,54 @@
+"""Copies of users' Jobs on their way out, or that vanish, are never run again beside themselves (FA3, FA4)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedsched.matchmaker.model import CreateObject, JobCondition, JobStatus, Memory, TellJob
+from fedsched.matchmaker.reasons import Cause
+from tests.matchmaker.builders import T0
+from tests.matchmaker.queued import RUNS, copied, copy_of, decide, queued, running, world
+
+
+def created(changes: tuple[object, ...]) -> list[str]:
+    return [c.placement.job for c in changes if isinstance(c, CreateObject)]
+
+
+def test_a_copy_that_is_deleted_and_unknown_keeps_its_job_until_it_is_gone() -> None:
+    going = running(copied(), deleting=True)
+    nothing = Memory(cycle=3, at=T0 - 5, since=T0 - 1000)
+    _, changes = decide(world(queued(), memory=nothing, objects=(going,)))
+    assert created(changes) == []
+    _, changes = decide(world(queued(), memory=nothing))
+    assert created(changes) == ["lab/a"]
+
+
+def test_a_copy_that_was_seen_and_whose_deadlines_are_over_keeps_nothing() -> None:
+    mine = copied(of={"created_at": T0 - 5000})
+    old = running(mine, deleting=True, status=msgspec.structs.replace(RUNS, started_at=T0 - 4000))
+    _, changes = decide(world(queued(), memory=Memory(cycle=3, at=T0 - 5, since=T0 - 1000), objects=(old,)))
+    assert created(changes) == ["lab/a"]
+
+
+def test_that_a_copy_is_about_to_end_is_told_with_its_end_and_not_before() -> None:
+    mine = copied()
+    about = msgspec.structs.replace(RUNS, conditions=(JobCondition("FailureTarget", "True", "DeadlineExceeded"),))
+    _, changes = decide(world(queued(), mine=(mine,), objects=(running(mine, status=about),)))
+    status = next(c.status for c in changes if isinstance(c, TellJob))
+    assert status.condition("FailureTarget") is None
+    ends = (*about.conditions, JobCondition("Failed", "True", "DeadlineExceeded"))
+    over = copy_of(mine, finished="failed", status=JobStatus(failed=1, started_at=T0 - 30, conditions=ends))
+    _, changes = decide(world(queued(), mine=(mine,), objects=(over,)))
+    status = next(c.status for c in changes if isinstance(c, TellJob))
+    assert [one.type for one in status.conditions if one.type in {"FailureTarget", "Failed"}] == [
+        "FailureTarget",
+        "Failed",
+    ]
+
+
+def test_a_copy_that_was_to_finish_and_vanished_is_unknown_finished() -> None:
+    mine = copied(wanted="leave", leave_ordered_at=T0 - 20)
+    plan, changes = decide(world(queued(), mine=(mine,)))
+    assert plan.held[0].failure is not None
+    assert plan.held[0].failure.cause is Cause.VANISHED
+    assert created(changes) == []
