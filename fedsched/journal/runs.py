@@ -19,9 +19,10 @@ _NAME = re.compile(r"runs-(\d{4}-\d{2}-\d{2})(?:\.(\d+))?\.jsonl", re.ASCII)
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One claim by one job on one startd of ours: docs/accounting.md tells each field and its unit.
+    """One claim by one job on one startd of ours, or one pod of a Kubernetes Job: docs/accounting.md tells each field.
 
-    Times are epoch seconds. energy_wh, grams_co2: None where the member's file gives no power or no carbon.
+    Times are epoch seconds. energy_wh, grams_co2: None where the member's file gives no power or no carbon. exit_code:
+    of a Job's pod, None for claims and where it was not seen.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Run(msgspec.Struct, frozen=True):
     energy_wh: float | None = None
     grams_co2: float | None = None
     cause: str = ""
+    exit_code: int | None = None
 
 
 class _Line(msgspec.Struct):

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from fedsched.journal import Account, Run
 from fedsched.journal.records import PodTimes, Stay, Used
+from fedsched.loop import job_pods
 from fedsched.loop.stays import Stays
 from fedsched.matchmaker.model import Claim, Held, MemberTerms, ObjectView, Observation, Plan, SlotView
 
@@ -41,13 +44,15 @@ class Accounts:
         dirty = self._begun(held, seen, {one.name: one for one in terms})
         for one in plan.held:
             self._note(self._reasons(one), dirty)
+        runs = []
+        read_at = {view.name: view.seen_at or 0.0 for view in observation.members}
         for thing in observation.objects:
-            self._note(self._pods(thing), dirty)
+            runs += self._seen(thing, read_at, dirty)
         for pool in observation.pools:
             at = pool.seen_at or 0.0
             for slot in pool.slots:
                 self._note(self._claims(slot, at), dirty)
-        runs = self._over({pool.name: pool.seen_at or 0.0 for pool in observation.pools}, dirty)
+        runs += self._over({pool.name: pool.seen_at or 0.0 for pool in observation.pools}, dirty)
         gone = [p for p in self._open if p not in seen and (p not in held or held[p].phase == "gone")]
         for placement in gone:
             runs += self._closed(placement, plan.at)
@@ -82,6 +87,19 @@ class Accounts:
             return None
         account.why, account.reason = why, reason
         return account
+
+    def _seen(self, thing: ObjectView, read_at: dict[str, float], dirty: dict[str, Account]) -> list[Run]:
+        """Note what the pods of an object say; runs of a user's Job that are over. read_at: of each member."""
+        account = self._open.get(thing.placement_id)
+        if account is None or account.form != "job":
+            self._note(self._pods(thing), dirty)
+            return []
+        if account.member != thing.member:
+            return []
+        changed, over = job_pods.look(account, thing, read_at.get(thing.member, 0.0))
+        if changed or account.until - account.saved_at >= SAVE_EVERY_S:
+            self._note(account, dirty)
+        return [_of_pod(account, one) for one in over]
 
     def _pods(self, thing: ObjectView) -> Account | None:
         """The account when its pods say something new."""
@@ -127,6 +145,9 @@ class Accounts:
         """Close the account as it goes into the records; its last runs."""
         account = self._open[placement]
         account.ended_at = at
+        if account.form == "job":
+            self._stays.pop(placement)
+            return [_of_pod(account, one) for one in job_pods.end(account)]
         for pod in account.pods.values():
             # A pod whose end was not seen ended when the placement did.
             if pod.started_at is not None and pod.ended_at is None:
@@ -148,6 +169,8 @@ def _opened(held: Held, terms: MemberTerms | None) -> Account:
         class_key=p.class_key,
         candidates=held.candidates,
     )
+    if p.form == "job":
+        account.job, account.job_uid, account.schedd = p.job, p.job_uid, p.schedd
     if terms is not None:
         account.price_per_core_hour = dict(terms.group_prices).get(p.node_group, terms.price_per_core_hour)
         account.watts_per_core, account.grams_co2_per_kwh = terms.watts_per_core, terms.grams_co2_per_kwh
@@ -159,6 +182,10 @@ def _count(account: Account, claim: Claim, seconds: float) -> None:
     used = account.claimed.setdefault(str(claim.principal), Used())
     used.seconds += seconds
     used.core_seconds += seconds * claim.cpu_milli / 1000
+
+
+def _of_pod(account: Account, over: job_pods.PodRun) -> Run:
+    return msgspec.structs.replace(_run(account, over.stay, over.cause), exit_code=over.exit_code)
 
 
 def _run(account: Account, stay: Stay, cause: str) -> Run:
