@@ -13,6 +13,9 @@ import pytest
 
 from fedsched.cli import main
 from fedsched.journal import Holder, open_journal
+from fedsched.matchmaker.model import MemberTerms
+from fedsched.matchmaker.resources import Resources
+from fedsched.sim.scenario import Scenario, SimMember, SimNodeGroup
 from fedsched.study.run import SimRun
 from tests.sim.spike import conference_spike, policy
 
@@ -82,6 +85,58 @@ def fedsched(federation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     journal.acquire_lease(Holder.mine(), 86_400.0, now)
     journal.close()
     monkeypatch.setattr("time.time", lambda: now)
+
+    def run(*words: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+LAPTOP = """id = "lap"
+journal = "sqlite:fedsched.db"
+listen = "127.0.0.1:0"
+
+[[queue]]
+name = "local"
+kind = "journal"
+
+[[queue.principal]]
+groups = ["physics", "physics.*"]
+"""
+
+
+@pytest.fixture(scope="session")
+def recorded_laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A federation without any pool, with one member that has room for eight Jobs of four cores, and no Job yet."""
+    folder = tmp_path_factory.mktemp("laptop")
+    terms = MemberTerms("m1", mode="on", forms=("job",))
+    nodes = SimNodeGroup("g1", 4, Resources(8000, 32 * 1024, 100 * 1024, 0, 110))
+    member = SimMember(terms, (nodes,))
+    run = SimRun(Scenario(members=(member,), begins=time.time() - 60), policy(), folder)
+    for _ in range(3):
+        run.cycle()
+    run.close()
+    (folder / "fedsched.toml").write_text(LAPTOP, encoding="utf-8")
+    (folder / "clusters").mkdir()
+    return folder
+
+
+@pytest.fixture
+def laptop(recorded_laptop: Path, tmp_path: Path) -> Path:
+    """A copy of its folder, to submit to."""
+    return Path(shutil.copytree(recorded_laptop, tmp_path / "laptop"))
+
+
+@pytest.fixture
+def ann(laptop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Fedsched:
+    """Runs one command line as the account `ann`, half a minute after the laptop's last cycle."""
+    monkeypatch.setenv("FEDSCHED_CONFIG", str(laptop / "fedsched.toml"))
+    monkeypatch.delenv("FEDSCHED_SERVER", raising=False)
+    monkeypatch.setenv("SUDO_USER", "ann")
 
     def run(*words: str) -> Said:
         with pytest.raises(SystemExit) as ended:

@@ -127,7 +127,7 @@ class _Builder:
                 raise _no(event, f'the key "{_shown(event.value)}" stands there twice')
             self._keys[-1] = event.value
             return
-        plain = event.style is None and event.tag is None
+        plain = not event.style and event.tag is None
         self._put(event, _typed(event.value) if plain else event.value)
 
     def _begin(self, event: Any, value: list[Any] | dict[str, Any]) -> None:
