@@ -29,6 +29,7 @@ from fedsched.loop import Summary
 from fedsched.matchmaker.model import Policy, Sharing
 from fedsched.web.metrics.demand import demand
 from fedsched.web.metrics.families import FAMILIES, Family
+from fedsched.web.metrics.jobs import Told, jobs
 from fedsched.web.metrics.samples import Bars, Names, Samples, Scene, top
 from fedsched.web.metrics.shares import shares, surge
 from fedsched.web.metrics.supply import members, peers, supply
@@ -71,6 +72,7 @@ class Metrics:
         self._view = view
         self._sources = sources
         self._tally = Tally()
+        self._told = Told()
         self._kept = _Kept(sources.journal)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -78,6 +80,7 @@ class Metrics:
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable."""
         self._tally.see(recorded)
+        self._told.see(recorded)
 
     def cycled(self, summary: Summary) -> None:
         """A cycle is over."""
@@ -107,9 +110,10 @@ class Metrics:
         if view is not None:
             scene = _scene(view, now, self._kept.policy(view.recorded.policy))
             into.add("build", 1, __version__, view.federation, scene.policy.name if scene.policy else "")
-            for read in (_cycle, demand, supply, members, peers, shares, surge):
+            for read in (_cycle, demand, jobs, supply, members, peers, shares, surge):
                 read(scene, into)
             self._tally.into(into, scene.members)
+            self._told.into(into, now)
         return into
 
 

@@ -55,9 +55,22 @@ FAMILIES = (
     _family(
         "wait_seconds", "gaugehistogram", "group", "Idle jobs now by the age of the oldest idle job of their class."
     ),
+    # Kubernetes Jobs
+    _family(
+        "jobs",
+        "gauge",
+        "queue state",
+        "Kubernetes Jobs by queue: waiting, starting, running, leaving, unseen, held, suspended, refused, cancelled, "
+        "deleting, foreign, finished.",
+    ),
+    _family("job_copies", "gauge", "member phase", "Their copies: starting, running, leaving."),
+    _family("job_statuses", "counter", "queue result", "Statuses that a queue was told: done, or why not."),
+    _family(
+        "job_status_untold_seconds", "gauge", "queue", "For how long the oldest status that a queue lacks is not told."
+    ),
     # supply
     _family("startds", "gauge", "member phase", "Startds: intended, starting, unclaimed, claimed, leaving."),
-    _family("supply_core_equivalents", "gauge", "member phase", "The same in core-equivalents."),
+    _family("supply_core_equivalents", "gauge", "member phase", "The same in core-equivalents, with copies of Jobs."),
     _family("claimed_core_equivalents", "gauge", "member", "What of it jobs hold."),
     _family("lent_core_equivalents", "gauge", "member", "Cores that the member lends, smoothed (FS1)."),
     _family("cost_per_hour", "gauge", "member", "What startds cost that run there, in the federation's currency."),

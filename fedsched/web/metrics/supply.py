@@ -19,9 +19,9 @@ def supply(scene: Scene, into: Samples) -> None:
         into.add("claimed_core_equivalents", 0, scene.members(terms.name))
         into.add("cost_per_hour", 0, scene.members(terms.name))
         into.add("orphans", 0, scene.members(terms.name))
-    for (member, phase, size), (count, claimed, cost) in _alike(scene).items():
+    for (member, phase, size, of_jobs), (count, claimed, cost) in _alike(scene).items():
         each, name = scene.cores(scene.sizes.of(size)), scene.members(member)
-        into.add("startds", count, name, phase)
+        into.add("startds", 0 if of_jobs else count, name, phase)
         into.add("supply_core_equivalents", count * each, name, phase)
         into.add("claimed_core_equivalents", claimed * each, name)
         into.add("cost_per_hour", cost, name)
@@ -29,14 +29,18 @@ def supply(scene: Scene, into: Samples) -> None:
         into.add("orphans", 1, scene.members(orphan.member))
 
 
-def _alike(scene: Scene) -> dict[tuple[str, str, Resources], list[float]]:
-    """(startds, of these as if wholly claimed, cost per hour) by member, phase and size: of thousands few differ."""
-    found: dict[tuple[str, str, Resources], list[float]] = {}
+def _alike(scene: Scene) -> dict[tuple[str, str, Resources, bool], list[float]]:
+    """(startds, of these as if wholly claimed, cost per hour) by member, phase and size: of thousands few differ.
+
+    The last part tells pods of users' Jobs from startds.
+    """
+    found: dict[tuple[str, str, Resources, bool], list[float]] = {}
     for held in scene.view.plan.held:
         placement, phase = held.placement, held.phase
         if phase == "gone":
             continue
-        sums = found.setdefault((placement.member, phase, placement.size), [0, 0.0, 0.0])
+        key = (placement.member, phase, placement.size, placement.form == "job")
+        sums = found.setdefault(key, [0, 0.0, 0.0])
         sums[0] += held.nodes
         if held.claims or held.claimed_cpu_milli:
             sums[1] += held.nodes * taken(held)
