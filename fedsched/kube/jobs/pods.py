@@ -58,7 +58,7 @@ _EXPRESSION = record(
     {
         "key": text(NODE_KEY),
         "operator": one_of("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
-        "values": list_of(_LABEL_TEXT, 64),
+        "values": list_of(text(re.compile(f"(-?[0-9]{{1,18}}|{LABEL_VALUE.pattern})?", re.ASCII), 63), 64),
     },
     ("key", "operator"),
 )

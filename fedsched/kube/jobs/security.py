@@ -13,6 +13,7 @@ from fedsched.kube.jobs.grammar import (
     granted,
     list_of,
     one_of,
+    read_only,
     record,
     refused,
     text,
@@ -46,7 +47,7 @@ def _added(value: Any, path: str, into: Reading) -> Any:
     return kept
 
 
-_PROFILE = record({"type": one_of("RuntimeDefault")}, ("type",))
+_PROFILE = record({"type": one_of("RuntimeDefault"), "localhostProfile": read_only(text())}, ("type",))
 _LABELS = "a label of the node's own security system may not be chosen from outside"
 
 _BOTH = {
