@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
+from fedsched.config.settings import QueueSettings
 from fedsched.kube.hub.policies import policies
 from fedsched.kube.hub.request import HubRequest, copying, everywhere, named, own_rights, rights
 from fedsched.kube.hub.served import Served, sample
@@ -114,34 +116,41 @@ def _tried(admin: Caller | None, request: HubRequest, served: Served) -> Check:
     name = "a labelled Job"
     if admin is None:
         return Check(name, "unknown", "not tried: our account may not create Jobs", "--kubeconfig ADMIN tries one")
-    namespace = _somewhere(request)
+    own = next(queue for queue in request.terms.queues if queue.name == request.queue)
+    namespace = _somewhere(admin, own)
+    if not namespace:
+        return Check(name, "unknown", "not tried: there is no namespace yet whose Jobs the queue takes", "make one")
+    users = {rule.user_label: "fedsched-check" for rule in own.principals if rule.user_label}
+    job = sample(namespace, {LABEL_QUEUE: request.queue, **users})
     ends = time.monotonic() + NOTICED_S
     while True:
-        check = _try(admin, namespace, request, served)
+        check = _try(admin, job, request, served)
         if check.state == "ok" or time.monotonic() > ends:
             return check
         time.sleep(STEP_S)
 
 
-def _somewhere(request: HubRequest) -> str:
-    own = next(queue for queue in request.terms.queues if queue.name == request.queue)
-    return next(iter(named((own,))), "default")
+def _somewhere(admin: Caller, queue: QueueSettings) -> str:
+    """A namespace whose Jobs the queue takes; "" where there is none."""
+    listed = admin.call("GET", "/api/v1/namespaces", query={"limit": "500"}).body.get("items") or ()
+    known = ["default", *(str((one.get("metadata") or {}).get("name")) for one in listed)]
+    return next((name for name in known if any(fnmatchcase(name, glob) for glob in queue.namespaces)), "")
 
 
-def _try(admin: Caller, namespace: str, request: HubRequest, served: Served) -> Check:
+def _try(admin: Caller, job: dict[str, Any], request: HubRequest, served: Served) -> Check:
     name, again = "a labelled Job", f"fedsched hub join {request.queue} --kubeconfig ADMIN"
-    job = sample(namespace, {LABEL_QUEUE: request.queue})
+    namespace = job["metadata"]["namespace"]
     answer = admin.call("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", job, {"dryRun": "All"})
-    spec = answer.body.get("spec") or {}
-    if answer.ok and served.hold == "managedBy" and spec.get("managedBy") == JOB_MANAGER:
-        return Check(name, "ok", f"gets managedBy {JOB_MANAGER} (dry run in {namespace})")
-    if answer.ok and served.hold == "suspend" and spec.get("suspend") is True:
-        return Check(name, "ok", f"is suspended, for this server has no managedBy (dry run in {namespace})")
-    if not answer.ok and not served.mutating and served.hold in answer.message:
-        return Check(name, "ok", f"is refused without spec.{served.hold} (dry run in {namespace})")
+    spec, where = answer.body.get("spec") or {}, f"(dry run in {namespace})"
+    if not answer.ok and not served.mutating and f"spec.{served.hold}: " in answer.message:
+        return Check(name, "ok", f"is refused without spec.{served.hold} {where}")
     if not answer.ok:
-        return Check(name, "bad", f"is refused in {namespace}: {shown(answer.message)}", again)
-    return Check(name, "bad", f"comes back without managedBy (dry run in {namespace}): the hub would run it", again)
+        return Check(name, "bad", f"is refused {where}: {shown(answer.message)}", again)
+    if served.hold == "managedBy" and spec.get("managedBy") == JOB_MANAGER:
+        return Check(name, "ok", f"gets managedBy {JOB_MANAGER} {where}")
+    if served.hold == "suspend" and spec.get("suspend") is True:
+        return Check(name, "ok", f"is suspended, for this server has no managedBy {where}")
+    return Check(name, "bad", f"comes back without spec.{served.hold} {where}: the hub would run it", again)
 
 
 def _foreign(caller: Caller, request: HubRequest) -> Iterator[Check]:

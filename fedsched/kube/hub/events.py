@@ -12,7 +12,7 @@ from fedsched.kube.jobs.status_body import moment
 from fedsched.kube.object_names import path
 from fedsched.kube.transport import Transport, TransportError, one_line
 from fedsched.log import log
-from fedsched.matchmaker.model import JobStatus, QueuedJob
+from fedsched.matchmaker.model import JobCondition, JobStatus, QueuedJob
 from fedsched.matchmaker.model.names import CONDITION_PLACED, CONDITION_PREEMPTED, MANAGER
 
 PER_S = 10.0
@@ -109,9 +109,9 @@ def news(job: QueuedJob, now: JobStatus, at: float) -> tuple[Told, ...]:
     found = []
     placed, before = now.condition(CONDITION_PLACED), job.status.condition(CONDITION_PLACED)
     gone, gone_before = now.condition(CONDITION_PREEMPTED), job.status.condition(CONDITION_PREEMPTED)
-    if gone is not None and gone.status == "True" and gone != gone_before:
+    if gone is not None and gone.status == "True" and _said(gone) != _said(gone_before):
         found.append(Told(job.id, job.uid, "Preempted", one_line(gone.message or gone.reason), at, warning=True))
-    if placed is not None and placed.status == "True" and placed != before:
+    if placed is not None and placed.status == "True" and _said(placed) != _said(before):
         found.append(Told(job.id, job.uid, "Placed", one_line(placed.message or placed.reason), at))
     end = next((one for one in now.conditions if one.type in {"Complete", "Failed"} and one.status == "True"), None)
     if end is not None and not job.status.over:
@@ -121,6 +121,11 @@ def news(job: QueuedJob, now: JobStatus, at: float) -> tuple[Told, ...]:
         words = one_line((end.message or f"Job is {end.type}") + where)
         found.append(Told(job.id, job.uid, _camel(reason), words, at, warning=failed))
     return tuple(found)
+
+
+def _said(one: JobCondition | None) -> tuple[str, ...]:
+    """What counts of a condition: not since when."""
+    return (one.status, one.reason, one.message) if one is not None else ()
 
 
 def _camel(reason: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -62,11 +62,11 @@ def _hold(caller: Caller, namespace: str) -> Hold:
     return "managedBy" if (answer.body.get("spec") or {}).get("managedBy") == JOB_MANAGER else "suspend"
 
 
-def sample(namespace: str, labels: dict[str, str] | None = None) -> dict[str, object]:
+def sample(namespace: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
     """A small Job, only ever sent as a dry run; with labels as a user makes it, without with managedBy."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.invalid/none"}]}
     metadata = {"generateName": "fedsched-check-", "namespace": namespace, "labels": labels or {}}
-    spec: dict[str, object] = {"template": {"spec": pod}}
+    spec: dict[str, Any] = {"template": {"spec": pod}}
     if labels is None:
         spec["managedBy"] = JOB_MANAGER
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fedsched.config.settings import QueuePrincipal, QueueSettings
 from fedsched.kube.hub import cel
@@ -17,23 +17,36 @@ WHERE = f"metadata.labels[{LABEL_GROUP}]"
 def group_rules(queues: tuple[QueueSettings, ...]) -> Iterator[Rule]:
     """Which groups a Job may name, by the rule of its namespace; and annotations that take few values."""
     for queue in queues:
-        may = _by_namespace(queue.principals)
+        other = f"{cel.QUEUE} != {cel.text(queue.name)}"
+        may = _first(queue.principals, _may_name)
         words = f"{WHERE}: the rules of queue {queue.name} do not let this namespace name that group"
-        yield Rule(f'{GROUP} == "" || {cel.QUEUE} != {cel.text(queue.name)} || ({may})', words)
+        yield Rule(f'{GROUP} == "" || {other} || {may}', words)
+        if users := sorted({rule.user_label for rule in queue.principals} - {""}):
+            words = f"metadata.labels[{users[0]}]: is missing: it names the user that is charged"
+            yield Rule(f"{other} || {_first(queue.principals, _names_user)}", words)
     for note, allowed in ((NOTE_RERUN, ("after-deadline", "never")), (NOTE_GANG, ("true", "false"))):
         value = f"variables.notes[?{cel.text(note)}].orValue({cel.text(allowed[0])})"
         yield Rule(f"{value} in {cel.texts(allowed)}", f"metadata.annotations[{note}]: expected {' or '.join(allowed)}")
 
 
-def _by_namespace(rules: tuple[QueuePrincipal, ...]) -> str:
-    """First match wins, as when a Job is read; where no rule matches no group can be named."""
+def _first(rules: tuple[QueuePrincipal, ...], says: Callable[[QueuePrincipal], str]) -> str:
+    """What the first rule that matches the namespace says, as when a Job is read; the last is that of no rule."""
     found = "false"
-    for rule in reversed(rules):
+    for rule in reversed((*rules, QueuePrincipal())):
         here = cel.matches("request.namespace", (rule.namespace,))
-        default = cel.text(rule.default.lower()).replace("{namespace}", '" + request.namespace + "')
-        may = f"{cel.matches(GROUP, [glob.lower() for glob in rule.groups])} || {GROUP} == {default}"
-        found = f"({may})" if here == "true" else f"(({here}) ? ({may}) : {found})"
+        found = f"({says(rule)})" if here == "true" else f"(({here}) ? ({says(rule)}) : {found})"
     return found
+
+
+def _may_name(rule: QueuePrincipal) -> str:
+    default = cel.text(rule.default.lower()).replace("{namespace}", '" + request.namespace + "')
+    return f"{cel.matches(GROUP, [glob.lower() for glob in rule.groups])} || {GROUP} == {default}"
+
+
+def _names_user(rule: QueuePrincipal) -> str:
+    if not rule.user_label:
+        return "true"
+    return f'variables.labels[?{cel.text(rule.user_label)}].orValue("") != ""'
 
 
 def label_rules(queues: tuple[QueueSettings, ...], ours: str, hold: Hold) -> Iterator[Rule]:

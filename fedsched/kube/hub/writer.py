@@ -12,9 +12,9 @@ from fedsched.kube.jobs.status_body import StatusError, status_body
 from fedsched.kube.object_names import path
 from fedsched.kube.transport import Transport, TransportError, one_line
 from fedsched.kube.writing import MERGE, QUERY
-from fedsched.matchmaker.model import Outcome, TellJob
+from fedsched.matchmaker.model import JobStatus, Outcome, TellJob
 
-OURS_NOT = "the hub's own controller writes what is not the end of a suspended Job"
+SHOWN = "the Job shows it already, as far as it can be shown"
 
 
 class HubWriter:
@@ -44,13 +44,15 @@ class HubWriter:
         return kept
 
     def _write(self, change: TellJob, kept: Kept, at: float) -> str:
-        """Write it; a remark where it was not."""
-        if kept.held and not change.status.over:
-            return OURS_NOT
+        """Write it; a remark where nothing was to be written."""
+        shown = kept.job.status
+        wanted = _of_held(change.status, shown) if kept.held and not change.status.over else change.status
         try:
-            body = status_body(change.status, kept.job.status, kept.facts, at)
+            body = status_body(wanted, shown, kept.facts, at)
         except StatusError as error:
             raise EndedError("refused", f"Job {change.job}: {error}") from None
+        if body == status_body(shown, shown, kept.facts, at):
+            return SHOWN
         body["conditions"] = [*kept.strange, *body["conditions"]]
         metadata = {"uid": change.uid, "resourceVersion": kept.job.resource_version}
         namespace, _, name = change.job.partition("/")
@@ -64,3 +66,14 @@ class HubWriter:
         if failure is not None:
             raise ended(failure)
         return ""
+
+
+def _of_held(wanted: JobStatus, shown: JobStatus) -> JobStatus:
+    """Of a Job that our policy suspended, before its end.
+
+    The hub's own controller writes its counts (nothing runs there) and the condition Suspended again and again; what
+    else we write it leaves.
+    """
+    suspended = [one for one in shown.conditions if one.type == "Suspended"]
+    others = [one for one in wanted.conditions if one.type != "Suspended"]
+    return msgspec.structs.replace(wanted, active=0, ready=0, terminating=0, conditions=(*others, *suspended))

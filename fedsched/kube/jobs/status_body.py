@@ -66,7 +66,7 @@ def status_body(wanted: JobStatus, shown: JobStatus, facts: StatusFacts, at: flo
         "startTime": moment(started),
         "completionTime": moment(completed),
         **_indexes(wanted, facts),
-        "conditions": [_condition(one, at) for one in conditions],
+        "conditions": [_condition(one, _since(one, shown, at)) for one in conditions],
     }
 
 
@@ -133,14 +133,22 @@ def _completed(
     return max(told, started or 0.0)
 
 
+def _since(one: JobCondition, shown: JobStatus, at: float) -> float:
+    """When a condition got its status: as it says, or as is shown where that is the same already."""
+    before = shown.condition(one.type)
+    same = before is not None and before.status == one.status
+    known = (one.at, before.at if before is not None and same else None, at)
+    return next(each for each in known if each is not None)
+
+
 def _condition(one: JobCondition, at: float) -> dict[str, Any]:
     return {
         "type": one.type,
         "status": one.status,
         "reason": _clean(one.reason, LONGEST_REASON),
         "message": _clean(one.message, LONGEST_MESSAGE),
-        "lastTransitionTime": moment(one.at if one.at is not None else at),
-        "lastProbeTime": moment(one.at if one.at is not None else at),
+        "lastTransitionTime": moment(at),
+        "lastProbeTime": moment(at),
     }
 
 
