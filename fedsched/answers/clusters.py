@@ -17,6 +17,8 @@ from fedsched.matchmaker.resources import Resources
 CREDENTIAL_SOON_S = 3 * 86_400.0
 STARTING = {"intended": "starting"}
 """What is written down to be made counts as starting."""
+COPY_PHASES = {"intended": "starting", "unclaimed": "starting", "claimed": "running"}
+"""Of a Job's copy, which no pool claims."""
 
 
 def clusters(view: View, of: Of, name: str = "") -> Clusters:
@@ -59,7 +61,8 @@ def _line(view: View, terms: MemberTerms, now: float) -> ClusterLine:
         contact_at=seen.contact_at,
         error=seen.contact_error,
         orders=tuple(one.kind for one in view.orders if one.kind != "deny" and one.target in {"*", name}),
-        ours=dict(_phases(held)),
+        ours=dict(_phases(one for one in held if one.placement.form != "job")),
+        copies=dict(_copies(one for one in held if one.placement.form == "job")),
         held_cpu_milli=sum(one.placement.size.cpu_milli * one.nodes for one in held if one.phase != "gone"),
         claimed_cpu_milli=sum(one.claimed_cpu_milli for one in held),
         nodes=sum(group.nodes for group in seen.node_groups),
@@ -91,6 +94,12 @@ def _phases(held: Iterable[Held]) -> Iterator[tuple[str, int]]:
     for one in held:
         counts[STARTING.get(one.phase, one.phase)] += one.nodes
     return ((phase, counts[phase]) for phase in ("starting", "unclaimed", "claimed", "leaving"))
+
+
+def _copies(held: Iterable[Held]) -> Iterator[tuple[str, int]]:
+    """Copies of users' Jobs by phase; none where there are none, as most members take no Jobs."""
+    counts = Counter(COPY_PHASES.get(one.phase, one.phase) for one in held if one.phase != "gone")
+    return ((phase, counts[phase]) for phase in ("starting", "running", "leaving") if counts)
 
 
 def _facts(terms: MemberTerms, groups: tuple[NodeGroup, ...]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fedsched.matchmaker.model import NodeGroup
 
 PHASES = ("starting", "unclaimed", "claimed", "leaving")
+JOBS = "JOBS"
 STATES = {"ready": "good", "slow": "warn", "never": "faint"}
 MARKS = {"drain": "draining", "cordon": "cordoned", "pause": "paused"}
 
@@ -38,6 +39,7 @@ COLUMNS = (
     Column("UNCL", right=True),
     Column("CLAIM", right=True),
     Column("LEAVE", right=True),
+    Column(JOBS, rank=4, right=True),
     Column("LENT", rank=5, right=True),
     Column("PRICE", rank=5, right=True),
     Column("PLACE", rank=6),
@@ -68,7 +70,8 @@ def clusters(
     """Show the members: state, age of what is known, room, our startds, life of the credential.
 
     START counts intended and starting startds, UNCL those in the pool that nobody claimed, CLAIM those that run jobs,
-    LEAVE those that take no new work. LENT is what it lends in core-equivalents, PRICE that of a core for an hour.
+    LEAVE those that take no new work; JOBS counts copies of Kubernetes Jobs. LENT is what it lends in core-equivalents,
+    PRICE that of a core for an hour.
     Below the table stands what needs somebody's attention.
     """
     from fedsched.cli.watching import shown
@@ -87,7 +90,11 @@ def show(answer: Clusters) -> None:
         output.line("No member is joined.")
         output.line("  next: fedsched join NAME --kubeconfig FILE --cluster-context CONTEXT")
         return
-    output.table(COLUMNS, [row for one in answer.members for row in _rows(answer, one)])
+    # Where no member runs Jobs there is no column for them.
+    jobs = any(one.copies for one in answer.members)
+    rows = [row for one in answer.members for row in _rows(answer, one)]
+    shown = [index for index, column in enumerate(COLUMNS) if jobs or column.title != JOBS]
+    output.table(tuple(COLUMNS[index] for index in shown), [tuple(row[index] for index in shown) for row in rows])
     output.line()
     output.line(f"cycle {answer.cycle}, {age(answer.age_s)} ago")
     for text in answer.attention:
@@ -104,6 +111,7 @@ def _rows(answer: Clusters, one: ClusterLine) -> Iterator[tuple[str, ...]]:
         "never" if one.seen_at is None else f"{age(answer.now - one.seen_at)} ago",
         one.mode,
         *(str(one.ours.get(phase, 0)) for phase in PHASES),
+        str(sum(one.copies.values())) if one.copies else "",
         f"{one.lent:.0f}",
         f"{one.price_per_core_hour:g}" if one.price_per_core_hour else "-",
         one.region or "-",

@@ -37,8 +37,10 @@ complete -c fedsched -f -a '(__fedsched)'
 """
 MEMBERS = frozenset({"clusters", "cordon", "uncordon", "drain", "pause", "resume", "unjoin", "rotate"})
 CLASSES = frozenset({"explain", "eta", "logs", "events"})
+OF_JOBS = frozenset({"cancel", "hold", "release", "prio"})
+"""Verbs that take Kubernetes Jobs alone."""
 MOST = 200
-"""Classes that are offered at most; who has more begins to type one."""
+"""Classes, and Jobs, that are offered at most; who has more begins to type one."""
 
 
 class Shell(StrEnum):
@@ -128,6 +130,20 @@ def _of_kind(answers: Answers, before: list[str]) -> Iterator[str]:
         from fedsched.client.documents import QueueAsk
 
         yield from (one.demand.key for one in answers.queue(QueueAsk(limit=MOST)).classes)
+        yield from _jobs(answers)
+    elif verb in OF_JOBS and not last.startswith("-"):
+        yield from _jobs(answers)
+
+
+def _jobs(answers: Answers) -> Iterator[str]:
+    """Kubernetes Jobs that are not over, "namespace/name", with the queue where several have one of that name."""
+    from collections import Counter
+
+    from fedsched.client.documents import JobsAsk
+
+    found = answers.jobs(JobsAsk(limit=MOST)).jobs
+    many = Counter(one.job for one in found)
+    yield from (one.job if many[one.job] == 1 else f"{one.queue}:{one.job}" for one in found)
 
 
 def _after(before: list[str], option: str) -> Path | None:

@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
 @examples(
     "fedsched explain 4711.3@ce1.example.org",
     "fedsched explain ce1.example.org#4711.3",
+    "fedsched explain default/fit              a Kubernetes Job of a queue",
+    "fedsched explain local:default/fit        the same where several queues have one",
+    "fedsched explain job/fit                  as kubectl spells it, where only one is called so",
     "fedsched explain 3ddb3dd2016f             a class of `q`",
     "fedsched explain 4711.3 --since 2h        every change of its reason",
     "fedsched explain cluster m1               what would fit there and is held back",
@@ -40,7 +43,8 @@ def explain(
         str,
         typer.Argument(
             metavar="JOB|cluster|group|decision",
-            help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC or a class of `q`; or one of the three words.",
+            help="CLUSTER.PROC, CLUSTER.PROC@SCHEDD, SCHEDD#CLUSTER.PROC, a Kubernetes Job (NAMESPACE/NAME, "
+            "QUEUE:NAMESPACE/NAME, its uid) or a class of `q`; or one of the three words.",
         ),
     ],
     name: Annotated[

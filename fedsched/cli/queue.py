@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("CLASS"),
     Column("EXAMPLE", rank=3),
-    Column("SCHEDD", rank=4),
+    Column("SOURCE", rank=4),
     Column("PRINCIPAL", least=16),
     Column("REQUEST", rank=1),
     Column("LENGTH", rank=7),
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     "fedsched q -g physics.cms        one accounting group and its subgroups",
     "fedsched q --idle --limit 20     what waits, the twenty largest",
     "fedsched q --search gpu -w       what has that word in it, again after each cycle",
-    "fedsched q --jobs -u ann         single jobs, as their schedds list them",
+    "fedsched q --jobs -u ann         single jobs, as schedds and queues have them",
     "fedsched explain 3ddb3dd2016f    the whole story of one class (or job)",
 )
 def queue(
@@ -55,7 +55,7 @@ def queue(
     ] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most so many rows; 0 for all.")] = 0,
     jobs: Annotated[
-        bool, typer.Option("--jobs", help="Ask the schedds themselves for the single jobs, page by page.")
+        bool, typer.Option("--jobs", help="Single jobs, page by page: schedds are asked now; of queues as last seen.")
     ] = False,
     after: Annotated[str, typer.Option("--after", metavar="JOB", help="With --jobs: the page after this one.")] = "",
     watch: WatchOption = False,
@@ -65,7 +65,8 @@ def queue(
 ) -> None:
     """Show who waits for what, and why in a few words.
 
-    A class is all idle jobs that are alike in what matters for placing them. Of its idle jobs, SERVED have a startd
+    A class is all idle jobs that are alike in what matters for placing them; SOURCE is their schedd, or the queue of
+    Kubernetes Jobs. Of its idle jobs, SERVED have a startd
     that is starting or unclaimed, PLACED got one in the last cycle, UNMET have none yet; WHY is the reason for those.
     """
     from fedsched.cli.watching import shown
@@ -77,7 +78,7 @@ def queue(
     if jobs:
         from fedsched.cli.jobs import listed
 
-        raise typer.Exit(int(listed(config, ask, after, form)))
+        raise typer.Exit(int(listed((config, server), ask, after, form)))
     raise typer.Exit(
         shown(lambda answers: answers.queue(ask), lambda it: show(it, ask), (config, server), form, watch=watch)
     )
@@ -140,7 +141,8 @@ def _schedds(answer: Queue) -> Iterator[str]:
 
     for one in answer.schedds:
         because = f": {one.error}" if one.error else ""
+        kind = "queue" if one.kind == "jobs" else "schedd"
         if one.seen_at is None:
-            yield f"schedd {one.name}: never answered yet{because}"
+            yield f"{kind} {one.name}: never answered yet{because}"
         elif answer.at - one.seen_at > answer.fresh_s:
-            yield f"schedd {one.name}: last answer {age(answer.now - one.seen_at)} ago{because}"
+            yield f"{kind} {one.name}: last answer {age(answer.now - one.seen_at)} ago{because}"
