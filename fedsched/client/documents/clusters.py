@@ -12,10 +12,10 @@ from fedsched.matchmaker.resources import Resources
 class ClusterLine(msgspec.Struct, frozen=True):
     """One member. seen_at: of its capacity. ours: startds by phase. pods: startds by node group.
 
-    copies: of users' Kubernetes Jobs: starting, running, leaving. state: ready, slow, unreachable, lost, "never" before the first contact, or "credential" where
-    it refuses ours. allocatable, free: sums over its node
-    groups, for charts, never for decisions (MA2). lent: core-equivalents, smoothed. attention: sentences for whoever
-    runs it. credential_expires_at: epoch seconds, None where it does not expire.
+    copies: of users' Kubernetes Jobs: starting, running, leaving. state: ready, slow, unreachable, lost, "never" before
+    the first contact, or "credential" where it refuses ours. allocatable, free: sums over its node groups, for charts,
+    never for decisions (MA2). lent: core-equivalents, smoothed. attention: sentences for whoever runs it.
+    credential_expires_at: epoch seconds, None where it does not expire.
     """
 
     name: str
