@@ -147,6 +147,7 @@ def prio(
 def _order(verb: Verb, asked: Asked) -> None:
     from fedsched.cli.job_targets import chosen, targets
     from fedsched.cli.options import federation
+    from fedsched.cli.submit_wait import served
 
     settings = federation(asked.config)
     some = _touched(verb, chosen(verb, asked.words, asked.everything, targets(settings)))
@@ -166,7 +167,7 @@ def _order(verb: Verb, asked: Asked) -> None:
     if len(some) > SHOWN:
         output.line(f"and {len(some) - SHOWN} more")
     output.line(f"  undo: {undo}")
-    if not asked.dry_run and not _served(settings):
+    if not asked.dry_run and not served(settings):
         output.note("no daemon runs: the order is obeyed once one does: fedsched serve")
 
 
@@ -232,13 +233,3 @@ def _undo(verb: Verb, some: Sequence[Target]) -> str:
         return f"fedsched hold {names}" + (f" --reason {shlex.quote(reasons[0])}" if reasons[0] else "")
     before: set[Any] = {order.value if (order := one.order("prio")) is not None else one.priority for one in some}
     return f"fedsched prio {names} -p {before.pop()}" if len(before) == 1 else "each had its own: -p for each of them"
-
-
-def _served(settings: Federation) -> bool:
-    import time
-
-    from fedsched.journal import Holder, open_journal
-
-    with closing(open_journal(settings.journal, reading=True)) as journal:
-        lease = journal.lease()
-    return lease is not None and lease.refuses(Holder.mine(), time.time())

@@ -12,9 +12,11 @@ import typer
 
 from fedsched.cli import output
 from fedsched.cli.durations import seconds
+from fedsched.cli.member_access import ContextOption, KubeconfigOption
 from fedsched.cli.options import ConfigOption, config_file, examples, federation
 from fedsched.cli.output import Exit, Failure, Format
 from fedsched.cli.plan import SnapshotOption, chosen
+from fedsched.cli.submit_hub import Cluster
 
 if TYPE_CHECKING:
     from fedsched.cli.submit_files import Text
@@ -41,6 +43,7 @@ class Asked(NamedTuple):
     timeout_s: float | None
     config: Path | None
     form: Form
+    cluster: Cluster
 
 
 FilesArgument = Annotated[
@@ -94,6 +97,8 @@ def submit(
     name: NameOption = "",
     group: GroupOption = "",
     queue: QueueOption = "",
+    kubeconfig: KubeconfigOption = None,
+    cluster_context: ContextOption = "",
     count: CountOption = 0,
     schedd: ScheddOption = "",
     user: AsOption = "",
@@ -127,7 +132,7 @@ def submit(
     if timeout and not wait:
         raise Failure(Exit.USAGE, "--timeout is for --wait", "say --wait, too")
     timeout_s = seconds("--timeout", timeout, "6h") if timeout else None
-    asked = Asked(queue, name, group, count, wait, timeout_s, config, form)
+    asked = Asked(queue, name, group, count, wait, timeout_s, config, form, Cluster(kubeconfig, cluster_context))
     if dry_run:
         _decide(some, settings, asked, (snapshot, live))
     if snapshot is not None or live:
@@ -202,41 +207,77 @@ def _decide(some: Sequence[Text], settings: Federation | None, asked: Asked, whe
 def _submit(some: Sequence[Text], settings: Federation | None, asked: Asked) -> None:
     import time
 
-    from fedsched.cli.submitted import counted, queue_of, submit_to_journal
+    from fedsched.cli.submitted import queue_of, submit_to_journal
 
     if settings is None:
         raise Failure(Exit.USAGE, "no configuration", "name one with --config FILE")
     if queue_of(settings, asked.queue).kind == "hub":
-        _into_hub(asked.queue or queue_of(settings, "").name)
+        _into_hub(some, settings, asked)
+        return
     queue, ready, notes = _ready(some, settings, asked, (_cluster(settings, taken=True), time.time()))
     submit_to_journal(settings.journal, ready)
-    ids = [f"{queue.name}:{one.new.job.id}" for one in ready]
-    if asked.form is Form.JSON:
-        _emit(queue, ready, notes)
-    else:
-        for text in ids:
-            output.line(text)
-        _say(notes, asked.form)
-        held = sum(bool(one.new.held) for one in ready)
-        on_hold = f"; {held} on hold until `fedsched release`" if held else ""
-        _say((f"submitted: {counted(ready)}{on_hold}", f"undo: {_undo(ids)}"), asked.form)
+    jobs = [(f"{queue.name}:{one.new.job.id}", one.new.job.uid) for one in ready]
+    _told(queue, ready, jobs, (notes, asked.form))
     if asked.wait:
-        from fedsched.cli.submit_wait import followed
+        from fedsched.cli.submit_wait import InJournal, followed
+        from fedsched.journal import open_jobs
 
-        raise typer.Exit(int(followed(settings, queue.name, [one.new.job.uid for one in ready], asked.timeout_s)))
+        with closing(open_jobs(settings.journal, reading=True)) as table:
+            place = InJournal(table, settings, {uid: name for name, uid in jobs})
+            raise typer.Exit(int(followed(place, asked.timeout_s)))
+
+
+def _into_hub(some: Sequence[Text], settings: Federation, asked: Asked) -> None:
+    import random
+    import time
+
+    from fedsched.cli.submit_hub import InHubQueue, into_hub, reached
+    from fedsched.cli.submit_wait import followed
+    from fedsched.cli.submitted import queue_of
+
+    found = reached(queue_of(settings, asked.queue).name, asked.cluster)
+    # Nobody there counts what is submitted: a number by chance, and the hub refuses a name that is taken.
+    cluster = random.randrange(10_000, 100_000)  # noqa: S311 - a name, no secret
+    queue, ready, notes = _ready(some, settings, asked, (cluster, time.time()), found.namespace)
+    caller, made = into_hub(queue.name, found, ready)
+    jobs = [(f"{queue.name}:{job.namespace}/{job.name}", job.uid) for job in made]
+    _told(queue, ready, jobs, (notes, asked.form))
+    if asked.wait:
+        raise typer.Exit(int(followed(InHubQueue(caller, queue.name, made), asked.timeout_s)))
+
+
+def _told(
+    queue: QueueSettings, some: Sequence[Ready], jobs: Sequence[tuple[str, str]], how: tuple[Sequence[str], Form]
+) -> None:
+    """What was submitted. jobs: ids and uids. how: notes, form."""
+    from fedsched.cli.submitted import counted
+
+    notes, form = how
+    if form is Form.JSON:
+        _emit(queue, some, jobs, notes)
+        return
+    ids = [name for name, _ in jobs]
+    for text in ids:
+        output.line(text)
+    held = sum(bool(one.new.held) for one in some)
+    on_hold = f"; {held} on hold until `fedsched release`" if held and queue.kind == "journal" else ""
+    _say((*notes, f"submitted: {counted(some)}{on_hold}", f"undo: {_undo(ids)}"), form)
 
 
 def _ready(
-    some: Sequence[Text], settings: Federation, asked: Asked, when: tuple[int, float]
+    some: Sequence[Text], settings: Federation, asked: Asked, when: tuple[int, float], namespace: str = ""
 ) -> tuple[QueueSettings, tuple[Ready, ...], tuple[str, ...]]:
-    """The queue, the Jobs for it, and what people should know. when: cluster number, epoch seconds."""
+    """The queue, the Jobs for it, and what people should know. when: cluster number, epoch seconds.
+
+    namespace: in a hub, of Jobs that name none.
+    """
     from fedsched.cli.submit_files import drafts
     from fedsched.cli.submitted import Naming, queue_of, ready
 
     cluster, at = when
     queue = queue_of(settings, asked.queue)
     said = drafts(some, settings, cluster, asked.jobs)
-    naming = Naming(asked.name, cluster, single=len(said.drafts) == 1)
+    naming = Naming(asked.name, cluster, len(said.drafts) == 1, namespace or "default")
     return queue, ready(said.drafts, naming, (asked.group, at), (queue, settings)), said.notes
 
 
@@ -250,26 +291,18 @@ def _cluster(settings: Federation, *, taken: bool) -> int:
         return table.cluster() if taken else table.mark().clusters + 1
 
 
-def _into_hub(queue: str) -> None:
-    raise Failure(
-        Exit.USAGE,
-        f"queue {queue} is in a hub cluster: Jobs are made there with your own credentials",
-        f"kubectl create -f FILE, with the label fedsched.io/queue={queue} on the Job",
-    )
-
-
-def _emit(queue: QueueSettings, some: Sequence[Ready], notes: Sequence[str]) -> None:
-    jobs = [
+def _emit(queue: QueueSettings, some: Sequence[Ready], jobs: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
+    rows = [
         {
-            "id": f"{queue.name}:{one.new.job.id}",
-            "uid": one.new.job.uid,
-            "principal": one.new.job.principal,
+            "id": name,
+            "uid": uid,
+            "principal": one.found.principal,
             "class_key": "" if one.found.demand is None else one.found.demand.key,
             "held": one.new.held,
         }
-        for one in some
+        for (name, uid), one in zip(jobs, some, strict=True)
     ]
-    output.emit_json("submitted", queue=queue.name, jobs=jobs, notes=notes)
+    output.emit_json("submitted", queue=queue.name, jobs=rows, notes=notes)
 
 
 def _say(notes: Sequence[str], form: Form) -> None:

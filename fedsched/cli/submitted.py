@@ -28,11 +28,15 @@ _LONGEST = 63
 
 
 class Naming(NamedTuple):
-    """What Jobs are called. name: of --name. cluster: what is submitted together. single: it is one Job only."""
+    """What Jobs are called. name: of --name. cluster: what is submitted together. single: it is one Job only.
+
+    namespace: in a hub, of Jobs that name none.
+    """
 
     name: str
     cluster: int
     single: bool
+    namespace: str = "default"
 
 
 class Ready(NamedTuple):
@@ -92,12 +96,13 @@ def _made(
     metadata = draft.manifest.get("metadata") or {}
     if not isinstance(metadata, dict):
         return None, "metadata: must be a map"
-    (group, at), (queue, settings), who = asked, where, account()
+    (group, at), (queue, settings) = asked, where
+    who, namespace = _whose(metadata, naming, queue)
     kept = {key: dict(metadata[key]) for key in ("labels", "annotations") if isinstance(metadata.get(key), dict)}
     labels = kept.setdefault("labels", {}) | ({LABEL_GROUP: group} if group else {})
     if labels.get(LABEL_QUEUE, queue.name) != queue.name:
         return None, f"metadata.labels[{LABEL_QUEUE}]: names another queue than {queue.name}: --queue NAME"
-    uid, name, namespace = str(uuid.uuid4()), _name(draft, metadata, naming), namespace_of(who)
+    uid, name = str(uuid.uuid4()), _name(draft, metadata, naming)
     spec, held = _awake(draft)
     manifest = {key: draft.manifest.get(key) for key in ("apiVersion", "kind")}
     manifest["metadata"] = {"name": name, "namespace": namespace, "uid": uid, **kept, "labels": labels}
@@ -109,6 +114,14 @@ def _made(
         return None, found.problem
     job = msgspec.structs.replace(job, principal=found.principal)
     return Ready(NewJob(job, msgspec.json.encode(manifest), held), found), ""
+
+
+def _whose(metadata: dict[str, Any], naming: Naming, queue: QueueSettings) -> tuple[str, str]:
+    """Who is charged, as the queue's rules read it, and the namespace: in the journal both are the account."""
+    if queue.kind == "journal":
+        return account(), namespace_of(account())
+    namespace = str(metadata.get("namespace") or naming.namespace)
+    return namespace, namespace
 
 
 def _awake(draft: Draft) -> tuple[Any, str]:
