@@ -81,6 +81,7 @@ def schedds(views: tuple[ScheddView, ...], scenario: Scenario, lengths: Lengths,
     return {
         view.name: Waiting(view, scenario, lengths, random.Random(f"{seed}/{view.name}"))  # noqa: S311 - no secret
         for view in sorted(views, key=lambda view: view.name)
+        if view.kind == "schedd"
     }
 
 

@@ -9,8 +9,9 @@ import msgspec
 from fedsched.forecast.calibration import Calibration
 from fedsched.forecast.estimate import Asked, Effort, estimates, hopeless, samples
 from fedsched.forecast.lengths import Lengths
+from fedsched.forecast.queued import as_counted
 from fedsched.journal import Forecast, Recorded
-from fedsched.matchmaker.model import Claim, DemandClass, Policy
+from fedsched.matchmaker.model import Policy
 
 AGAIN = 0.5
 """A job that was foretold is foretold again when so much of what was foretold for it has gone by."""
@@ -27,7 +28,8 @@ def foretell(
     at, reports = recorded.plan.at, {report.key: report for report in recorded.plan.classes}
     fresh = {(one.schedd, one.job) for one in past if one.started_s is None and at - one.at < AGAIN * one.middle_s}
     wanted = {}
-    for demand in _classes(recorded):
+    copies = recorded.snapshot.memory.held
+    for demand in (one for view in as_counted(recorded.snapshot, copies).schedds for one in view.classes):
         if hopeless(demand, reports.get(demand.key)):
             continue
         for position in sorted({min(place, len(demand.examples), demand.idle) for place in PLACES} - {0}):
@@ -92,9 +94,9 @@ class Watching:
                 lost += self._forget(job)
         return tuple(settled), tuple(lost)
 
-    def _settle(self, job: tuple[str, str], claim: tuple[Claim, float], at: float) -> list[Forecast]:
+    def _settle(self, job: tuple[str, str], claim: tuple[float, float], at: float) -> list[Forecast]:
         """A claim that is used again keeps its begin: then the job began when it was first seen there."""
-        began, seen_at = claim[0].since, claim[1]
+        began, seen_at = claim
         if began <= self._idle_at[job]:
             began = max(seen_at, self._idle_at[job])
         return [
@@ -107,28 +109,32 @@ class Watching:
         return self._open.pop(job)
 
 
-def _classes(recorded: Recorded) -> list[DemandClass]:
-    return [demand for view in recorded.observation.schedds for demand in view.classes]
-
-
 def _waiting(recorded: Recorded) -> dict[tuple[str, str], float]:
-    """Jobs that are seen to wait, by schedd and job, with the time at which their schedd said so."""
-    return {
+    """Jobs that are seen to wait, by schedd and job, with the time at which their schedd said so.
+
+    A queue of Kubernetes Jobs knows nothing of pods: it says nothing of when a Job had not begun.
+    """
+    found = {
         (demand.schedd, job): view.seen_at or 0.0
         for view in recorded.observation.schedds
         for demand in view.classes
         for job in demand.examples
+        if view.kind == "schedd"
     }
+    queued = ((view, job) for view in recorded.observation.schedds for job in view.jobs)
+    return found | {(view.name, job.id): 0.0 for view, job in queued if job.state in {"waiting", "suspended"}}
 
 
-def _claims(recorded: Recorded) -> dict[tuple[str, str], tuple[Claim, float]]:
-    """By schedd and job: the claim, and when its slot was seen."""
-    return {
-        (claim.schedd, claim.job): (claim, slot.seen_at)
+def _claims(recorded: Recorded) -> dict[tuple[str, str], tuple[float, float]]:
+    """Jobs that run by schedd and job: since when, and when that was seen; of Kubernetes Jobs their first pod."""
+    found = {
+        (claim.schedd, claim.job): (claim.since, slot.seen_at)
         for pool in recorded.observation.pools
         for slot in pool.slots
         for claim in slot.claims
     }
+    copies = ((held.placement, held.pod_started_at) for held in recorded.plan.held if held.placement.form == "job")
+    return found | {(one.schedd, one.job): (since, since) for one, since in copies if since is not None}
 
 
 def _hidden(recorded: Recorded, one: Forecast) -> bool:
@@ -137,4 +143,6 @@ def _hidden(recorded: Recorded, one: Forecast) -> bool:
     if view is None or view.error:
         return True
     demand = next((demand for demand in view.classes if demand.key == one.class_key), None)
+    if view.kind == "jobs":
+        return False  # it tells of every Job that it has
     return demand is not None and demand.idle > len(demand.examples)

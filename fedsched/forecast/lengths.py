@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 import msgspec
 
 from fedsched.journal import Account
-from fedsched.matchmaker.model import DemandClass, JobLength, Observation
+from fedsched.matchmaker.model import DemandClass, JobLength, ObjectView, Observation
 
 ENOUGH = 5
 """So many ended claims of one kind are evidence; below it the next coarser kind is asked."""
@@ -28,7 +28,10 @@ class Ran(msgspec.Struct, frozen=True):
 
 
 class Lengths:
-    """Claims by kind of job, finest first: the cluster that was submitted, user and cores, user."""
+    """Runs by kind of job, finest first: the cluster that was submitted, user and cores, user.
+
+    Of users' Kubernetes Jobs the class stands for the cluster: each of them has a name of its own.
+    """
 
     def __init__(self) -> None:
         self._seen: defaultdict[Hashable, list[Ran]] = defaultdict(list)
@@ -36,7 +39,14 @@ class Lengths:
 
     def add(self, who: str, cpu_milli: int, schedd: str, job: str, ran: Ran) -> None:
         """Take note of one claim."""
-        for kind in (_cluster(schedd, job), (who, cpu_milli), who):
+        self._add((_cluster(schedd, job), (who, cpu_milli), who), ran)
+
+    def add_job(self, who: str, cpu_milli: int, class_key: str, ran: Ran) -> None:
+        """Take note of one pod of a user's Kubernetes Job."""
+        self._add((("class", class_key), (who, cpu_milli), who), ran)
+
+    def _add(self, kinds: tuple[Hashable, ...], ran: Ran) -> None:
+        for kind in kinds:
             if kind is not None:
                 self._seen[kind].append(ran)
                 self._curves.pop(kind, None)
@@ -44,8 +54,7 @@ class Lengths:
     def draw(self, demand: DemandClass, job: str, ran_s: float, chance: random.Random) -> float:
         """Seconds that a job of this class runs in all, given that it has run for `ran_s` already (0: not begun)."""
         who = str(demand.principal)
-        clusters = (job, *demand.examples[:1]) if job else demand.examples[:1]
-        for kind in (*(_cluster(demand.schedd, one) for one in clusters), (who, demand.request.cpu_milli), who):
+        for kind in (*_finest(demand, job), (who, demand.request.cpu_milli), who):
             curve = self._curve(kind)
             if curve is not None:
                 return curve.draw(ran_s, _limit_s(demand.length), chance)
@@ -105,9 +114,36 @@ def learn(observation: Observation, accounts: Iterable[Account], looked_s: float
                 present.add((slot.pod, claim.job))
                 ran = Ran(max(0.0, observation.at - claim.since), ended=False)
                 lengths.add(str(claim.principal), claim.cpu_milli, claim.schedd, claim.job, ran)
+    for thing in observation.objects:
+        _add_copy(lengths, thing, observation.at)
     for account in accounts:
-        _add(lengths, account, present, looked_s / 2)
+        if account.form == "job":
+            _add_pods(lengths, account)
+        else:
+            _add(lengths, account, present, looked_s / 2)
     return lengths
+
+
+def begun_at(copy: ObjectView) -> float | None:
+    """When the first pod of a user's Job that runs now began, epoch seconds; None while none runs."""
+    return min((pod.started_at for pod in copy.pods if pod.phase == "running" and pod.started_at), default=None)
+
+
+def _add_copy(lengths: Lengths, thing: ObjectView, at: float) -> None:
+    """A user's Job that runs now: its pods go on."""
+    placement, since = thing.placement, begun_at(thing)
+    if placement is not None and placement.form == "job" and since is not None:
+        ran = Ran(max(0.0, at - since), ended=False)
+        lengths.add_job(str(placement.principal), placement.size.cpu_milli, placement.class_key, ran)
+
+
+def _add_pods(lengths: Lengths, account: Account) -> None:
+    """Pods of a user's Job that ended: by themselves where they say how, unless their copy was told to go."""
+    for pod in account.pods.values():
+        if pod.started_at is not None and pod.ended_at is not None:
+            ended = pod.exit_code == 0 or (pod.exit_code is not None and not account.why)
+            ran = Ran(max(0.0, pod.ended_at - pod.started_at), ended=ended)
+            lengths.add_job(str(account.principal), account.size.cpu_milli, account.class_key, ran)
 
 
 def _add(lengths: Lengths, account: Account, present: set[tuple[str, str]], unseen_s: float) -> None:
@@ -141,6 +177,14 @@ def _within(seconds: float, ran_s: float, limit_s: float | None, chance: random.
 def _limit_s(length: JobLength) -> float | None:
     """What a job says of itself is the most that it may take; what we assume or learnt binds nobody."""
     return None if length.source in {"assumed", "learnt"} else float(length.seconds)
+
+
+def _finest(demand: DemandClass, job: str) -> tuple[Hashable, ...]:
+    """What its like are known by best."""
+    if demand.job is not None:
+        return (("class", demand.key),)
+    clusters = (job, *demand.examples[:1]) if job else demand.examples[:1]
+    return tuple(_cluster(demand.schedd, one) for one in clusters)
 
 
 def _cluster(schedd: str, job: str) -> Hashable:

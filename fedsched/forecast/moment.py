@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Snapshot
+from fedsched.matchmaker.match import footprint
+from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Placement, Snapshot
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.racks import Node
 from fedsched.sim.scenario import Faults, Scenario, SimMember, SimNodeGroup, Window
@@ -32,8 +33,14 @@ def scenario(snapshot: Snapshot) -> Scenario:
         members=members,
         pool=pools[0].name if pools else "",
         begins=snapshot.at,
-        silent_schedds=tuple((view.name, ALWAYS) for view in snapshot.observation.schedds if view.error),
+        silent_schedds=_silent(snapshot, "schedd"),
+        silent_queues=_silent(snapshot, "jobs"),
     )
+
+
+def _silent(snapshot: Snapshot, kind: str) -> tuple[tuple[str, Window], ...]:
+    views = snapshot.observation.schedds
+    return tuple((view.name, ALWAYS) for view in views if view.error and view.kind == kind)
 
 
 def nodes(view: MemberView) -> list[Node]:
@@ -98,6 +105,6 @@ def _join_s(member: str, snapshot: Snapshot) -> float:
     return max(1.0, statistics.median(took)) if took else JOIN_S
 
 
-def request_of(size: Resources, terms: MemberTerms) -> Resources:
-    """What the pod of a startd of this size asks of its node."""
-    return msgspec.structs.replace(size + terms.pod_overhead, pods=1)
+def request_of(placement: Placement, terms: MemberTerms) -> Resources:
+    """What one pod of a placement asks of its node."""
+    return msgspec.structs.replace(footprint(placement, terms), pods=1)

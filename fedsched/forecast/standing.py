@@ -7,30 +7,39 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fedsched.forecast.copies import When, go_on, stand, watch
 from fedsched.forecast.demand import Waiting
 from fedsched.forecast.moment import CORDONED, nodes, request_of
 from fedsched.matchmaker.model import MemberTerms, MemberView, ObjectView, Placement, PodView, SlotView, Snapshot
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.apiserver import ApiServer, Thing
+from fedsched.sim.copies import Copy
 from fedsched.sim.nodes import Cluster, Pod
 from fedsched.sim.pool import Pool, Run, Startd
 from fedsched.sim.racks import Node
+from fedsched.sim.scenario import SimJob
 
 DELETED_S = 5.0
 """How long a pod that is being deleted is still there, in seconds."""
 
 
-def settle_members(apis: Mapping[str, ApiServer], snapshot: Snapshot, seed: int) -> None:
-    """Nodes, the site's own waiting pods, and every object of ours with its pods."""
+def settle_members(apis: Mapping[str, ApiServer], works: Mapping[str, SimJob], snapshot: Snapshot, seed: int) -> None:
+    """Nodes, the site's own waiting pods, and every object of ours with its pods. works: behind users' Jobs, by uid."""
     views = {view.name: view for view in snapshot.observation.members}
     terms = {one.name: one for one in snapshot.terms}
     for name, api in apis.items():
         api.cluster.nodes = nodes(views[name])
         _add_site_pods(api.cluster, views[name])
     for thing in snapshot.observation.objects:
-        if thing.member in apis and thing.placement is not None and not thing.deleting:
-            chance = random.Random(f"{seed}/{thing.name}")  # noqa: S311 - repeatable luck, no secret
-            _add_object(apis[thing.member], thing, terms[thing.member], (snapshot.at, chance))
+        if thing.member not in apis or thing.placement is None:
+            continue
+        chance = random.Random(f"{seed}/{thing.name}")  # noqa: S311 - repeatable luck, no secret
+        when = (snapshot.at, chance)
+        if thing.placement.form == "job":
+            copy = stand(thing, thing.placement, works[thing.placement.job_uid], when)
+            _add_object(apis[thing.member], thing, terms[thing.member], when, copy)
+        elif not thing.deleting:
+            _add_object(apis[thing.member], thing, terms[thing.member], when)
 
 
 def settle_slots(pool: Pool, apis: Mapping[str, ApiServer], schedds: Mapping[str, Waiting], snapshot: Snapshot) -> None:
@@ -55,27 +64,31 @@ def _add_site_pods(cluster: Cluster, view: MemberView) -> None:
             cluster.add(waiting.name, group, request, waiting.since)
 
 
-def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: tuple[float, random.Random]) -> None:
+def _add_object(api: ApiServer, seen: ObjectView, terms: MemberTerms, when: When, copy: Copy | None = None) -> None:
+    """An object with its pods. copy: how it goes on as the copy of a user's Job."""
     if seen.placement is None:
         return
-    thing = Thing(seen.name, seen.kind, seen.uid, seen.placement, seen.created_at, parked=seen.parked)
+    thing = Thing(seen.name, seen.kind, seen.uid, seen.placement, seen.created_at, parked=seen.parked, copy=copy)
     api.things[seen.name] = thing
+    thing.pods = copy.pods if copy is not None else thing.pods
     by_name = {node.name: node for node in api.cluster.nodes}
-    if seen.finished == "failed":
+    if seen.finished == "failed" and copy is None:
         thing.failed = seen.finished_reason or "BackoffLimitExceeded"
     for view in seen.pods:
         pod = _pod(view, seen.placement, terms)
         _set_on_node(pod, view, by_name.get(view.node), when, api.cluster)
         pod.pinned = pod.node if seen.kind == "DaemonSet" else None
         thing.pods.append(pod)
+        if copy is not None:
+            go_on(pod, copy)
         api.cluster.put(pod)
-        if pod.ended_at is not None:
+        if copy is None and pod.ended_at is not None:
             api.cluster.gone[pod.uid] = pod
+    if copy is not None:
+        watch(api.controller, seen.name, copy, when[0])
 
 
-def _set_on_node(
-    pod: Pod, view: PodView, node: Node | None, when: tuple[float, random.Random], cluster: Cluster
-) -> None:
+def _set_on_node(pod: Pod, view: PodView, node: Node | None, when: When, cluster: Cluster) -> None:
     """Where it is and what comes next there: its start, or its end when it is being deleted."""
     at, chance = when
     if view.node:
@@ -91,7 +104,7 @@ def _set_on_node(
 
 
 def _pod(view: PodView, placement: Placement, terms: MemberTerms) -> Pod:
-    pod = Pod(view.name, view.uid, placement.node_group, request_of(placement.size, terms), view.created_at, placement)
+    pod = Pod(view.name, view.uid, placement.node_group, request_of(placement, terms), view.created_at, placement)
     pod.version = int(view.resource_version) if view.resource_version.isdecimal() else 1
     pod.scheduled_at, pod.started_at, pod.ended_at = view.scheduled_at, view.started_at, view.ended_at
     pod.exit_code, pod.end_reason, pod.problem = view.exit_code, view.end_reason, view.problem

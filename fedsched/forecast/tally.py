@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 from fedsched.forecast.outlook import ClassOutlook, Outlook, PrincipalOutlook, quantile
+from fedsched.forecast.queued import as_counted
 from fedsched.forecast.world import AheadWorld
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import Held
+from fedsched.matchmaker.model import DemandClass, Held
 from fedsched.sim.schedd import Job, Queue
 
 
@@ -17,6 +18,7 @@ class Tally:
     def __init__(self, world: AheadWorld) -> None:
         self._world = world
         self._running = {key: queue.running for _, key, queue in _queues(world)}
+        self._jobs = JobTally(world)
         self._at = world.now()
         self._held: tuple[Held, ...] = ()
         self._cost = 0.0
@@ -32,6 +34,7 @@ class Tally:
         world = self._world
         self._count(world.now())
         classes = tuple(self._class(schedd, key, queue) for schedd, key, queue in _queues(world))
+        classes = (*classes, *self._jobs.classes())
         names = sorted({one.principal for one in classes})
         return Outlook(
             at=world.scenario.begins,
@@ -84,6 +87,53 @@ class Tally:
             wait_p50_s=quantile(waits, 0.5),
             wait_p95_s=quantile(waits, 0.95),
         )
+
+
+class JobTally:
+    """Users' Kubernetes Jobs of one run: those of queues as they were in its first moment, by class."""
+
+    def __init__(self, world: AheadWorld) -> None:
+        self._world = world
+        self._over = {job.uid for queue in world.queues.values() for job in queue.every.values() if job.status.over}
+        self._over |= {uid for uid, life in world.lives.items() if life.ended}
+        counted = as_counted(world.moment, world.moment.memory.held)
+        self._running = {demand.key: demand.running for view in counted.schedds for demand in view.classes}
+
+    def classes(self) -> tuple[ClassOutlook, ...]:
+        """What became of each class."""
+        self._world.look()
+        return tuple(
+            self._class(queue.name, demand, [job.uid for job in queue.recorded.jobs if job.class_key == demand.key])
+            for _, queue in sorted(self._world.remembered.items())
+            for demand in queue.recorded.classes
+        )
+
+    def _class(self, queue: str, demand: DemandClass, uids: list[str]) -> ClassOutlook:
+        world, first = self._world, self._world.first_jobs.get(demand.key, ())
+        begins = world.scenario.begins
+        began = [world.began_at(uid) for uid in first]
+        lives = [life for uid in uids if (life := world.lives.get(uid)) is not None]
+        ended = [uid for uid in uids if self._ended(uid) and uid not in self._over]
+        return ClassOutlook(
+            key=demand.key,
+            schedd=queue,
+            principal=str(demand.principal),
+            idle=len(first),
+            running=self._running.get(demand.key, 0),
+            started_s=tuple(None if at is None else at - begins for at in began),
+            finished=len(ended),
+            evictions=sum(life.lost for life in lives),
+            unmet=sum(self._waits(uid) for uid in first),
+        )
+
+    def _ended(self, uid: str) -> bool:
+        life = self._world.lives.get(uid)
+        return life is not None and life.ended
+
+    def _waits(self, uid: str) -> bool:
+        """Whether it still has no copy, or has none again."""
+        life = self._world.lives.get(uid)
+        return life is None or not (life.there or life.ended)
 
 
 def _queues(world: AheadWorld) -> list[tuple[str, str, Queue]]:

@@ -64,13 +64,20 @@ class Cluster:
 
     def add(self, stem: str, group: str, request: Resources, at: float, placement: Placement | None = None) -> Pod:
         """A new pending pod; its name is the stem and five characters, as a Job's pods have it."""
-        self._serial += 1
-        uid = f"{self.spec.terms.name}-pod-{self._serial:06d}"
+        uid = self._new_uid()
         pod = Pod(f"{stem}-{self._chance.randrange(16**5):05x}", uid, group, request, at, placement)
         if placement is not None:
             self._admit(pod, at)
         self.put(pod)
         return pod
+
+    def _new_uid(self) -> str:
+        """One that no pod has; some may have been put here that another world had made."""
+        while True:
+            self._serial += 1
+            uid = f"{self.spec.terms.name}-pod-{self._serial:06d}"
+            if uid not in self.pods:
+                return uid
 
     def put(self, pod: Pod) -> None:
         """A pod as it is, on a node that counts it already or on none."""

@@ -94,7 +94,7 @@ class Round(msgspec.Struct):
         if resting is not None:
             yield resting
         nodes = self.book.nodes(option.place, option.size, option.shape)
-        yield from self.bounds.blockers(demand, option.size.times(nodes), option.units * nodes)
+        yield from self.bounds.blockers(demand, option.size.times(nodes), _jobs_on(demand, option, nodes))
         yield from self.purse.blockers(demand, option)
 
     def options(self, demand: DemandClass) -> Sequence[Option]:
@@ -207,12 +207,17 @@ class _Filling:
         self.startds += demand.job is None
         self.out[turn.ask.trusted.key] += 1
         milli = rounds.shared.sizes.of(option.size) * held.nodes
-        turn.took(min(turn.unmet, option.units * held.nodes), milli)
+        turn.took(min(turn.unmet, _jobs_on(demand, option, held.nodes)), milli)
         return milli
 
     def limits(self, turn: Turn) -> tuple[Reason, ...]:
         """What holds the class as a whole now; () when it may start one more."""
         return tuple(turn.limits(self.out, self.rounds.left - self.startds))
+
+
+def _jobs_on(demand: DemandClass, option: Option, nodes: int) -> int:
+    """Jobs of the class that one placement there is for: a user's Job is one, however many pods it has."""
+    return 1 if demand.job is not None else option.units * nodes
 
 
 class Serial(NamedTuple):
@@ -234,7 +239,7 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
         nodes = rounds.book.take_growth(place, option.size, option.shape, demand.key)
     else:
         nodes = rounds.book.take(place, option.size, option.shape)
-    rounds.bounds.take(demand, option.size.times(nodes), option.units * nodes)
+    rounds.bounds.take(demand, option.size.times(nodes), _jobs_on(demand, option, nodes))
     breaker.take(rounds.breakers, demand, place)
     held = held_for(turn, option, birth, nodes, life)
     if demand.job is None:
