@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedsched.kube.hub.statuses import status_of
-from fedsched.kube.hub.wire import JobItem
+from fedsched.kube.hub.wire import JobMeta, StatusItem
 from fedsched.kube.join.caller import Answer, Caller
 from fedsched.kube.join.refusal import JoinError
+from fedsched.kube.wire import Wire
 from fedsched.matchmaker.model import JobStatus
 from fedsched.matchmaker.model.names import JOB_MANAGER, LABEL_QUEUE
 
@@ -25,6 +26,13 @@ class InHub(NamedTuple):
     name: str
     uid: str
     status: JobStatus = JobStatus()
+
+
+class _Item(Wire):
+    """What is read of a Job that was made, or is listed."""
+
+    metadata: JobMeta = msgspec.field(default_factory=JobMeta)
+    status: StatusItem = msgspec.field(default_factory=StatusItem)
 
 
 class NotMadeError(Exception):
@@ -46,7 +54,7 @@ def check(caller: Caller, manifest: dict[str, Any]) -> None:
 
 def make(caller: Caller, manifest: dict[str, Any]) -> InHub:
     """Make it. Raises as `check`."""
-    return _read(msgspec.convert(_post(caller, manifest, {}), JobItem))
+    return _read(_post(caller, manifest, {}))
 
 
 def standing(caller: Caller, queue: str, jobs: Collection[InHub]) -> dict[str, InHub]:
@@ -77,7 +85,7 @@ def _way_out(answer: Answer, namespace: str) -> str:
     return "what a Job may contain: docs/submit.md"
 
 
-def _listed(caller: Caller, namespace: str, queue: str) -> Iterator[JobItem]:
+def _listed(caller: Caller, namespace: str, queue: str) -> Iterator[Any]:
     query = {"labelSelector": f"{LABEL_QUEUE}={queue}", "limit": str(PAGE)}
     while True:
         answer = caller.call("GET", _path(namespace), None, query)
@@ -85,14 +93,18 @@ def _listed(caller: Caller, namespace: str, queue: str) -> Iterator[JobItem]:
             return
         if not answer.ok:
             raise JoinError(f"Jobs in namespace {namespace}: {answer.message}", "kubectl auth can-i list jobs")
-        yield from msgspec.convert(answer.body.get("items") or [], list[JobItem])
+        yield from answer.body.get("items") or ()
         token = (answer.body.get("metadata") or {}).get("continue")
         if not token:
             return
         query = {**query, "continue": str(token)}
 
 
-def _read(item: JobItem) -> InHub:
+def _read(found: Any) -> InHub:
+    try:
+        item = msgspec.convert(found, _Item)
+    except msgspec.ValidationError as error:
+        raise JoinError(f"the hub's answer is no Job: {error}", "is this an API server?") from None
     meta = item.metadata
     return InHub(meta.namespace, meta.name, meta.uid, status_of(item.status))
 
