@@ -90,7 +90,7 @@ def script(chance: random.Random, fed: Federation) -> tuple[Mishap, ...]:
 
 def _mishap(chance: random.Random, fed: Federation) -> Mishap:
     kind = chance.choice((*AT_MEMBERS, *AT_QUEUES, *ORDERS))
-    begin = round(chance.uniform(20, fed.storm_s - 40), 1)
+    begin = round(chance.uniform(20, fed.storm_s - PATIENCE_S - 40), 1)
     badness = round(chance.uniform(0.2, 0.9), 2)
     target = chance.choice(fed.scenario.members).terms.name
     if kind in AT_QUEUES:

@@ -17,7 +17,8 @@ LIVES_S = (200, 300, 400)
 """How long a copy may live, by the policy."""
 NEAR_S = (-25.0, -6.0, -1.0, 1.0, 6.0, 25.0)
 """A partition ends so long after a limit."""
-GRACE_S = 30.0
+MARGIN_S = 35
+"""Little more than the longest grace of a copy's pods: what is placed too early is found."""
 
 
 def partition_storm(chance: random.Random) -> tuple[Federation, tuple[Mishap, ...]]:
@@ -35,7 +36,7 @@ def _federation(chance: random.Random) -> Federation:
     policy = Policy(
         name="partitions",
         ramp=Ramp(4, 10.0, 20),
-        silence=Silence(silent_s / 2, silent_s, silent_s * 2, chance.choice((1, 2)), 40.0, 40.0),
+        silence=Silence(silent_s / 2, silent_s, silent_s * 2, chance.choice((1, 2)), 40.0, 40.0, MARGIN_S),
         startds=Startds(lifetime_s=lives_s, retire_s=60, pending_s=90.0, keep_finished_s=10.0, intent_s=60.0),
         pending=Pending(least_s=60.0, most_s=200.0),
         backoff_s=30.0,
@@ -69,7 +70,7 @@ def _cut(chance: random.Random, fed: Federation) -> Mishap:
     """Whoever runs a copy then is cut off; one that nobody runs then falls on somebody."""
     policy = fed.policy
     lives_s = float(policy.startds.lifetime_s)
-    limits = (policy.silence.silent_s, policy.silence.lost_s, lives_s, lives_s + GRACE_S, 2 * lives_s + GRACE_S)
+    limits = (policy.silence.silent_s, policy.silence.lost_s, lives_s, lives_s + MARGIN_S, 2 * lives_s + MARGIN_S)
     lasts_s = max(5.0, chance.choice(limits) + chance.choice(NEAR_S))
     begin = round(chance.uniform(20.0, fed.storm_s - 60.0), 1)
     return Mishap("cut off", begin, round(begin + lasts_s, 1), "", round(chance.random(), 2))

@@ -245,6 +245,7 @@ class Storm:
         process.share(self.past)
         self._last = process.checker
         self.processes.append(process)
+        self._count_rivals()
         self._guarded(process, lambda: process.begin(self._noted))
 
     def _cycle(self, process: Process) -> None:
@@ -271,6 +272,7 @@ class Storm:
         self.outcome.writes += process.checker.writes
         process.end()
         self.processes.remove(process)
+        self._count_rivals()
         crashpoints.arm(None)
         self._down = None
         if not self.processes:
@@ -280,6 +282,10 @@ class Storm:
             self._path = self._fresh()
         if why is not None and why.kind == "journal broken":
             process.path.write_bytes(b"not a database, and long enough to be looked at " * 50)
+
+    def _count_rivals(self) -> None:
+        alone = len(self.processes) < 2
+        self.past.rival_at = None if alone else self.past.rival_at or self.world.now()
 
     def _stop_older(self) -> None:
         """A newer fedsched that never had to write has fenced nobody: people are told to stop one, and do."""

@@ -77,8 +77,6 @@ class Checker(LoopWorld):
         intended = self._is_intended(change)
         outcome = self.world.act(change)
         self.before.answers += 1
-        if isinstance(change, DeleteObject) and outcome.result != "fenced":
-            self.past.deleted.add(change.uid)
         if outcome.uid and outcome.result == "done":
             self.before.known.add(outcome.uid)
         self._remember(change, outcome, target)
@@ -172,6 +170,7 @@ class Checker(LoopWorld):
             self.past.made[thing.uid] = thing.placement.id
             if thing.copy is not None:
                 self.past.copies.setdefault(thing.placement.job_uid, {})[thing.uid] = thing.copy
+                self.past.disputed |= set() if self.past.rival_at is None else {thing.placement.job_uid}
 
     def _listen(self, recorded: Recorded) -> None:
         """Who answered, as this process saw it, and since when it has looked without a pause."""
@@ -191,6 +190,8 @@ class Checker(LoopWorld):
         """Objects that this journal knows by now, and how often it has seen those that came back."""
         seen = {thing.uid for thing in recorded.observation.objects}
         self.before.known |= seen
+        self.past.deleted |= {change.uid for change in recorded.issued if isinstance(change, DeleteObject)}
+        self.past.deleted |= {held.uid for held in recorded.plan.held if held.wanted not in {"run", "leave"}}
         for uid in seen & self.past.revived.keys():
             self.past.revived[uid] += 1
 
@@ -199,8 +200,8 @@ class Checker(LoopWorld):
         ramps = step.plan.memory.ramps
         promised = {held.yields_to for held in step.known.values() if held.yields_to}
         for held in step.new:
-            if held.placement.class_key in promised:
-                continue  # counted when its room was asked for
+            if held.placement.class_key in promised or held.placement.form == "job":
+                continue  # counted when its room was asked for; a Job is not placed ahead of demand
             for key in (held.placement.class_key, ALL):
                 if key in ramps:
                     where = (key, ramps[key].until)

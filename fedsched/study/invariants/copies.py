@@ -17,8 +17,9 @@ SLACK_S = 60.0
 AWAY = frozenset({"unreachable", "lost"})
 MAY_END_RUNNING = frozenset(
     {
-        *(Cause.OWNER, Cause.PREEMPTED, Cause.ORDERED, Cause.DENIED, Cause.EXPIRED, Cause.NODES_CORDONED),
-        *(Cause.WITHDRAWN, Cause.REVIVED, Cause.HELD, Cause.PENDING_TOO_LONG, Cause.FINISHED, Cause.IMAGE_PULL),
+        *(Cause.OWNER, Cause.PREEMPTED, Cause.ORDERED, Cause.DENIED, Cause.EXPIRED, Cause.RETIRED),
+        *(Cause.NODES_CORDONED, Cause.WITHDRAWN, Cause.REVIVED, Cause.HELD, Cause.PENDING_TOO_LONG),
+        *(Cause.FINISHED, Cause.IMAGE_PULL),
     }
 )
 """Causes for which a copy that runs may be deleted; a gang that does not run as a whole goes as one."""
@@ -152,7 +153,8 @@ def a_running_copy_goes_only_for_a_cause(step: Step) -> Iterator[str]:
             continue
         one = held.get(thing.placement.id)
         cause = one.why.cause if one is not None and one.why is not None else None
-        swept = change in step.plan.sweep and thing.uid in step.past.revived
+        disputed = thing.placement.job_uid in step.past.disputed
+        swept = change in step.plan.sweep and (disputed or thing.uid in step.past.revived)
         if not swept and cause not in MAY_END_RUNNING:
             yield f"{thing.name} at {change.member} runs {thing.placement.job} and is deleted ({cause})"
 
@@ -196,9 +198,14 @@ def queued(world: SimWorld, uid: str) -> Queued | None:
 
 
 def _created(write: Write) -> Thing | None:
-    """The copy that this write has made."""
+    """The copy that this write has made.
+
+    What two fedscheds write in the same moment, before the older is fenced, neither of them can know (FA5).
+    """
     change = write.change
     if not isinstance(change, CreateObject) or change.placement.form != "job" or write.target is not None:
+        return None
+    if change.placement.job_uid in write.past.disputed:
         return None
     thing = write.world.members[change.member].api.things.get(change.placement.object_name)
     return thing if thing is not None and thing.ours else None

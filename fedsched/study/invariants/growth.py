@@ -37,7 +37,7 @@ def nobody_starts_more_than_the_interval_allows(step: Step) -> Iterator[str]:
 
 def trust_is_earned(step: Step) -> Iterator[str]:
     """SU7: startds out for a (schedd, principal) that nobody claimed yet are at most what it earned."""
-    asking = {_key(held) for held in step.new}
+    asking = {_key(held) for held in step.new if held.placement.form != "job"}
     promised = {_key(held) for held in step.new if _was_promised(step, held)}
     out: Counter[str] = Counter()
     for held in step.plan.held if asking else ():

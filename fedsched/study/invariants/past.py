@@ -16,10 +16,11 @@ class World:
     a write of ours has made -> its placement's id. strangers: (member, name) -> (uid, version) of objects that are not
     ours. waiting: (member, uid) of a pod of the site's own -> since when we could have made room for it.
     paid: (placement id) -> what its pods have cost so far. revived: uid of each object that an older backup brought
-    back -> in how many cycles it was seen since; noticed: those of which a notice spoke;
-    superfluous: those that nobody needs -> whether they had been forgotten. copies: by a Job's uid, every
-    copy of it that was ever made, by uid. deleted: objects that we told to go. partial: gangs that stand in part, since
-    when. at: the last moment, in the world's own seconds.
+    back -> in how many cycles it was seen since; noticed: those of which a notice spoke; superfluous: those that nobody
+    needs -> whether they had been forgotten. copies: by a Job's uid, every copy of it that was ever made, by uid.
+    deleted: objects that were to go. rival_at: since when a second fedsched writes there, None where one is alone;
+    disputed: uids of Jobs that were placed while there were two. partial: gangs that stand in part, since when.
+    at: the last moment, in the world's own seconds.
     """
 
     highest: dict[str, int] = field(default_factory=dict)
@@ -32,6 +33,8 @@ class World:
     superfluous: dict[str, bool] = field(default_factory=dict)
     copies: dict[str, dict[str, Copy]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    rival_at: float | None = None
+    disputed: set[str] = field(default_factory=set)
     partial: dict[str, float] = field(default_factory=dict)
     at: float = 0.0
 

@@ -80,9 +80,13 @@ def a_ghost_is_no_supply(step: Step) -> Iterator[str]:
 
 
 def nobody_adopts_what_he_made_himself(step: Step) -> Iterator[str]:
-    """FA3: memory is durable before anything is created, so an object of this very epoch is always known."""
+    """FA3: memory is durable before anything is created, so an object of this very epoch is always known.
+
+    But what an older backup of its member brought back.
+    """
     for held in step.plan.held:
-        if held.adopted and held.placement.epoch == step.recorded.snapshot.epoch:
+        ours = held.placement.epoch == step.recorded.snapshot.epoch
+        if held.adopted and ours and held.uid not in step.past.revived:
             yield f"{held.placement.id} was created under this epoch, forgotten and adopted"
 
 
@@ -173,10 +177,15 @@ def _awaits(held: Held) -> bool:
 
 
 def _dead_copy(step: Step, change: DeleteObject) -> bool:
-    """Whether it is a copy that came back from a backup, or whose end or deadline is over."""
+    """Whether it is a copy that came back from a backup, a rival's, or one whose end or deadline is over."""
     thing = step.world.members[change.member].api.things.get(change.name)
     copy = thing.copy if thing is not None else None
-    return change.uid in step.past.revived or (copy is not None and not copy.may_run(step.world.now()))
+    if thing is None:
+        return any(change.uid in copies for copies in step.past.copies.values())
+    if copy is None:
+        return False
+    disputed = thing.placement.job_uid in step.past.disputed
+    return disputed or change.uid in step.past.revived or not copy.may_run(step.world.now())
 
 
 def _forged(step: Step, change: DeleteObject) -> bool:
