@@ -14,6 +14,7 @@ from fedsched.kube.pod_spec import CONTAINER
 from fedsched.kube.stream import Lines
 from fedsched.kube.transport import Transport, TransportError
 from fedsched.kube.vetting import name_part
+from fedsched.kube.wire import Wire
 from fedsched.kube.wire_own import OwnPodItem
 from fedsched.matchmaker.model.names import LABEL_JOB
 
@@ -91,17 +92,23 @@ def there(pod: OwnPodItem) -> PodThere:
 
 
 def first_container(transport: Transport, namespace: str, pod: str, timeout_s: float) -> str:
-    """The container of a user's Job that is read where none is named; "" where the pod is gone. TransportError."""
+    """The container of a user's Job that is read where none is named; "" where the pod is gone. TransportError.
+
+    Asked by a list, for that our account may.
+    """
+    query = {"fieldSelector": f"metadata.name={name_part(pod, what='pod')}"}
+    body = transport.get(path("Pod", namespace), query, timeout_s)
     try:
-        body = transport.get(path("Pod", namespace, name_part(pod, what="pod")), {}, timeout_s)
-        found = there(msgspec.json.decode(body, type=OwnPodItem))
-    except TransportError as error:
-        if error.status == 404:
-            return ""
-        raise
+        pods = msgspec.json.decode(body, type=_Pods).items
     except msgspec.MsgspecError as error:
         raise TransportError("error", f"pod {pod} is told as what is none: {error}") from None
-    return next(iter(found.containers), "")
+    return next((name for one in pods for name in there(one).containers), "")
+
+
+class _Pods(Wire):
+    """A list of pods."""
+
+    items: tuple[OwnPodItem, ...] = ()
 
 
 def read(transport: Transport, namespace: str, pod: str, ask: LogAsk, timeout_s: float = 15.0) -> tuple[Line, ...]:

@@ -23,11 +23,10 @@ MARK = b"LAB_COPY_OF"
 PRINCIPALS = """
 [[queue.principal]]
 namespace = "atlas"
-user_label = "who"
 groups = ["group_atlas", "group_atlas.*"]
 default = "group_atlas"
 """
-"""Who is charged for Jobs of the namespace "atlas": its label `who` names the user."""
+"""Who is charged for Jobs of the namespace "atlas": a user of that name."""
 
 JOB_POLICY = """
 [ramp]
@@ -51,7 +50,7 @@ Thing = dict[str, Any]
 def users_job(name: str, script: str, *, namespace: str = "atlas", **more: Any) -> Thing:
     """A Job as a user writes it, the queue's label and nothing else added.
 
-    more: spec (of the Job), pod (of its template), cpu, memory, labels, annotations (of the Job and its pods), env.
+    more: spec (of the Job), pod (of its template), cpu, memory, labels, annotations, env.
     """
     size = {"cpu": more.get("cpu", "100m"), "memory": more.get("memory", "64Mi")}
     container = {
@@ -68,7 +67,6 @@ def users_job(name: str, script: str, *, namespace: str = "atlas", **more: Any) 
         "containers": [container],
         **more.get("pod", {}),
     }
-    annotations = more.get("annotations", {})
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -76,12 +74,12 @@ def users_job(name: str, script: str, *, namespace: str = "atlas", **more: Any) 
             "name": name,
             "namespace": namespace,
             "labels": {LABEL: QUEUE, **more.get("labels", {})},
-            "annotations": annotations,
+            "annotations": more.get("annotations", {}),
         },
         "spec": {
             "backoffLimit": 0,
             **more.get("spec", {}),
-            "template": {"metadata": {"annotations": annotations}, "spec": pod},
+            "template": {"spec": pod},
         },
     }
 
@@ -152,13 +150,14 @@ class JobFederation(Federation):
     def add_queue(self, hub: HubCluster, principals: str = PRINCIPALS, *, policies: bool = True) -> None:
         """The queue in fedsched.toml, and our account in the hub.
 
-        policies: whether the hub's admin installs what sets `spec.managedBy`.
+        policies: whether the hub's admin leaves what sets `spec.managedBy`, and refuses, in force.
         """
         self.settings += f'\n[[queue]]\nname = "{QUEUE}"\nkind = "hub"\ncredential = "hub.json"\n' + principals
         (self.folder / "fedsched.toml").write_text(self.settings)
-        more = () if policies else ("--no-policies",)
         plane = hub.plane
-        self.run("hub", "join", QUEUE, "--kubeconfig", str(plane.kubeconfig), "--cluster-context", plane.name, *more)
+        self.run("hub", "join", QUEUE, "--kubeconfig", str(plane.kubeconfig), "--cluster-context", plane.name)
+        for kind in () if policies else ("mutating", "validating"):
+            plane.kubectl("delete", f"{kind}admissionpolicybindings", "--all")
 
     def join_for_jobs(self, plane: ControlPlane, name: str = "", *arguments: str, **more: Any) -> str:
         """A member that takes users' Jobs and no startds."""

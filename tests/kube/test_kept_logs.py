@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fedsched.kube import pod_logs
@@ -216,3 +217,21 @@ def test_where_nothing_is_to_be_kept_nobody_is_asked(tmp_path: Path) -> None:
     one.before(deletion(ended))
     one.start()
     assert not member.asked
+
+
+def test_of_a_users_job_the_first_container_is_read_and_found_by_a_list_which_is_all_that_we_may(
+    tmp_path: Path,
+) -> None:
+    job = thing(msgspec.structs.replace(PLACE, form="job"), pod("fs-1-1-abcde", "succeeded"))
+    labels = {"fedsched.io/job-uid": "u"}
+    listed = {
+        "items": [{"metadata": {"name": "fs-1-1-abcde", "labels": labels}, "spec": {"containers": [{"name": "m"}]}}]
+    }
+
+    def answer(path: str) -> bytes:
+        return msgspec.json.encode(listed) if path.endswith("/pods") else text("theirs")
+
+    one, member, store = keeper(tmp_path, answer, job)
+    one.before(deletion(job))
+    assert [line.text for line in store.read(store.all()[0])] == ["theirs"]
+    assert len(member.asked) == 2
