@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fedsched.config.settings import JobRules, MemberFile
 from fedsched.kube.capacity import CapacityReader
 from fedsched.kube.rights import rights
@@ -16,7 +18,7 @@ from tests.kube.write_site import EPOCH, Site
 
 if TYPE_CHECKING:
     from fedsched.kube.jobs.bundle import JobBundle
-    from fedsched.matchmaker.model import Placement
+    from fedsched.matchmaker.model import Form, Placement
     from tests.laboratory.controlplane import ControlPlane
 
 JOBS_ACCOUNT = "fedsched-jobs"
@@ -24,19 +26,25 @@ Object = dict[str, Any]
 
 
 class JobSite(Site):
-    """As join leaves it with the forms startd-job and job; `rules` is its file's [jobs]."""
+    """As join leaves it with these forms; `rules` is its file's [jobs]."""
 
-    def __init__(self, plane: ControlPlane, namespace: str, rules: JobRules | None = None) -> None:
-        self.rules = rules or JobRules()
+    def __init__(
+        self,
+        plane: ControlPlane,
+        namespace: str,
+        rules: JobRules | None = None,
+        forms: tuple[Form, ...] = ("startd-job", "job"),
+    ) -> None:
+        self.rules, self.forms = rules or JobRules(), forms
         super().__init__(plane, namespace)
-        forms = self.member.terms.forms
         self.grant(JOBS_ACCOUNT, rights("m1", "full", forms, jobs=self.member.terms.jobs))
         self.transport = Transport(self.credential(JOBS_ACCOUNT), requests_per_s=1000)
         self.actuator = self.new_actuator()
 
     def member_file(self, **overrides: Any) -> MemberFile:
         """The member's file; simulated pods run for ten minutes."""
-        return build.member(self.namespace, self.rules, **{"annotations": (("sim/seconds", "600s"),)} | overrides)
+        made = build.member(self.namespace, self.rules, **{"annotations": (("sim/seconds", "600s"),)} | overrides)
+        return msgspec.structs.replace(made, terms=msgspec.structs.replace(made.terms, forms=self.forms))
 
     def where(self, manifest: Object, **changed: Any) -> Placement:
         """A placement of a Job on the nodes of this site."""

@@ -283,7 +283,10 @@ def test_the_members_api_takes_every_field_that_goes_on(site: JobSite) -> None:
         "successPolicy": {"rules": [{"succeededIndexes": "0-1"}]},
         "podReplacementPolicy": "Failed",
     }
-    made = site.copied(job(pod, container, **spec), *THEIRS, pods=2)
+    wanted = job(pod, container, **spec)
+    outcome = site.copy(wanted, *THEIRS, pods=2)
+    assert (outcome.result, outcome.what) == ("done", "")
+    made = site.admin.get(f"{site.batch}/fs-p-0001")
     assert {key: made["spec"][key] for key in ("completions", "parallelism", "maxFailedIndexes")} == {
         "completions": 4,
         "parallelism": 2,

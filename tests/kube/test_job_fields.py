@@ -214,6 +214,20 @@ def test_what_only_a_members_file_can_allow_is_a_grant_with_its_path(
     assert spec_of(job(pod, container)).grants == (grant,)
 
 
+def test_on_the_nodes_network_its_ports_need_no_further_grant() -> None:
+    ports = {"ports": [{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 8081}]}
+    assert [grant.partition(" ")[0] for grant in spec_of(job({"hostNetwork": True}, ports)).grants] == [
+        "hostNetwork",
+        "hostPort=8081",
+    ]
+
+
+def test_a_text_that_may_be_a_secret_is_never_shown() -> None:
+    refusal = read(job(container={"env": [{"name": "PASSWORD", "value": "hunter2\0"}]}))
+    assert isinstance(refusal, Refusal)
+    assert "hunter2" not in str(refusal)
+
+
 @pytest.mark.parametrize(
     ("pod", "container"),
     [

@@ -73,7 +73,9 @@ def text(pattern: re.Pattern[str] | None = None, most: int = 1024) -> Rule:
             return into.wrong(path, "must be a string")
         if len(value) > most:
             return into.wrong(path, f"has {len(value)} characters, at most {most} may be")
-        if "\0" in value or (pattern is not None and not pattern.fullmatch(value)):
+        if "\0" in value:
+            return into.wrong(path, "has a NUL character")  # the text itself may be a secret
+        if pattern is not None and not pattern.fullmatch(value):
             return into.wrong(path, f"may not be {shown(value)}")
         return value
 

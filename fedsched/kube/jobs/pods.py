@@ -153,6 +153,8 @@ def pod_spec(value: Any, path: str, into: Reading) -> dict[str, Any]:
     if not isinstance(kept, dict):
         return {}
     _names_agree(kept, path, into)
+    if kept.get("hostNetwork"):
+        _ports_of_the_node(kept, path, into)
     for secret in kept.get("imagePullSecrets", ()):
         named("Secret", _ANY)(secret.get("name"), path, into)
     return kept
@@ -166,6 +168,16 @@ def _one_account(value: Any, path: str, into: Reading) -> Any:
     if kept.setdefault("serviceAccountName", value["serviceAccount"]) != value["serviceAccount"]:
         into.wrong(f"{path}.serviceAccount", "differs from serviceAccountName")
     return kept
+
+
+def _ports_of_the_node(pod: dict[str, Any], path: str, into: Reading) -> None:
+    """On the node's network every port is the node's: API servers fill that in, and no further grant is needed."""
+    for field in ("initContainers", "containers"):
+        for number, container in enumerate(pod.get(field, ())):
+            for place, port in enumerate(container.get("ports", ())):
+                if port.get("hostPort") == port.get("containerPort"):
+                    where = f"{path}.{field}[{number}].ports[{place}].hostPort"
+                    into.grants.discard(f"hostPort={port['hostPort']} {where}")
 
 
 def _names_agree(pod: dict[str, Any], path: str, into: Reading) -> None:

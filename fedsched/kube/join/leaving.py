@@ -15,7 +15,7 @@ from fedsched.kube.join.refusal import JoinError
 from fedsched.kube.join.request import JoinRequest
 from fedsched.kube.join.standing import labels, standing
 from fedsched.kube.object_names import token_secret
-from fedsched.matchmaker.model.names import LABEL_ROLE, MANAGED_BY, MANAGER, NOTE_LEAVE, PART_OF
+from fedsched.matchmaker.model.names import LABEL_JOB, LABEL_ROLE, MANAGED_BY, MANAGER, NOTE_LEAVE, PART_OF
 
 Say = Callable[[str], None]
 MERGE = "application/merge-patch+json"
@@ -63,8 +63,8 @@ def tell_to_leave(caller: Caller, request: JoinRequest, at: float) -> None:
     """The leave order for running pods (PR5); pending ones are withdrawn, with uid and version as precondition (X5)."""
     for pod in _ours(caller, request, "Pod"):
         path, metadata = path_of({"kind": "Pod", **pod}), pod["metadata"]
-        if metadata.get("deletionTimestamp"):
-            continue
+        if metadata.get("deletionTimestamp") or LABEL_JOB in (metadata.get("labels") or {}):
+            continue  # a user's Job knows no order: it has until the deadline
         if (pod.get("status") or {}).get("phase") == "Pending":
             only = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
             _done(caller.call("DELETE", path, {"preconditions": only}), "withdraw a pending pod")
