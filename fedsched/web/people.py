@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -22,7 +22,8 @@ from fedsched.replay.redaction import WORDS
 class People:
     """Those of one cycle. users: "alice@b" or "alice". groups: paths, the longest first.
 
-    public: words and names, in small letters, that stay as they are where they stand alone.
+    public: words and names, in small letters, that stay as they are where they stand alone. jobs: Kubernetes Jobs of
+    queues, "namespace/name", and whose they are.
     """
 
     def __init__(self, view: View) -> None:
@@ -38,12 +39,23 @@ class People:
         named = {terms.name for terms in view.terms} | {pool.name for pool in view.observation.pools}
         named |= {group.name for member in view.observation.members for group in member.node_groups}
         parts = {part for name in (*self.groups, *named) for part in (name, *re.split(r"[.\-_]", name))}
-        self.public = {word.lower() for word in parts} | self.schedds | vocabulary()
+        self.jobs = {job.id: job.principal.user for schedd in view.observation.schedds for job in schedd.jobs}
+        own = {one.lower() for one in _of_themselves(principals)}
+        self.public = {word.lower() for word in parts if word.lower() not in own} | self.schedds | vocabulary()
+
+
+def _of_themselves(principals: Iterable[Principal]) -> Iterator[str]:
+    """Groups that are called after the one person in them ("guest.alice"), and that name: it is not public by that."""
+    for one in principals:
+        bare = one.user.partition("@")[0]
+        if bare and one.group.lower().rpartition(".")[2] == bare.lower():
+            yield from (bare, one.group)
 
 
 def _principals(view: View) -> Iterator[Principal]:
     for schedd in view.observation.schedds:
         yield from (demand.principal for demand in schedd.classes)
+        yield from (job.principal for job in schedd.jobs)
     yield from (held.placement.principal for held in view.plan.held)
     for pool in view.observation.pools:
         yield from (claim.principal for slot in pool.slots for claim in slot.claims)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from fedsched.answers.queued import KUBECTL
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Document
 from fedsched.replay.pseudonyms import from_the_left
@@ -24,6 +25,7 @@ _ESCAPES = {"\\": 1, "%": 2}
 """How many characters after such a mark belong to it."""
 _NAMELESS = frozenset({int, float, bool, type(None)})
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
+_JOB_ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _JOB = re.compile(r"\d+(?:\.\d+)?")
 _NOBODY = re.compile(r"slot\d\w*|image|.*sha256", re.IGNORECASE)
 _OWNER = r"(?:owner|user|remoteowner|remoteuser|acctgroupuser|accountinggroup|niceuser|notifyuser|x509\w*)"
@@ -45,6 +47,9 @@ class Veil:
         for bare in self._bare.values():
             aliases.known(bare)
         self._seen: dict[str, str] = {}
+        self._jobs, self._own_jobs = self._veiled_jobs()
+        self._jobs_back = {alias: name for name, alias in self._jobs.items()}
+        self._job_names = {name.rpartition("/")[2] for name in self._jobs}
 
     def document(self, answer: Document) -> Document:
         """The same under pseudonyms."""
@@ -70,7 +75,8 @@ class Veil:
         """Any text with the names in it replaced."""
         found = self._seen.get(text)
         if found is None:
-            found = _CHUNK.sub(self._chunk, _ASKED.sub(self._asked, text))
+            plain = _JOB_ID.sub(self._job, text) if self._jobs else text
+            found = _CHUNK.sub(self._chunk, _ASKED.sub(self._asked, plain))
             if len(self._seen) < MOST_TEXTS:
                 self._seen[text] = found
         return found
@@ -82,7 +88,32 @@ class Veil:
         """
         if self.text(text) != text:
             raise unknown()
-        return self._aliases.name(text)
+        bare = text.partition("/")[2] if KUBECTL.fullmatch(text) else text
+        own = self._own_jobs.get(bare, [])
+        if bare in self._job_names and not own and bare not in self._people.public:
+            raise unknown()
+        # Of Jobs that are called alike his own is meant: that there are others is not told.
+        if len(own) == 1:
+            return own[0]
+        return _JOB_ID.sub(lambda found: self._jobs_back.get(found[0], found[0]), self._aliases.name(text))
+
+    def _veiled_jobs(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """(others' Kubernetes Jobs with their pseudonyms, own ones by name): people name them as they like.
+
+        A namespace is veiled where it is a person's name, as in any text.
+        """
+        others: dict[str, str] = {}
+        own: dict[str, list[str]] = {}
+        for name, user in self._people.jobs.items():
+            namespace, _, bare = name.rpartition("/")
+            if self.shows(user):
+                own.setdefault(bare, []).append(name)
+            else:
+                others[name] = f"{namespace}/job-{self._aliases.stranger(f'Job {name}').removeprefix('user-')}"
+        return others, own
+
+    def _job(self, found: re.Match[str]) -> str:
+        return self._jobs.get(found[0], found[0])
 
     def shows(self, user: str) -> bool:
         """Whether the reader sees this user as he is: it is himself."""
@@ -94,7 +125,7 @@ class Veil:
                 return self._user(value)
             if name in PATH_FIELDS and "/" in value:
                 group, _, user = value.rpartition("/")
-                return f"{group}/{self._user(user)}"
+                return f"{self.text(group)}/{self._user(user)}"
         return self.values(value)
 
     def _list(self, values: list[Any] | tuple[Any, ...]) -> list[Any]:
@@ -153,7 +184,7 @@ class Veil:
             for group in self._people.groups:
                 if low.startswith(f"{group}."):
                     cut = len(group) + 1
-                    return text[:cut] + self._user(text[cut:])
+                    return f"{self._words(text[: cut - 1])}.{self._user(text[cut:])}"
         return text if low in self._people.public and "@" not in low else self._user(text)
 
     def _words(self, chunk: str) -> str:

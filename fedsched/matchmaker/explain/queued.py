@@ -199,7 +199,7 @@ def _still(scene: _Scene) -> str:
 
 
 def _suspended(scene: _Scene) -> _Said:
-    next_ = f"Set spec.suspend to false in the Job: kubectl patch job {clean(scene.one.job.id.rpartition('/')[2])}."
+    next_ = "Set `suspend: false` in the Job's spec where it was made."
     return f"{scene.name} is suspended by its owner (spec.suspend){_still(scene)}.", next_, "job"
 
 
