@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from fedsched.journal import Recorded
 from fedsched.loop.lanes import key_of
+from fedsched.matchmaker.model import JobStatus, TellJob
 from fedsched.matchmaker.reasons import Cause
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import Broken
 from fedsched.study.invariants.truth import things
 from tests.faults.federations import Federation
 
+MOST_TELLS = 60
+"""A Job of these storms has at most so many stages left: its pods come, run, fail, come again."""
 CYCLES = 5
 """So many cycles may pass until what exists is what is planned."""
 PASSING = frozenset(
@@ -47,6 +50,7 @@ class Calm:
         self._apart: dict[str, int] = {}
         self._writes: dict[str, int] = {}
         self._waits: dict[str, int] = {}
+        self._tells: dict[str, int] = {}
         self._same: object = None
         self._still = 0
         self.quiet_cycles = 0
@@ -62,7 +66,7 @@ class Calm:
 
     def _lasting(self, recorded: Recorded) -> Iterator[str]:
         """Differences between plan and world, and passing reasons, that do not go away."""
-        apart = dict(_differences(self._world, recorded))
+        apart = dict([*_differences(self._world, recorded), *_untold(self._world)])
         self._apart = {name: self._apart.get(name, 0) + 1 for name in apart}
         for name, cycles in self._apart.items():
             if cycles > CYCLES + 60.0 / self._fed.cycle_s:  # the longest pause of a lane is a timer of ours
@@ -80,13 +84,21 @@ class Calm:
             self._writes[key] = self._writes.get(key, 0) + 1
             if self._writes[key] > CYCLES:
                 yield f"liveness: {key} was written in {self._writes[key]} cycles"
+        for change in recorded.issued:
+            if isinstance(change, TellJob):
+                self._tells[change.uid] = self._tells.get(change.uid, 0) + 1
+                if self._tells[change.uid] > MOST_TELLS:
+                    yield f"liveness: {change.job} is told something else again and again: {change.status}"
 
     def _needless(self, recorded: Recorded) -> Iterator[str]:
         """Writes in a world that has not changed for a while, and none of the timers that are left is up."""
         seen = recorded.observation
         now = (
             tuple((d.key, d.idle, d.running) for s in seen.schedds for d in s.classes),
-            tuple((o.uid, o.finished, tuple((p.uid, p.phase, p.deleting) for p in o.pods)) for o in seen.objects),
+            tuple((job.uid, job.state, job.resource_version) for s in seen.schedds for job in s.jobs),
+            tuple(
+                (o.uid, o.status, o.finished, tuple((p.uid, p.phase, p.deleting) for p in o.pods)) for o in seen.objects
+            ),
             tuple((s.name, tuple(c.job for c in s.claims), s.leaving) for p in seen.pools for s in p.slots),
             tuple((m.name, m.contact, m.site_pods and len(m.site_pods)) for m in seen.members),
         )
@@ -100,6 +112,19 @@ class Calm:
             cause = why.get(placement.id if placement else getattr(change, "placement_id", ""))
             if cause not in late and cause not in {Cause.PENDING_TOO_LONG, Cause.NEVER_JOINED}:
                 yield f"liveness: {key_of(change)} ({cause}) though nothing has changed for {self._still} cycles"
+
+
+def _untold(world: SimWorld) -> Iterator[tuple[str, str]]:
+    """Jobs of which their queue shows something else than what is so."""
+    copies = {thing.placement.job_uid: thing.copy for _, thing in things(world) if thing.copy is not None}
+    for job in (job for queue in world.queues.values() for job in queue.waiting if job.deleted_at is None):
+        copy, shown = copies.get(job.uid), job.status
+        is_so = copy.status() if copy is not None else JobStatus()
+        if copy is not None and copy.finished:
+            yield job.work.id, f"is {copy.finished} and its queue does not say so"
+        elif (shown.active, shown.ready) != (is_so.active, is_so.ready):
+            numbers = f"{shown.ready} of {shown.active} pods ready, it is {is_so.ready} of {is_so.active}"
+            yield job.work.id, f"is shown with {numbers}"
 
 
 def _differences(world: SimWorld, recorded: Recorded) -> Iterator[tuple[str, str]]:
