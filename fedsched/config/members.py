@@ -41,11 +41,27 @@ class ModeText(msgspec.Struct, frozen=True):
         return {"type": "string", "pattern": r"^(observe|on|trial\(\s*\d{1,6}\s*\))$"}
 
 
+class UserText(msgspec.Struct, frozen=True):
+    """A user's number, or "image" for the user that each image names, read as None."""
+
+    def read(self, value: Any) -> int | None:
+        """The number, None for "image"."""
+        if value == "image":
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+            return value
+        raise WrongError(f'expected a user\'s number or "image", not {shown(value)}')
+
+    def schema(self) -> Schema:
+        """A whole number or one word."""
+        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, {"const": "image"}]}
+
+
 BUDGETS = Table(keys_of(Budgets, kinds={"requests_per_s": Number(least=0.01)}), Budgets)
 OVERRIDES = Table(keys_of(Overrides), Overrides)
 _GLOB = Text(pattern=r"[^\s/]+/[^\s/]+", wanted='"Kind/name", where * and ? may stand for letters')
 JOBS = Table(
-    keys_of(JobRules, kinds={"objects": ListOf(_GLOB), "run_as_user": Number(least=0, most=2**31 - 1, whole=True)}),
+    keys_of(JobRules, kinds={"objects": ListOf(_GLOB), "run_as_user": UserText()}),
     JobRules,
 )
 GROUP = Table(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from fedsched.config.members import load_member
+from fedsched.config.problems import ConfigError
 from fedsched.config.settings import JobRules, MemberFile
 from fedsched.kube.digest import digest
 from fedsched.kube.jobs import objects
@@ -26,6 +28,9 @@ from tests.kube.job_builders import (
     spec_of,
 )
 from tests.kube.write_builders import OWNER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Object = dict[str, Any]
 RESTRICTED = {"privileged": False, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -81,6 +86,19 @@ def test_a_job_may_name_its_user_but_not_root() -> None:
 def test_where_the_file_leaves_the_user_to_images_none_is_set() -> None:
     pod = pod_of(job(), member(rules=JobRules(run_as_user=None)))
     assert pod["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+
+
+@pytest.mark.parametrize(("word", "user"), [('"image"', None), ("1000", 1000)])
+def test_a_members_file_says_as_whom_containers_run(tmp_path: Path, word: str, user: int | None) -> None:
+    file = tmp_path / "m1.toml"
+    head = 'name = "m1"\nnamespace = "fedsched"\ncredential = "m1.json"\nforms = ["job"]\n'
+    file.write_text(f'{head}[jobs]\nrun_as_user = {word}\ngrants = ["hostPath=/cvmfs"]\n')
+    found = load_member(file)
+    assert found.jobs.run_as_user == user
+    assert found.terms.jobs.grants == found.jobs.grants == ("hostPath=/cvmfs",)
+    file.write_text(f'{head}[jobs]\nrun_as_user = "root"\n')
+    with pytest.raises(ConfigError, match='"image"'):
+        load_member(file)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +195,8 @@ def test_it_runs_no_more_pods_at_once_than_were_decided() -> None:
 @pytest.mark.parametrize(
     ("manifest", "changed", "words"),
     [
-        (job(suspend=True), {}, "is suspended now"),
+        (job(suspend=True, managedBy=names.JOB_MANAGER), {}, "is suspended now"),
+        (job(parallelism=0), {}, "is suspended now"),
         (job(), {"job_uid": "another"}, "is for Job lab/fit"),
         (job(), {"size": Resources(500, 512, 1024, 0, 1)}, "asks for more cpu_milli"),
         (job(), {"lifetime_s": 0}, "must be positive"),
@@ -187,6 +206,10 @@ def test_it_runs_no_more_pods_at_once_than_were_decided() -> None:
 def test_what_is_not_what_was_decided_is_not_written(manifest: Object, changed: Object, words: str) -> None:
     with pytest.raises(RefusedError, match=words):
         copy_of(spec_of(manifest), placement(**changed), member(), OWNER, Beside())
+
+
+def test_a_job_that_only_its_suspension_keeps_from_its_own_cluster_is_copied_running() -> None:
+    assert "suspend" not in copied(job(suspend=True))["spec"]
 
 
 def test_the_members_class_stands_in_the_place_of_the_jobs_priority() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from fedsched.kube.jobs.bundle import JobBundle
 from fedsched.kube.jobs.fields import read
+from fedsched.kube.jobs.references import names_in
 from fedsched.kube.jobs.spec import Refusal
 from fedsched.kube.object_names import path
 from fedsched.kube.transport import Transport, TransportError
@@ -30,7 +31,7 @@ def bundle(transport: Transport, job: str, uid: str, copied: tuple[str, ...]) ->
     if manifest is None or metadata.get("uid") != uid or metadata.get("deletionTimestamp"):
         return None
     spec = read(manifest)
-    wanted = () if isinstance(spec, Refusal) else spec.objects
+    wanted = () if isinstance(spec, Refusal) else sorted(names_in(spec.pod))
     found = [_copy(transport, kind, namespace, name) for kind, name in wanted if kind in copied]
     return JobBundle(job, uid, manifest, tuple(each for each in found if each is not None))
 

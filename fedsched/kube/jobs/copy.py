@@ -75,7 +75,7 @@ def _still_decided(spec: JobSpec, placement: Placement) -> None:
         raise RefusedError(f"placement {placement.id} is for Job {placement.job} ({placement.job_uid}), not {spec.id}")
     if placement.lifetime_s < 1 or placement.pods < 1:
         raise RefusedError(f"placement {placement.id}: lifetime_s and pods must be positive")
-    if spec.suspended:
+    if spec.suspended and not spec.held:
         raise RefusedError(f"Job {spec.id} is suspended now")
     if spec.gang and spec.pods > placement.pods:
         raise RefusedError(f"Job {spec.id} wants {spec.pods} pods at once now, {placement.pods} were decided")

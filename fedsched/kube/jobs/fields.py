@@ -180,6 +180,7 @@ def _read(manifest: dict[str, Any], into: Reading) -> JobSpec | None:
         rank=notes.get(NOTE_RANK, ""),
         priority_class=pod.pop("priorityClassName", ""),
         suspended=suspend or parallelism == 0,
+        held=suspend and parallelism > 0 and not manifest["spec"].get("managedBy"),
     )
 
 
