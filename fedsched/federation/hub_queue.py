@@ -81,7 +81,7 @@ class HubQueue:
             return Outcome(change, "retry", at, what=self._problem)
         before = opened.reader.kept(change.uid)
         outcome = opened.writer.tell(change, at)
-        if outcome.result == "done" and before is not None:
+        if outcome.result == "done" and not outcome.what and before is not None:  # it was written
             for told in news(before.job, change.status, at):
                 opened.events.tell(told)
         return outcome

@@ -60,6 +60,17 @@ def test_with_mutating_policies_of_the_beta_the_label_is_enough(older: Callable[
         return bool(tried["spec"].get("managedBy") == JOB_MANAGER)
 
     until(ours, "the policies are noticed")
+    for manifest in standing(hub.request(), Served("v1", "v1", "suspend")):  # where managedBy's gate is closed
+        make(admin, manifest, dry_run=False)
+
+    def held() -> bool:
+        try:
+            tried = hub.admin.request("POST", jobs("default") + "?dryRun=All", job("default", "held"))
+        except ApiError:
+            return False
+        return bool(tried["spec"]["suspend"] and tried["metadata"]["annotations"].get(NOTE_HELD) == "policy")
+
+    until(held, "labelled Jobs are suspended")
 
 
 def test_without_mutating_policies_users_set_managed_by_and_are_told_where_they_do_not(

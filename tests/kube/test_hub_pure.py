@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedsched.config import load_federation
 from fedsched.config.settings import QueuePrincipal, QueueSettings
 from fedsched.kube.hub import cel
 from fedsched.kube.hub.events import news
+from fedsched.kube.hub.handover import handover
 from fedsched.kube.hub.policies import HubTerms, policies
-from fedsched.kube.hub.request import HubRequest, copying, rights
+from fedsched.kube.hub.request import HubRequest, copying, request_of, rights
 from fedsched.kube.hub.served import NEWEST
 from fedsched.kube.hub.standing import standing
 from fedsched.kube.hub.statuses import status_of
@@ -23,6 +27,7 @@ from fedsched.kube.jobs.status_body import StatusError, StatusFacts, spans, stat
 from fedsched.matchmaker.model import JobCondition, JobStatus, Principal, QueuedJob
 from fedsched.matchmaker.model.names import CONDITION_PLACED, CONDITION_PREEMPTED
 
+ROOT = Path(__file__).parents[2]
 T0 = 1_800_000_000.0
 TYPES = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget", "Suspended", CONDITION_PLACED)
 Truth = Literal["True", "False"]
@@ -185,6 +190,16 @@ def test_our_account_can_change_no_job_and_read_no_object_but_to_copy_it() -> No
     assert {verb for resource, verb in verbs if resource == "jobs"} == {"get", "list", "watch"}
     assert {right.verbs for right in copying(request)} == {("get",)}
     assert not {verb for _, verb in verbs} & {"delete", "deletecollection", "bind", "escalate", "impersonate"}
+
+
+def test_the_manifests_that_are_shipped_are_those_of_the_documented_queue(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "hub.md").read_text(encoding="utf-8")
+    table = re.search(r"(    \[\[queue\]\]\n(?:    .*\n|\n)+)", page)
+    assert table is not None
+    (tmp_path / "fedsched.toml").write_text('id = "example"\n' + textwrap.dedent(table[1]), encoding="utf-8")
+    request = request_of(load_federation(tmp_path / "fedsched.toml"), (), "hub", "fedsched-queue")
+    shipped = (ROOT / "clusters" / "hub" / "queue.yaml").read_text(encoding="utf-8")
+    assert handover(request, NEWEST) == shipped, "fedsched hub manifests > clusters/hub/queue.yaml"
 
 
 def test_news_are_told_when_they_are_new() -> None:
