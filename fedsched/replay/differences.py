@@ -18,8 +18,12 @@ NAMED = frozenset({"cycle", "serial", "at", "held", "members", "frozen_since", "
 """Parts of the memory that other differences name, or that differ between any two cycles."""
 
 
-class PlacementsDiffer(msgspec.Struct, frozen=True, tag="placements"):
-    """How many startds or Jobs of one size, for one principal, in one place, are meant to run."""
+class PlacementsDiffer(msgspec.Struct, frozen=True, tag="placements", omit_defaults=True):
+    """How many startds or Jobs of one size, for one principal, in one place, are meant to run.
+
+    pods: of each, each of that size. more, fewer: users' Jobs that only one of the plans runs there,
+    QUEUE:NAMESPACE/NAME.
+    """
 
     principal: Principal
     member: str
@@ -28,6 +32,9 @@ class PlacementsDiffer(msgspec.Struct, frozen=True, tag="placements"):
     size: Resources
     before: int
     after: int
+    pods: int = 1
+    more: tuple[str, ...] = ()
+    fewer: tuple[str, ...] = ()
 
 
 class GoingDiffers(msgspec.Struct, frozen=True, tag="going"):
@@ -95,7 +102,7 @@ class StateDiffers(msgspec.Struct, frozen=True, tag="state"):
 
 
 class OrdersDiffer(msgspec.Struct, frozen=True, tag="orders"):
-    """How many single changes beside placements are asked for: ghosts, sweep, adopt, drive; or drift that is told."""
+    """How many single changes beside placements are asked for: ghosts, sweep, adopt, drive, tell; drift is told."""
 
     what: str
     before: int
@@ -116,7 +123,7 @@ class ValueDiffers(msgspec.Struct, frozen=True, tag="value"):
     after: str
 
 
-_Place = tuple[Principal, str, str, Form, Resources]
+_Place = tuple[Principal, str, str, Form, Resources, int]
 _Goers = tuple[Principal, str, str, Wanted, Cause | None]
 
 Difference = (
@@ -158,16 +165,24 @@ def differences(before: Plan, after: Plan) -> tuple[Difference, ...]:
 
 
 def _placements(before: Plan, after: Plan) -> Iterator[PlacementsDiffer]:
-    counts: dict[_Place, list[int]] = defaultdict(lambda: [0, 0])
-    for side, plan in enumerate((before, after)):
-        for held in plan.held:
-            if held.wanted == "run" and held.phase != "gone":
-                place = held.placement
-                key = (place.principal, place.member, place.node_group, place.form, place.size)
-                counts[key][side] += 1
-    differ = [(key, one, two) for key, (one, two) in counts.items() if one != two]
-    for key, one, two in sorted(differ, key=lambda found: (-abs(found[2] - found[1]), found[0])):
-        yield PlacementsDiffer(*key, one, two)
+    first, second = _meant(before), _meant(after)
+    differ = [
+        (key, one, two) for key in {*first, *second} if (one := first.get(key, [])) != (two := second.get(key, []))
+    ]
+    for key, one, two in sorted(differ, key=lambda found: (-abs(len(found[2]) - len(found[1])), found[0])):
+        more, fewer = (tuple(sorted({*some} - {*other} - {""})) for some, other in ((two, one), (one, two)))
+        yield PlacementsDiffer(*key[:-1], len(one), len(two), key[-1], more, fewer)
+
+
+def _meant(plan: Plan) -> dict[_Place, list[str]]:
+    """Placements that are meant to run, by place: of users' Jobs which they are, "" for startds."""
+    found: dict[_Place, list[str]] = defaultdict(list)
+    for held in plan.held:
+        if held.wanted == "run" and held.phase != "gone":
+            place = held.placement
+            key = (place.principal, place.member, place.node_group, place.form, place.size, place.pods)
+            found[key].append(f"{place.schedd}:{place.job}" if place.form == "job" else "")
+    return {key: sorted(jobs) for key, jobs in found.items()}
 
 
 def _going(before: Plan, after: Plan) -> Iterator[GoingDiffers]:
@@ -261,7 +276,7 @@ def _state_words(memory: Memory) -> Mapping[str, str]:
 
 
 def _orders(before: Plan, after: Plan) -> Iterator[OrdersDiffer]:
-    for what in ("ghosts", "sweep", "adopt", "drive", "drift"):
+    for what in ("ghosts", "sweep", "adopt", "drive", "tell", "drift"):
         one, two = getattr(before, what), getattr(after, what)
         if one != two:
             yield OrdersDiffer(what, len(one), len(two))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 
 _CHUNK = re.compile(r"[A-Za-z0-9]+(?:[._@+-]+[A-Za-z0-9]+)*")
 _CUT = re.compile(r"([._@+-]+)")
@@ -15,6 +16,7 @@ _IP = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)"
     r"|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f]{1,4}(?![\w:])"
 )
+_JOB = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _LONGEST = 12
 """Parts of a name between dots and dashes that are looked at together."""
 _LEAST = 3
@@ -44,6 +46,8 @@ class Found:
         self.domains: set[str] = set()
         self.hosts: set[str] = set()
         self.phrases: dict[str, set[str]] = defaultdict(set)
+        self.jobs: set[str] = set()
+        """Kubernetes Jobs of queues, "namespace/name"."""
         self.words: set[str] = set()
         """Words that mean something else too; alone they are left as they are."""
 
@@ -103,6 +107,11 @@ class Pseudonyms:
         self._before_at = _lower(self._users, self._users)
         self._after_at = {**_lower(self._domains, self._domains), **_lower(self._hosts, self._hosts)}
         self._addresses: dict[str, str] = {}
+        self._spaces = _numbered("space-{}", {job.rpartition("/")[0] for job in found.jobs})
+        names = _numbered("job-{}", {job.rpartition("/")[2] for job in found.jobs})
+        self._jobs = {
+            job: f"{self.space(job.rpartition('/')[0])}/{names[job.rpartition('/')[2]]}" for job in found.jobs
+        }
         self._seen: dict[str, str] = {}
 
     def addresses(self, texts: Iterable[str]) -> None:
@@ -120,6 +129,16 @@ class Pseudonyms:
         """The pseudonym of a host, node or schedd."""
         return self._hosts.get(text, text)
 
+    def space(self, text: str) -> str:
+        """The pseudonym of a namespace in which Jobs of a queue are."""
+        return self._spaces.get(text, text)
+
+    def spaces(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """Glob patterns over namespaces as the pseudonyms of those that they match; one that matches none stays one."""
+        patterns = tuple(patterns)
+        found = {name for name in self._spaces if any(fnmatchcase(name, pattern) for pattern in patterns)}
+        return tuple(sorted(map(self.space, found))) or (patterns and ("space-none",))
+
     def phrase(self, text: str) -> str:
         """The pseudonym of a text as a whole."""
         return self._phrases.get(text, text)
@@ -134,6 +153,8 @@ class Pseudonyms:
         for phrase in self._spaced:
             if phrase in text:
                 text = text.replace(phrase, self._phrases[phrase])
+        if self._jobs:
+            text = _JOB.sub(lambda found: self._jobs.get(found[0], found[0]), text)
         if self._addresses:
             text = _IP.sub(lambda found: self._addresses.get(found[0], found[0]), text)
         return _CHUNK.sub(lambda found: self._chunk(found[0]), text)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedsched.journal import digest
-from fedsched.matchmaker.model import Plan
-from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.model import JobShape, JobTerms, Plan
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import FIXED, Resources
 from fedsched.replay.deciding import again, plan_bytes
 from fedsched.replay.differences import Difference, differences
@@ -26,9 +26,11 @@ from fedsched.replay.pseudonyms import Found, Pseudonyms
 HOSTS = frozenset(
     {
         *("ScheddView.name", "DemandClass.schedd", "Placement.schedd", "Claim.schedd"),
-        *("NodeRoom.node", "PodView.node", "SitePod.nodes", "Held.nodes_wanted"),
+        *("NodeRoom.node", "PodView.node", "SitePod.nodes", "Held.nodes_wanted", "TellJob.queue"),
     }
 )
+JOBS = frozenset({"QueuedJob.id", "Placement.job", "TellJob.job"})
+"""Users' Kubernetes Jobs, "namespace/name": both parts are what people call things, or themselves."""
 ORDERS = frozenset({"leave", "vacate"})
 """What is wanted of a single node, beside its name."""
 PEOPLE = frozenset({"Principal.user", "Order.by", "ScheddView.identity"})
@@ -38,6 +40,7 @@ PHRASES = {
     "DemandClass.key": "class",
     "ClassReport.key": "class",
     "Placement.class_key": "class",
+    "QueuedJob.class_key": "class",
     "ScheddView.address": "address",
 }
 """Texts that are replaced as a whole. A class's key is a digest of names: who guesses them could make sure."""
@@ -64,7 +67,7 @@ SPOKEN = frozenset(
     {
         *("MemberView.contact_error", "ScheddView.error", "PoolView.error", "NegotiatorView.error", "Outcome.what"),
         *("NegotiatorView.refused", "PodView.problem", "ObjectView.refused", "MemberView.facts", "Notice.text"),
-        "PoolView.unannounced",
+        *("PoolView.unannounced", "QueuedJob.problem", "JobCondition.message"),
     }
 )
 """Sentences of machines, in which hosts may stand that are known from nowhere else."""
@@ -78,7 +81,7 @@ WORDS = frozenset(
 )
 """Words that stay as they are where they stand alone, also when somebody is called so."""
 _PERSON = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
-_SLOT = re.compile(r"slot\d[\w]*@.*|.*@sha256")
+_SLOT = re.compile(r"slot\d[\w]*@.*|fs-[a-z0-9-]+@.*|.*@sha256")
 _MACHINE = re.compile(r"(?<=//)[\w-]+(?:\.[\w-]+)+|\b[A-Za-z0-9][\w-]*(?:\.[\w-]+){2,}\b")
 _KNOWN_DOMAINS = ("kubernetes.io", "k8s.io", "nvidia.com", "fedsched.io")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -140,9 +143,13 @@ def _found(texts: Iterable[tuple[str, str]]) -> Found:
     found = Found()
     groups = {text for where, text in texts if where in NAMES}
     found.words |= {*WORDS, *FIXED, *(str(cause) for cause in Cause)}
-    found.words |= {part for group in groups for part in (group, *re.split(r"[.]", group))}
+    persons = _themselves(texts)
+    parts = {part for group in groups for part in (group, *re.split(r"[.]", group))}
+    found.words |= {part for part in parts if part.rpartition(".")[2] not in persons}
     for where, text in texts:
-        if where in HOSTS and text not in ORDERS:
+        if where in JOBS:
+            found.jobs |= {text} if "/" in text else set()
+        elif where in HOSTS and text not in ORDERS:
             found.host(text)
         elif where in PEOPLE:
             found.person(text)
@@ -155,6 +162,13 @@ def _found(texts: Iterable[tuple[str, str]]) -> Found:
         else:
             _other(found, where, text, groups)
     return found
+
+
+def _themselves(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Users after whom a queue calls a group of their own ("guest.alice"): there the name is no word like others."""
+    users = {text.partition("@")[0] for where, text in texts if where == "Principal.user"}
+    spaces = {text for where, text in texts if where == "JobShape.namespace"}
+    return frozenset(users & spaces)
 
 
 def _expression(found: Found, text: str, groups: set[str]) -> None:
@@ -211,9 +225,23 @@ class _Renaming:
         changed = {}
         for name in value.__struct_fields__:
             one = getattr(value, name)
-            if not (isinstance(one, str) and one in fixed.get(name, ())):
+            if (special := self._of_namespaces(value, name)) is not None:
+                changed[name] = special
+            elif not (isinstance(one, str) and one in fixed.get(name, ())):
                 changed[name] = self.of(one, f"{kind.__name__}.{name}")
         return msgspec.structs.replace(value, **changed)
+
+    def _of_namespaces(self, value: Any, name: str) -> str | tuple[str, ...] | None:
+        """A field that has namespaces of queues, or patterns over them; None for any other."""
+        if isinstance(value, JobShape) and name == "namespace":
+            return self._names.space(value.namespace)
+        if isinstance(value, JobTerms) and name == "namespaces":
+            return self._names.spaces(value.namespaces)
+        if isinstance(value, Reason) and value.cause is Cause.NAMESPACE_REFUSED and name in {"need", "have"}:
+            if name == "need":
+                return self._names.space(value.need)
+            return ", ".join(self._names.spaces(value.have.split(", ")))
+        return None
 
     def _text(self, text: str, where: str) -> str:
         if where == "Held.nodes_wanted" and text in ORDERS:

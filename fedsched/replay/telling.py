@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from fedsched.matchmaker.explain import clause
 from fedsched.matchmaker.model import DemandClass, Observation
 from fedsched.matchmaker.reasons import Cause, Reason
-from fedsched.matchmaker.resources import describe
+from fedsched.matchmaker.resources import Resources, describe
 from fedsched.replay.differences import (
     ClassDiffers,
     Difference,
@@ -30,6 +30,7 @@ _ORDERS = {
     "sweep": "orphans to remove",
     "adopt": "objects to own again",
     "drive": "settings for a negotiator",
+    "tell": "statuses of Jobs to write",
     "drift": "differences to a negotiator",
 }
 _THOUSANDTHS = ("entitled", "floor", "held", "charged", "wasted", "demand")
@@ -43,7 +44,14 @@ def class_names(observation: Observation) -> dict[str, str]:
 
 
 def _called(demand: DemandClass) -> str:
-    return f"{demand.principal} ({describe(demand.request)}, class {demand.key})"
+    if demand.job is None:
+        return f"{demand.principal} ({describe(demand.request)}, class {demand.key})"
+    size = _of_pods(demand.request, demand.job.pods)
+    return f"{demand.principal} (Jobs of {size} in queue {demand.schedd}, class {demand.key})"
+
+
+def _of_pods(request: Resources, pods: int) -> str:
+    return describe(request) if pods == 1 else f"{pods} pods of {describe(request)} each"
 
 
 def tell(found: Iterable[Difference], classes: Named | None = None) -> tuple[str, ...]:
@@ -77,12 +85,17 @@ def sentence(found: Difference, classes: Named | None = None) -> str:  # noqa: C
 
 
 def _placements(found: PlacementsDiffer) -> str:
-    count, word = abs(found.after - found.before), "more" if found.after > found.before else "fewer"
-    what = _FORMS[found.form] + ("s" if count > 1 else "")
-    return (
-        f"{count} {word} {what} of {describe(found.size)} for {found.principal} on {found.member}/{found.node_group} "
-        f"({found.after} instead of {found.before})."
+    where = f"for {found.principal} on {found.member}/{found.node_group}"
+    count = abs(found.after - found.before)
+    if not count:
+        return f"Other Jobs {where}: {_listed(found.more)} instead of {_listed(found.fewer)}."
+    word = "more" if found.after > found.before else "fewer"
+    what = f"{_FORMS[found.form]}{'s' if count > 1 else ''} of {_of_pods(found.size, found.pods)}"
+    jobs = "; ".join(
+        f"{side}: {_listed(names)}" for side, names in (("only now", found.more), ("no more", found.fewer)) if names
     )
+    said = f"{count} {word} {what} {where} ({found.after} instead of {found.before})"
+    return f"{said}: {jobs}." if jobs else f"{said}."
 
 
 def _going(found: GoingDiffers) -> str:

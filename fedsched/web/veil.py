@@ -27,7 +27,7 @@ _NAMELESS = frozenset({int, float, bool, type(None)})
 _CHUNK = re.compile(r"[^\W_]+(?:[._@+-]+[^\W_]+)*")
 _JOB_ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _JOB = re.compile(r"\d+(?:\.\d+)?")
-_NOBODY = re.compile(r"slot\d\w*|image|.*sha256", re.IGNORECASE)
+_NOBODY = re.compile(r"slot\d\w*|fs-[a-z0-9-]+|image|.*sha256", re.IGNORECASE)
 _OWNER = r"(?:owner|user|remoteowner|remoteuser|acctgroupuser|accountinggroup|niceuser|notifyuser|x509\w*)"
 _ASKED = re.compile(rf'(?i)(\b{_OWNER}\s*(?:=\?=|=!=|[=!<>]=?)\s*")([^"]*)(")|("([^"]*)"\s*[=!]=\s*\b{_OWNER}\b)')
 _ATTRIBUTE = re.compile(_OWNER, re.IGNORECASE)
