@@ -1,4 +1,4 @@
-"""What a drain means for each startd and job of a member (R8): which finish, which move, which die; orders nothing."""
+"""What a drain means for each startd, job and copy of a member (R8): which finish, move or die; orders nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import msgspec
 
 from fedsched.cli import output
 from fedsched.cli.output import Column
-from fedsched.forecast import Lengths, learn
+from fedsched.forecast import Lengths, begun_at, learn
 from fedsched.journal import Account
 from fedsched.matchmaker.model import (
     Claim,
     DemandClass,
     Held,
     JobLength,
+    ObjectView,
     Observation,
     Order,
     Principal,
@@ -102,9 +103,10 @@ class Elsewhere(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What is known of startds and their jobs: slots by placement, classes by key, lengths of jobs."""
+    """What is known of startds, copies and their jobs: slots and objects by placement, classes by key, lengths."""
 
     slots: Mapping[str, list[SlotView]]
+    copies: Mapping[str, ObjectView]
     classes: Mapping[str, DemandClass]
     lengths: Lengths
 
@@ -112,13 +114,14 @@ class Seen(msgspec.Struct, frozen=True):
 def listing(
     held: Iterable[Held], order: Order, seen: Observation, accounts: Iterable[Account] = ()
 ) -> tuple[Comes, ...]:
-    """One row per startd that the order reaches, by member and id. accounts: lengths of jobs are learnt from these."""
+    """One row per startd or copy that the order reaches, by member and id. accounts: lengths are learnt from these."""
     there = [h for h in held if order.target in {EVERYTHING, h.placement.member} and h.phase != "gone"]
     slots: dict[str, list[SlotView]] = {}
     for slot in (slot for pool in seen.pools for slot in pool.slots):
         slots.setdefault(slot.placement_id, []).append(slot)
     classes = {one.key: one for view in seen.schedds for one in view.classes}
-    known = Seen(slots, classes, learn(seen, accounts))
+    copies = {thing.placement_id: thing for thing in seen.objects if thing.status is not None}
+    known = Seen(slots, copies, classes, learn(seen, accounts))
     return tuple(_row(one, order, known) for one in sorted(there, key=lambda h: (h.placement.member, h.placement.id)))
 
 
@@ -160,7 +163,7 @@ def show_plan(rows: tuple[Comes, ...], places: tuple[Elsewhere, ...], order: Ord
         return "" if at is None else f"in {age(at - order.at)}"
 
     if not rows:
-        output.line(f"No startd of ours is on {'any member' if order.target == EVERYTHING else order.target}.")
+        output.line(f"Nothing of ours is on {'any member' if order.target == EVERYTHING else order.target}.")
         return
     cells = [
         (
@@ -208,19 +211,29 @@ def _row(held: Held, order: Order, known: Seen) -> Comes:
 
     slots = known.slots.get(held.placement.id, [])
     latest = min([_latest(held, order), *(slot.end_at for slot in slots if slot.end_at is not None)])
-    running = tuple(_job(held, claim, known, (order.at, latest)) for slot in slots for claim in slot.claims)
+    claims = [claim for slot in slots for claim in slot.claims] or _as_claim(held, known)
+    running = tuple(_job(held, claim, known, (order.at, latest)) for claim in claims)
     return Comes(
         startd=held.placement.object_name,
         member=held.placement.member,
         node_group=held.placement.node_group,
         phase=held.phase,
-        jobs=held.claims,
+        jobs=min(held.claims, 1) if held.placement.form == "job" else held.claims,
         principal=str(held.placement.principal),
         latest_at=latest,
         what=_what(held, running, age(max(0.0, latest - order.at)), order.at),
         moves=held.phase in {"intended", "starting"} and held.pod_started_at is None,
         running=running,
     )
+
+
+def _as_claim(held: Held, known: Seen) -> list[Claim]:
+    """A user's Job that runs, all its pods together, as if it had claimed a startd; none of a startd."""
+    thing, place = known.copies.get(held.placement.id), held.placement
+    since = begun_at(thing) if thing is not None and place.form == "job" else None
+    if since is None:
+        return []
+    return [Claim(place.principal, place.size.cpu_milli * max(1, held.claims), since, place.job, place.schedd)]
 
 
 def _latest(held: Held, order: Order) -> float:
@@ -262,6 +275,8 @@ def _class_of(held: Held, claim: Claim, known: Seen) -> DemandClass:
 def _what(held: Held, running: tuple[JobComes, ...], left: str, at: float) -> str:
     from fedsched.matchmaker.explain import age
 
+    if held.placement.form == "job":
+        return _what_of_job(held, running, left, at)
     if held.claims:
         ends = [job.ends_at for job in running if job.fate == "finishes"]
         dying = sum(job.fate == "dies" for job in running)
@@ -273,3 +288,18 @@ def _what(held: Held, running: tuple[JobComes, ...], left: str, at: float) -> st
     if held.phase in {"intended", "starting"} and held.pod_started_at is None:
         return "called back; what it was for is placed elsewhere"
     return f"leaves at once; removed after {left} at the latest"
+
+
+def _what_of_job(held: Held, running: tuple[JobComes, ...], left: str, at: float) -> str:
+    """What becomes of the copy of a user's Job: it has until then to end, else it waits in its queue again."""
+    from fedsched.matchmaker.explain import age
+
+    if held.wanted != "run":
+        return "goes already"
+    if not running:
+        return f"called back if it does not run by then; deleted after {left} at the latest, and queued again"
+    if running[0].fate == "dies":
+        return f"is probably still running and deleted after {left}; its Job is queued again"
+    return (
+        f"finishes, probably in {age(running[0].ends_at - at)}; deleted after {left} if it still runs, and queued again"
+    )

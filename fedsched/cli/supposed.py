@@ -42,7 +42,10 @@ def with_member(snapshot: Snapshot, terms: MemberTerms, view: MemberView) -> Sna
 
 
 def without_member(snapshot: Snapshot, name: str) -> Snapshot:
-    """A member that is gone for good with all that stood there: its jobs are idle again, its ads are removed."""
+    """A member that is gone for good with all that stood there: its jobs are idle again, its ads are removed.
+
+    Copies of users' Jobs stay known: nobody hears whether they run (FA4).
+    """
     seen = snapshot.observation
     placed = {held.placement.id: held.placement for held in snapshot.memory.held}
     placed |= {one.placement_id: one.placement for one in seen.objects if one.placement is not None}

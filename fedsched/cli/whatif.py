@@ -13,7 +13,8 @@ from fedsched.cli import output
 from fedsched.cli.options import ConfigOption, OutputOption, examples
 from fedsched.cli.output import Column, Exit, Failure, Format
 from fedsched.cli.plan import SnapshotOption, chosen
-from fedsched.cli.submit import AsOption, GroupOption, LiveOption, ScheddOption
+from fedsched.cli.submit import AsOption, GroupOption, LiveOption, QueueOption, ScheddOption
+from fedsched.cli.unheard import Unheard, told, unheard
 
 if TYPE_CHECKING:
     from fedsched.cli.compared import Ahead, Changed, ChangedAhead, Side
@@ -58,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True):
     schedd: str = ""
     user: str = ""
     group: str = ""
+    queue: str = ""
 
     @property
     def empty(self) -> bool:
@@ -95,13 +97,16 @@ def whatif(
     ] = None,
     jobs: Annotated[
         list[Path] | None,
-        typer.Option("--jobs", metavar="FILE", help="More jobs: submit file or scenario.toml.", show_default=False),
+        typer.Option(
+            "--jobs", metavar="FILE", help="More: submit file, Kubernetes Jobs or scenario.toml.", show_default=False
+        ),
     ] = None,
     policy: Annotated[str, typer.Option("--policy", metavar="NAME|FILE", help="Another policy.")] = "",
     hours: Annotated[float, typer.Option("--hours", min=0.0, max=LONGEST_HOURS, help="Run both so far ahead.")] = 0.0,
     schedd: ScheddOption = "",
     user: AsOption = "",
     group: GroupOption = "",
+    queue: QueueOption = "",
     live: LiveOption = False,
     snapshot: SnapshotOption = None,
     config: ConfigOption = None,
@@ -113,6 +118,9 @@ def whatif(
     combined and repeated. A member is lost first, then members are added, then terms change, then jobs come. With
     --hours both are run ahead by the real loop on simulated clusters, and waits, evictions and cost are compared; no
     further job arrives there.
+
+    Kubernetes Jobs come into the queue that --queue names. Those that have a copy at a member that is lost are placed
+    again only when its own deadline has surely ended it: when that is stands below the table.
 
     The first startd of a node group that is new goes alone until its slot was seen: one cycle shows little of a new
     member, --hours shows it.
@@ -127,15 +135,17 @@ def whatif(
         schedd,
         user,
         group,
+        queue,
     )
     if asked.empty:
         raise Failure(Exit.USAGE, "what if what?", "say what is otherwise: fedsched whatif --help")
     moment = chosen(config, snapshot, recorded=False, live=live)
+    lost = unheard(moment.snapshot, asked.lose)
     after = supposed(moment, asked)
     if hours:
-        _run_ahead(moment, after, hours, form)
+        _run_ahead((moment, after), hours, lost, form)
     else:
-        _decide(moment, after, form)
+        _decide(moment, after, lost, form)
     raise typer.Exit(int(moment.exit_code))
 
 
@@ -194,9 +204,37 @@ def _with_jobs(moment: Moment, file: Path, asked: Asked) -> Moment:
         for view in _workload(moment, file):
             snapshot = with_jobs(snapshot, view, view.classes)
         return moment.but(snapshot)
+    if _for_queue(file, moment, asked):
+        return _with_queued(moment, file, asked)
     whose = submit.where(moment, asked.schedd)
     said = submit.read(file, moment, whose, (asked.user or submit.yourself(whose), asked.group, 0))
     return moment.but(with_jobs(moment.snapshot, whose, said.classes))
+
+
+def _for_queue(file: Path, moment: Moment, asked: Asked) -> bool:
+    """Whether what a file says are Jobs of a queue, as `submit --dry-run` decides it."""
+    from fedsched.cli.submit_files import texts
+
+    if asked.schedd or asked.user:
+        return False
+    if asked.queue or texts((file,))[0].kind != "condor":
+        return True
+    return moment.settings is not None and bool(moment.settings.queues or not moment.settings.pools)
+
+
+def _with_queued(moment: Moment, file: Path, asked: Asked) -> Moment:
+    """Kubernetes Jobs in a queue of Jobs, as `submit` would put them there."""
+    from fedsched.cli.submit_decided import with_queued
+    from fedsched.cli.submit_files import drafts, texts
+    from fedsched.cli.submitted import Naming, queue_of, ready
+    from fedsched.config.settings import Federation
+
+    settings = moment.settings or Federation("saved")
+    queue = queue_of(settings, asked.queue)
+    said = drafts(texts((file,)), settings, 1, 0)
+    naming = Naming("", 1, len(said.drafts) == 1)
+    some = ready(said.drafts, naming, (asked.group, moment.snapshot.at), (queue, settings))
+    return moment.but(with_queued(moment.snapshot, queue.name, some))
 
 
 def _workload(moment: Moment, file: Path) -> tuple[ScheddView, ...]:
@@ -216,7 +254,7 @@ def _workload(moment: Moment, file: Path) -> tuple[ScheddView, ...]:
     return world.observe(moment.snapshot.at).schedds
 
 
-def _decide(moment: Moment, after: Moment, form: Format) -> None:
+def _decide(moment: Moment, after: Moment, lost: tuple[Unheard, ...], form: Format) -> None:
     from fedsched.cli.compared import changed
     from fedsched.replay import class_names, differences, tell
 
@@ -234,10 +272,12 @@ def _decide(moment: Moment, after: Moment, form: Format) -> None:
             principals=rows,
             differences=found,
             sentences=tell(found, names),
+            unheard=lost,
         )
         return
     output.line(f"{moment.source}, policy {moment.policy.name}: without the change -> with it")
-    show(rows, tuple(tell((one for one in found if _worth_telling(one)), names)))
+    sentences = tell((one for one in found if _worth_telling(one)), names)
+    show(rows, (*told(lost, moment.snapshot.at), *sentences))
 
 
 def show(rows: Iterable[Changed], sentences: tuple[str, ...]) -> None:
@@ -278,11 +318,12 @@ def _arrow(before: str, after: str) -> str:
     return before if before == after else f"{before} -> {after}"
 
 
-def _run_ahead(moment: Moment, after: Moment, hours: float, form: Format) -> None:
+def _run_ahead(sides: tuple[Moment, Moment], hours: float, lost: tuple[Unheard, ...], form: Format) -> None:
     from fedsched.cli.compared import ahead
     from fedsched.forecast import Course, forward, learn
     from fedsched.log import configure
 
+    moment, after = sides
     configure(level="critical")
     course = Course(hours=hours)
     with output.said(f"running {hours:g} h ahead, twice"):
@@ -301,11 +342,14 @@ def _run_ahead(moment: Moment, after: Moment, hours: float, form: Format) -> Non
             principals=rows,
             before=first,
             after=second,
+            unheard=lost,
         )
         return
     policy = moment.policy.name
     output.line(f"{moment.source}, policy {policy}, {hours:g} h ahead: without the change -> with it")
     show_ahead(rows)
+    for text in told(lost, moment.snapshot.at):
+        output.wrapped(text)
 
 
 def show_ahead(rows: Iterable[ChangedAhead]) -> None:

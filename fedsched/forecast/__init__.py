@@ -6,7 +6,7 @@ from fedsched.forecast.chore import Foresight
 from fedsched.forecast.estimate import BUDGET_S, Asked, Effort, Estimate, estimates, hopeless, samples
 from fedsched.forecast.evidence import known_lengths
 from fedsched.forecast.keeping import Watching, foretell
-from fedsched.forecast.lengths import Lengths, learn
+from fedsched.forecast.lengths import Lengths, begun_at, learn
 from fedsched.forecast.outlook import ClassOutlook, Outlook, PrincipalOutlook
 from fedsched.forecast.sayings import record_said, said
 
@@ -24,6 +24,7 @@ __all__ = [
     "PrincipalOutlook",
     "Record",
     "Watching",
+    "begun_at",
     "estimates",
     "foretell",
     "forward",
