@@ -346,6 +346,10 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "the quota of {site} allows no further Job | {need} needed | {have} left",
         "ask the admin of {member} for a larger count/jobs.batch, or wait",
     ),
+    (Cause.NO_ROOM, "pods at once"): Saying(
+        "{where} has no room now for all pods of the Job at once | {need} pods needed | room for {have}",
+        "wait until running work ends, lower `parallelism` of the Job, or join another member",
+    ),
     (Cause.NO_ROOM, "node group"): Saying(
         "a DaemonSet of ours has the whole of {where} already",
         "wait until its startds have room, or join another member",

@@ -81,12 +81,20 @@ def _priority(demand: DemandClass, step: Step) -> DemandClass:
     return msgspec.structs.replace(demand, priorities=((int(step.to), demand.idle),))
 
 
+def _parallelism(demand: DemandClass, step: Step) -> DemandClass:
+    """Fewer pods of each Job at once."""
+    if demand.job is None:
+        return demand
+    return msgspec.structs.replace(demand, job=msgspec.structs.replace(demand.job, pods=int(step.to)))
+
+
 OF_CLASS: dict[str, Callable[[DemandClass, Step], DemandClass]] = {
     "request": _request,
     "clause": _clause,
     "length": _length,
     "image": _image,
     "priority": _priority,
+    "parallelism": _parallelism,
 }
 
 
@@ -106,7 +114,14 @@ def _with_class(world: World, step: Step) -> World:
 
 
 def _admit(terms: MemberTerms, step: Step) -> MemberTerms:
-    """One name more under principals, images, pools or forms of the file; an empty list admits all but forms."""
+    """One name more under principals, images, pools or forms of the file; an empty list admits all but forms.
+
+    Of what stands under [jobs] there the name is "jobs.grants", "jobs.namespaces", and so on.
+    """
+    _, of_jobs, name = step.name.partition("jobs.")
+    if of_jobs:
+        jobs = msgspec.structs.replace(terms.jobs, **{name: (*getattr(terms.jobs, name), step.target)})
+        return msgspec.structs.replace(terms, jobs=jobs)
     known: tuple[str, ...] = getattr(terms, step.name)
     return msgspec.structs.replace(terms, **{step.name: (*known, step.target)})
 
@@ -195,10 +210,17 @@ def _tolerate(view: MemberView, step: Step) -> MemberView:
     return msgspec.structs.replace(view, node_groups=groups)
 
 
+def _object(view: MemberView, step: Step) -> MemberView:
+    """One object more in our namespace; target: "Kind/name"."""
+    kind, _, name = step.target.partition("/")
+    return msgspec.structs.replace(view, objects=tuple(sorted({*view.objects, (kind, name)})))
+
+
 OF_VIEW: dict[str, Callable[[MemberView, Step], MemberView]] = {
     "quota": _quota,
     "nodes": _nodes,
     "tolerate": _tolerate,
+    "object": _object,
 }
 
 

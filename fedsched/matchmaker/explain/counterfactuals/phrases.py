@@ -101,6 +101,8 @@ PHRASES: dict[str, Callable[[Step], str]] = {
     "length": _length,
     "image": lambda _step: "with the member's own image",
     "priority": lambda step: f"with a job priority of {int(step.to)}",
+    "parallelism": lambda step: f"with at most {int(step.to)} pods at once",
+    "object": lambda step: f"if {step.target} were in our namespace at {step.member}",
     "order": _order,
     "mode": lambda step: f'if the mode of {step.member} were "on"',
     "admit": _admit,

@@ -80,7 +80,8 @@ def _form(world: World, reason: Reason) -> Iterator[Knob]:
     if reason.what == "pool":
         yield one(Step("admit", reason.member, demand_of(world).pool, "pools"))
     else:
-        yield one(Step("admit", reason.member, "startd-job", "forms"))
+        form = "startd-job" if demand_of(world).job is None else "job"
+        yield one(Step("admit", reason.member, form, "forms"))
 
 
 def _principal(world: World, reason: Reason) -> Iterator[Knob]:
@@ -89,6 +90,33 @@ def _principal(world: World, reason: Reason) -> Iterator[Knob]:
 
 def _image(world: World, reason: Reason) -> Iterator[Knob]:
     yield one(Step("admit", reason.member, demand_of(world).image, "images"))
+
+
+def _namespace(_world: World, reason: Reason) -> Iterator[Knob]:
+    yield one(Step("admit", reason.member, reason.need, "jobs.namespaces"))
+
+
+def _object(_world: World, reason: Reason) -> Iterator[Knob]:
+    """Where it lacks the file's leave: that, or leave to copy its kind. Where it is only missing: that it is made."""
+    kind = reason.what.partition("/")[0]
+    if reason.need == "present":
+        yield one(Step("object", reason.member, reason.what))
+    else:
+        yield one(Step("admit", reason.member, reason.what, "jobs.objects"))
+    if kind in {"ConfigMap", "Secret"}:
+        yield one(Step("admit", reason.member, kind, "jobs.copied"))
+
+
+def _grant(_world: World, reason: Reason) -> Iterator[Knob]:
+    yield one(Step("admit", reason.member, reason.need, "jobs.grants"))
+
+
+def _pods(world: World, reason: Reason) -> Iterator[Knob]:
+    shape = demand_of(world).job
+    less = math.ceil(amount(reason.need) - amount(reason.have))
+    if shape is not None and 0 < less < shape.pods:
+        pods = shape.pods
+        yield Knob((less,), lambda fewer: Step("parallelism", to=float(pods - fewer)))
 
 
 def _taint(_world: World, reason: Reason) -> Iterator[Knob]:
@@ -137,6 +165,10 @@ MEMBER_KNOBS: dict[Cause, Callable[[World, Reason], Iterator[Knob]]] = {
     Cause.FORM_REFUSED: _form,
     Cause.PRINCIPAL_REFUSED: _principal,
     Cause.IMAGE_REFUSED: _image,
+    Cause.NAMESPACE_REFUSED: _namespace,
+    Cause.OBJECT_MISSING: _object,
+    Cause.FIELD_REFUSED: _grant,
+    Cause.TOO_MANY_PODS: _pods,
     Cause.TAINTED: _taint,
     Cause.TOO_LONG: _lifetime,
     Cause.MEMBER_SILENT: _answers,
