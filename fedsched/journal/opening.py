@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -32,9 +33,7 @@ def open_to_write(path: Path, limits: Limits, *, thorough: bool, any_thread: boo
     any_thread: for more than the thread that opens it, one at a time.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # SQLite gives its side files the mode of this one.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
+    _make_private(path)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=not any_thread)
     try:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -47,6 +46,22 @@ def open_to_write(path: Path, limits: Limits, *, thorough: bool, any_thread: boo
         db.close()
         raise
     return db
+
+
+def _make_private(path: Path) -> None:
+    """The file there, for us alone; SQLite gives its side files the same mode. Raises OSError.
+
+    One that is there is never opened but by SQLite: to close any descriptor of it drops the locks of all connections
+    that this process has to it, and another process, the last one as it seems, then takes the log of writes away.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+    path.chmod(0o600)
 
 
 def open_to_read(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -171,3 +173,30 @@ def test_a_job_that_cannot_be_read_is_told_as_that(path: Path, table: JobTable) 
         db.commit()
     with pytest.raises(JournalError, match="a Job is not readable"):
         table.since(0)
+
+
+OTHER = """
+import sys
+from pathlib import Path
+from fedsched.journal import SqliteJournal
+journal = SqliteJournal(Path(sys.argv[1]))
+print(*(order.target for order in journal.orders()))
+journal.close()
+"""
+
+
+def test_a_second_connection_of_the_daemon_does_not_cost_it_its_writes(path: Path) -> None:
+    """To close a descriptor of the file drops a process's locks on it; who leaves next would remove the log."""
+
+    def seen_by_another_process() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", OTHER, str(path)], capture_output=True, text=True, check=True
+        ).stdout
+
+    with closing(SqliteJournal(path)) as journal:
+        journal.add_order(Order("cordon", "m1", "why"))
+        with closing(JobTable(path)) as table:
+            assert seen_by_another_process() == "m1\n"
+            journal.add_order(Order("cordon", "m2", "why"))
+            table.add((new("a"),))
+            assert seen_by_another_process() == "m1 m2\n"
