@@ -18,9 +18,12 @@ _JOB = re.compile(r"[0-9]+\.[0-9]+@")
 
 
 def announced(view: View, *, names: bool = True) -> tuple[ClassNotice, ...]:
-    """Every class with idle jobs, most unmet first. names: False where users' names are not for everybody."""
+    """Every class of a pool with idle jobs, most unmet first. names: False where users' names are not for everybody.
+
+    Kubernetes Jobs are of no pool: no collector is told of them.
+    """
     shown = _as_it_is if names else _without_users
-    return tuple(_notice(pair, view, shown, names=names) for pair in view.pairs if pair[0].idle)
+    return tuple(_notice(pair, view, shown, names=names) for pair in view.pairs if pair[0].idle and pair[0].job is None)
 
 
 def _notice(pair: Pair, view: View, shown: Callable[[str], str], *, names: bool) -> ClassNotice:
