@@ -73,7 +73,13 @@ export function ours(one, most) {
   const text = PHASES.filter((name) => phases[name]).map((name) => `${count(phases[name])} ${name}`).join(", ") || "none";
   return h("div", { class: "ours" },
     bar(`startds of ours: ${text}`, PHASES.map((kind) => ({ kind, value: phases[kind] })), most),
-    h("span", { class: "sub" }, text));
+    h("span", { class: "sub" }, [text, copies(one)].filter(Boolean).join("; ")));
+}
+
+// Pods of Kubernetes Jobs, which are no startds.
+function copies(one) {
+  const known = Object.entries(one.copies ?? {}).filter(([, number]) => number);
+  return known.length ? `Jobs: ${known.map(([phase, number]) => `${count(number)} ${phase}`).join(", ")}` : "";
 }
 
 const byPhase = (phases) => ({ ...phases, starting: (phases.starting ?? 0) + (phases.intended ?? 0) });

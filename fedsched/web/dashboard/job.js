@@ -8,7 +8,8 @@ import { aged, facts, link, pager, quiet, search, section, spoken, table, time }
 import { shareTable } from "./shares.js";
 
 const AGAIN_MS = 1000;
-const MARKS = { ok: "✓", holds: "■", waits: "…", "not reached": "–", unknown: "?" };
+const MARKS = { ok: "✓", holds: "■", waits: "…", "not reached": "–", unknown: "?", "not used": "·" };
+const SILENT = new Set(["refused", "foreign"]);
 
 export function jobPage(state) {
   const { job } = state.docs;
@@ -29,13 +30,17 @@ function about(job) {
     ["whose", who(job.principal)],
     ["asks for", demand ? request(demand.request) : null],
     ["length", demand?.length ? `${age(demand.length.seconds)} (${demand.length.source})` : null],
-    ["schedd", demand?.schedd],
+    [demand?.job ? "queue" : "schedd", demand?.schedd],
     ["jobs alike", demand ? `${count(demand.idle)} idle, ${count(demand.running)} running` : null],
     ["of the idle", report ? `${count(report.served)} served, ${count(report.placed)} placed, ${count(report.unmet)} unmet` : null],
     ["runs since", job.since ? [time(job.since, true), `, ${age(job.now - job.since)}`] : null],
     ["on", job.placement ? link("decision", job.placement) : null],
+    ["its output", hasLogs(job) ? h("a", { href: `api/v1/jobs/${encodeURIComponent(job.job)}/logs` }, "what its pods wrote, as JSON") : null],
   ]);
 }
+
+// Only a Kubernetes Job has a uid; one that never had a copy has written nothing.
+const hasLogs = (job) => job.uid && job.state !== "idle" && !SILENT.has(job.state);
 
 function chain(links, now) {
   return section("chain", "From the job to its claim",
@@ -86,8 +91,9 @@ const member = (one, now) => [
   one.need || "–", one.have || "–", one.seen_at ? aged(one.seen_at, now) : "–",
 ];
 
-function having({ having: has }) {
-  const kinds = [["Share", has.share], ["Startds", has.startds], ["Must go", has.going], ["Room on its way", has.coming]].filter(([, said]) => said.length);
+function having(job) {
+  const { having: has } = job;
+  const kinds = [["Share", has.share], [job.demand?.job ? "Copies" : "Startds", has.startds], ["Must go", has.going], ["Room on its way", has.coming]].filter(([, said]) => said.length);
   return kinds.length ? section("having", "What it has",
     kinds.map(([name, said]) => [h("h3", null, name), h("ul", { class: "plain-list" }, said.map((text) => h("li", null, text)))])) : null;
 }

@@ -20,7 +20,7 @@ export function queue(state) {
   const page = { offset: known.offset, limit: list.limit, total: known.total };
   return section("queue", "Queue",
     h("div", { class: "tools" },
-      search("queue", "Filter by user, group, schedd or reason", list.search),
+      search("queue", "Filter by user, group, schedd, queue or reason", list.search),
       h("label", null, h("span", { class: "unseen" }, "Which classes"),
         h("select", { "data-do": "state", "data-of": "queue" }, STATES.map(([value, text]) => h("option", { value }, text)))),
       pager("queue", page)),
@@ -35,7 +35,7 @@ function row({ demand, report, word, reason }, known) {
   const said = report || demand.idle ? word : "runs";
   return [
     `class-${demand.schedd}-${demand.key}`,
-    [link("job", demand.key, demand.principal.user), h("span", { class: "sub" }, demand.principal.group || "no group", ` · ${demand.schedd}`)],
+    [link("job", demand.key, demand.principal.user), h("span", { class: "sub" }, demand.principal.group || "no group", demand.job ? ` · queue ${demand.schedd}` : ` · ${demand.schedd}`)],
     request(demand.request),
     [count(unmet), unmet === demand.idle ? null : h("span", { class: "sub" }, `of ${count(demand.idle)}`)],
     count(demand.running),
@@ -48,6 +48,6 @@ function schedds(known) {
   const lost = known.schedds.filter((one) => one.error || one.seen_at === null);
   if (!lost.length) return null;
   return h("ul", { class: "attention" }, lost.slice(0, 5).map((one) =>
-    h("li", null, `Schedd ${one.name}: ${one.error || "never answered"}`)),
+    h("li", null, `${one.kind === "jobs" ? "Queue" : "Schedd"} ${one.name}: ${one.error || "never answered"}`)),
   lost.length > 5 ? h("li", null, `and ${count(lost.length - 5)} more`) : null);
 }
