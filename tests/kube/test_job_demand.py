@@ -205,7 +205,8 @@ def test_the_class_says_all_that_a_member_must_know() -> None:
     ("deadline", "length"),
     [
         (None, JobLength(7200, "assumed")),
-        (100, JobLength(300, "activeDeadlineSeconds")),
+        (8, JobLength(10, "activeDeadlineSeconds")),
+        (100, JobLength(120, "activeDeadlineSeconds")),
         (3601, JobLength(7200, "activeDeadlineSeconds")),
         (2**31 - 1, JobLength(366 * 86_400, "activeDeadlineSeconds")),
     ],

@@ -23,11 +23,15 @@ GPUS = ("nvidia.com/gpu", "amd.com/gpu")
 """Resources that count as GPUs wherever a member's file does not say otherwise."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 STEPS = (
+    *(10, 30, _MINUTE, 2 * _MINUTE),
     *(5 * _MINUTE, 10 * _MINUTE, 20 * _MINUTE, 30 * _MINUTE),
     *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12, 18, 24, 36)),
     *(days * _DAY for days in (2, 3, 4, 7, 14, 28)),
 )
-"""Lengths in seconds that deadlines are rounded up to (MA7), as those of HTCondor's jobs are."""
+"""Lengths in seconds that deadlines are rounded up to (MA7), as those of HTCondor's jobs are, but for the short ones.
+
+A copy at a lost member keeps its Job waiting for twice its length.
+"""
 
 
 def demand_of(spec: JobSpec, principal: Principal, queue: str, settings: Federation) -> DemandClass:
