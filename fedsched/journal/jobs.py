@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from fedsched.journal.lease import JournalError
-from fedsched.matchmaker.model import JobStatus, Principal
+from fedsched.matchmaker.model import JobStatus, Order, Principal, ScheddView
 
+OF_JOBS = ("hold", "cancel", "prio")
+"""Kinds of orders whose target is a Job's uid."""
+STRAY_ORDERS_S = 86_400.0
+"""Orders for Jobs that no queue holds go after so long: a queue may be taken out of the settings and put back."""
 ORDERS_STAY_S = 3600.0
 """Orders for a Job go so long after its end: by then its copy is gone, and nobody asks why."""
 
@@ -95,6 +100,21 @@ def sweep_jobs(db: sqlite3.Connection, at: float, kept_s: float) -> int:
     if old:
         counted(db, "swept", 1)
     return len(old)
+
+
+def stray_orders(orders: Iterable[Order], queues: Sequence[ScheddView], at: float) -> list[Order]:
+    """Orders for Jobs that no queue holds any more, or that are over; none while a queue was not read. At: epoch s.
+
+    queues: as the last cycle saw them. Young orders stay: their Job may just not have been seen yet.
+    """
+    if not queues or any(view.error or view.seen_at is None for view in queues):
+        return []
+    alive = {job.uid for view in queues for job in view.jobs if job.state != "over"}
+    return [
+        order
+        for order in orders
+        if order.kind in OF_JOBS and order.at < at - STRAY_ORDERS_S and order.target not in alive
+    ]
 
 
 def counted(db: sqlite3.Connection, name: str, more: int) -> int:

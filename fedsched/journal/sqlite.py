@@ -14,14 +14,14 @@ from fedsched.journal.archive import Archive, Entry, Limits
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.deltas import DeltaError
 from fedsched.journal.forecasts import MOST, Forecast
-from fedsched.journal.jobs import sweep_jobs
+from fedsched.journal.jobs import stray_orders, sweep_jobs
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
 from fedsched.journal.opening import explained, move_aside, open_to_read, open_to_write
 from fedsched.journal.protocol import OrderKind
 from fedsched.journal.records import Account, Commit, Done, Intent, Recorded
 from fedsched.journal.runs import Run
 from fedsched.journal.turns import Row, Turns
-from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, Turn
+from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, ScheddView, Turn
 
 T = TypeVar("T")
 
@@ -238,9 +238,12 @@ class SqliteJournal:
 
     def sweep(self, at: float) -> int:
         """See Journal. The newest cycle is never dropped."""
+        queues = _queues(self.last_cycle())
         with self._transaction():
             self._turns.sweep(at - self._kept_s)
             sweep_jobs(self._db, at, self._kept_s)
+            for order in stray_orders(self.orders(), queues, at):
+                self._db.execute("DELETE FROM orders WHERE kind = ? AND target = ?", (order.kind, order.target))
             return self._archive.sweep(at)
 
     def checkpoint(self) -> None:
@@ -318,6 +321,10 @@ class SqliteJournal:
 
     def _error(self, error: sqlite3.Error) -> JournalError:
         return explained(self._path, error)
+
+
+def _queues(last: Recorded | None) -> tuple[ScheddView, ...]:
+    return () if last is None else tuple(view for view in last.observation.schedds if view.kind == "jobs")
 
 
 def _encode(value: Any) -> bytes:

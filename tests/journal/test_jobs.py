@@ -22,7 +22,8 @@ from fedsched.journal import (
     SubmittedJob,
     job_table,
 )
-from fedsched.matchmaker.model import JobCondition, JobStatus, Order, Principal
+from fedsched.journal.jobs import stray_orders
+from fedsched.matchmaker.model import JobCondition, JobStatus, Order, Principal, QueuedJob, ScheddView
 
 AT = 1_800_000_000.0
 ANN = Principal("guest.ann", "ann")
@@ -173,6 +174,24 @@ def test_a_job_that_cannot_be_read_is_told_as_that(path: Path, table: JobTable) 
         db.commit()
     with pytest.raises(JournalError, match="a Job is not readable"):
         table.since(0)
+
+
+def test_orders_for_jobs_of_other_queues_go_when_no_queue_holds_them() -> None:
+    def seen(**more: object) -> ScheddView:
+        job = QueuedJob("atlas/a", "uid-here", ANN, "c", AT)
+        over = QueuedJob("atlas/b", "uid-over", ANN, "c", AT, state="over")
+        return ScheddView("hub", "", kind="jobs", jobs=(job, over), **({"seen_at": AT} | more))  # type: ignore[arg-type]  # its fields
+
+    kinds = ("hold", "cancel", "prio", "cordon")
+    old = [Order(kind, target, "", at=AT) for kind in kinds for target in ("uid-here", "uid-over", "uid-gone")]  # type: ignore[arg-type]  # of these
+    later = AT + 90_000
+    assert {(one.kind, one.target) for one in stray_orders(old, (seen(),), later)} == {
+        (kind, target) for kind in kinds[:3] for target in ("uid-over", "uid-gone")
+    }
+    assert stray_orders(old, (seen(),), AT + 80_000) == [], "it may not have been seen yet"
+    for unread in (seen(seen_at=None), seen(error="silent")):
+        assert stray_orders(old, (seen(), unread), later) == []
+    assert stray_orders(old, (), later) == []
 
 
 OTHER = """
