@@ -59,8 +59,8 @@ class HubQueue:
             self._open.end()
             self._open = None
 
-    def latest(self) -> ScheddView | None:
-        """See JobQueue."""
+    def latest(self) -> ScheddView:
+        """See JobQueue; a hub always is a queue, whatever it holds."""
         if self._open is None:
             return ScheddView(self.name, "", kind="jobs", error=self._problem)
         return self._open.reader.latest()

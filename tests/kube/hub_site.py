@@ -116,13 +116,17 @@ def job(
 
 POD_FIELDS = frozenset(
     {
+        "affinity",
         "containers",
         "hostNetwork",
         "hostPID",
         "initContainers",
+        "nodeName",
         "nodeSelector",
         "priorityClassName",
         "runtimeClassName",
+        "schedulerName",
+        "schedulingGates",
         "serviceAccountName",
         "volumes",
     }
@@ -142,8 +146,7 @@ def seen(queue: HubQueue, id_: str, test: Callable[[QueuedJob], Any] = bool) -> 
     """A Job of the queue, once it is as wanted."""
 
     def found() -> QueuedJob | None:
-        view = queue.latest()
-        return next((one for one in (view.jobs if view else ()) if one.id == id_ and test(one)), None)
+        return next((one for one in queue.latest().jobs if one.id == id_ and test(one)), None)
 
     one: QueuedJob = until(found, f"{id_} in the queue")
     return one
@@ -152,7 +155,7 @@ def seen(queue: HubQueue, id_: str, test: Callable[[QueuedJob], Any] = bool) -> 
 def current(queue: HubQueue, after: float) -> ScheddView:
     """A view that is newer than that."""
     view: ScheddView = until(
-        lambda: next((v for v in (queue.latest(),) if v is not None and (v.seen_at or 0) > after), None), "a newer view"
+        lambda: next((v for v in (queue.latest(),) if (v.seen_at or 0) > after), None), "a newer view"
     )
     return view
 

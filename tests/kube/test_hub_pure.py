@@ -165,8 +165,9 @@ def test_what_is_granted_by_some_member_is_no_longer_refused_at_creation() -> No
     assert all(name in words() for name in ("hostNetwork", "hostPath", "privileged", "serviceAccountName"))
     assert "privileged" not in words("privileged")
     assert "hostNetwork" not in words("hostNetwork")
-    assert "hostPath" in words("hostPath=/cvmfs")
-    assert not any(name in words("*") for name in ("hostNetwork", "hostPath", "privileged", "serviceAccountName"))
+    assert "].hostPath" in words("hostPath=/cvmfs")
+    assert not any(name in words("host*") for name in ("hostNetwork", "hostPID"))
+    assert not any(name in words("*") for name in ("hostNetwork", "].hostPath", "privileged", "serviceAccountName"))
 
 
 def test_nothing_may_be_copied_where_namespaces_are_patterns_or_no_member_copies() -> None:
