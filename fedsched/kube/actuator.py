@@ -102,11 +102,11 @@ class Actuator:
         """
         return self._standing.ensure_token(pool, worker, self._standing.owner(self._standing.guard(epoch)))
 
-    def sweep(self, epoch: int) -> int:
-        """Remove worker files that no object refers to, and the token when nothing is placed; how many went."""
+    def sweep(self, epoch: int, at: float | None = None) -> int:
+        """Remove what stands there for nobody; how many objects went. at: epoch seconds, None for now."""
         self._standing.guard(epoch)
         self._standing.forget()
-        return sweep(self._member, self._writer, self._federation_id)
+        return sweep(self._member, self._writer, self._federation_id, time.time() if at is None else at)
 
     def _carry_out(self, change: Change, bundle: WorkerBundle | JobBundle | None, footing: Footing) -> tuple[str, str]:
         """One write; the uid of what was written and facts about it."""

@@ -98,7 +98,11 @@ class Copies:
                 raise
 
     def _hang(self, holder: Object, placement: Placement, uid: str) -> None:
-        """From now on the objects go with the Job; where that fails the next sweep clears them."""
+        """From now on the objects go with the Job; where that may not be written a later sweep clears them.
+
+        Where the holder is gone meanwhile, so are the objects: the Job that was just made waits for them in vain, and
+        goes as well. EndedError.
+        """
         reference = objects.job_reference(placement, uid)
         if holder["metadata"].get("ownerReferences") == [reference]:
             return
@@ -106,5 +110,9 @@ class Copies:
         try:
             self._writer.patch("ConfigMap", placement.object_name, {"metadata": head}, "own-copies")
         except TransportError as error:
-            if error.status not in {403, 404, 409}:
+            if error.status == 404:
+                options = {"propagationPolicy": "Foreground"}
+                self._writer.delete("Job", placement.object_name, {"uid": uid}, "delete-object", **options)
+                raise EndedError("retry", f"what goes with {placement.object_name} was removed meanwhile") from error
+            if error.status not in {403, 409}:
                 raise

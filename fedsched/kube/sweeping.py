@@ -7,16 +7,22 @@ from typing import Any
 
 from fedsched.config.settings import MemberFile
 from fedsched.kube.jobs.objects import ROLE
+from fedsched.kube.moments import epoch_s
 from fedsched.kube.object_names import token_secret
 from fedsched.kube.transport import TransportError
 from fedsched.kube.writing import Writer
 from fedsched.matchmaker.model import names
 
 Object = dict[str, Any]
+JOB_COMES_S = 900.0
+"""For so long a Job may still be written for what was written to go with it, in seconds."""
 
 
-def sweep(member: MemberFile, writer: Writer, federation_id: str) -> int:
-    """How many objects went. Nothing goes that a Job or DaemonSet of ours, however old, still refers to."""
+def sweep(member: MemberFile, writer: Writer, federation_id: str, at: float) -> int:
+    """How many objects went. Nothing goes that a Job or DaemonSet of ours, however old, still refers to.
+
+    at: epoch seconds. What goes with a copy is there before its Job: younger than JOB_COMES_S it waits for that.
+    """
     ours = f"{names.MANAGED_BY}={names.MANAGER},{names.PART_OF}={federation_id}"
     placed = [*writer.items("Job", ours), *_daemonsets(writer, ours)]
     used = {name for each in placed for name in _files_of(each)}
@@ -24,15 +30,24 @@ def sweep(member: MemberFile, writer: Writer, federation_id: str) -> int:
     for each in writer.items("ConfigMap", f"{ours},{names.LABEL_ROLE}=worker-files"):
         if each["metadata"]["name"] not in used:
             gone += _delete(writer, "ConfigMap", each, "delete-files")
-    there = {each["metadata"]["name"] for each in placed if each.get("kind", "Job") == "Job"}
+    there = {each["metadata"]["name"] for each in placed}
     for each in writer.items("ConfigMap", f"{ours},{names.LABEL_ROLE}={ROLE}"):
-        if each["metadata"]["name"] not in there:  # where the Job was, this goes with it; where none came, now
+        if each["metadata"]["name"] not in there and _waits_no_more(each, at):
             gone += _delete(writer, "ConfigMap", each, "delete-files")
     if not placed and member.terms.forms != ("job",):
         token = writer.get("Secret", token_secret(member.name))
         if token is not None and _is_ours(token, federation_id):
             gone += _delete(writer, "Secret", token, "delete-token")
     return gone
+
+
+def _waits_no_more(holder: Object, at: float) -> bool:
+    """Whether no Job will come for it; one that hangs on a Job goes with that."""
+    head = holder["metadata"]
+    if any(each.get("kind") == "Job" for each in head.get("ownerReferences") or ()):
+        return False
+    made = epoch_s(str(head.get("creationTimestamp") or ""))
+    return made is None or at - made > JOB_COMES_S
 
 
 def _daemonsets(writer: Writer, selector: str) -> list[Object]:

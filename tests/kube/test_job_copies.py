@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,15 +199,30 @@ def test_objects_whose_job_never_came_are_swept(site: JobSite) -> None:
         site.copy(NAMING, *THEIRS)
     assert len(site.ours()) == 3
     site.actuator = site.new_actuator()
-    assert site.actuator.sweep(EPOCH) == 1
+    assert site.actuator.sweep(EPOCH, time.time()) == 0  # its Job may still come
+    assert site.actuator.sweep(EPOCH, time.time() + 3600) == 1
     site.until(lambda: not site.ours(), "what was left gone", 60)
 
 
 def test_a_sweep_leaves_what_a_job_needs(site: JobSite) -> None:
     site.copied(NAMING, *THEIRS)
     before = site.ours()
-    assert site.actuator.sweep(EPOCH) == 0
+    assert site.actuator.sweep(EPOCH, time.time() + 3600) == 0
     assert site.ours() == before
+
+
+def test_a_job_whose_objects_were_removed_while_it_was_written_goes_as_well(site: JobSite) -> None:
+    """Its pods would wait for them in vain."""
+
+    def checkpoint(name: str) -> None:
+        if name == "create-object":
+            site.admin.delete(f"{site.core}/configmaps/fs-p-0001")
+
+    site.actuator = site.new_actuator(checkpoint=checkpoint)
+    assert site.copy(NAMING, *THEIRS).result == "retry"
+    site.until(lambda: not site.ours(), "everything gone", 60)
+    site.actuator = site.new_actuator()
+    site.copied(NAMING, *THEIRS)
 
 
 def test_our_account_reads_no_secret(site: JobSite) -> None:

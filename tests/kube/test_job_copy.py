@@ -284,6 +284,12 @@ def test_images_are_those_that_the_member_allows() -> None:
         main_of(job(container={"image": "elsewhere.example/x"}), file)
 
 
+def test_only_jobs_of_namespaces_that_the_member_takes_are_copied() -> None:
+    assert copied(job(), member(rules=JobRules(namespaces=("la*",))))
+    with pytest.raises(RefusedError, match="namespace lab is not among"):
+        copied(job(), member(rules=JobRules(namespaces=("other",))))
+
+
 NAMING = job(
     {
         "volumes": [

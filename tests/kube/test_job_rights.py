@@ -78,7 +78,7 @@ def test_a_member_for_users_jobs_alone_runs_and_clears_them(control_plane: Contr
     change = DeleteObject("m1", "p-0001", "fs-p-0001", "Job", made["metadata"]["uid"])
     assert site.actuator.act(change, None, EPOCH, NOW).result == "done"
     site.until(lambda: not site.ours(), "all that went with the Job gone", 60)
-    assert site.actuator.sweep(EPOCH) == 0
+    assert site.actuator.sweep(EPOCH, NOW) == 0
 
 
 def test_what_jobs_may_name_is_seen_and_what_they_may_not_is_not(control_plane: ControlPlane, namespace: str) -> None:

@@ -17,8 +17,8 @@ class JobSpec(msgspec.Struct, frozen=True):
     labels: of the Job, for the map of principals. body: fields of its spec that go on, the template apart. pod: its pod
     spec, cleaned. pod_labels, pod_annotations: of its template, those that come along. images: of all containers,
     sorted. objects: (kind, name) that must be there, sorted. grants: as in JobShape. left_out: paths of harmless fields
-    that stay behind. pods: at once, at least 1. suspended: by its owner, or told to run no pod at a time. held: no manager
-    is named, so that `suspend` may be all that keeps its own cluster's controller from running it.
+    that stay behind. pods: at once, at least 1. suspended: by its owner, or told to run no pod at a time. held: no
+    manager is named, so that `suspend` may be all that keeps its own cluster's controller from running it.
     """
 
     namespace: str
