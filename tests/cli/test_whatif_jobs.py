@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fedsched.cli import main
 from fedsched.cli.drained import listing
 from fedsched.cli.supposed import without_member
 from fedsched.cli.unheard import told, unheard
@@ -19,7 +20,7 @@ from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import CreateObject, Order, Principal
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.replay import class_names, differences, tell
-from tests.cli.conftest import LAPTOP, MEMBER, Fedsched, Said, main
+from tests.cli.conftest import LAPTOP, MEMBER, Fedsched, Said
 from tests.forecast.queues import queued, scenario, with_jobs
 from tests.forecast.small import ANN, policy
 

@@ -183,7 +183,7 @@ class Book:
 
     def _no_growth(self, place: Place, size: Resources, shape: Shape, asker: str) -> Iterator[Reason]:
         if not self.could_grow(place, size, shape):
-            yield from self._no_room(place, size + place.terms.pod_overhead)
+            yield from self._lacking(place, size + place.terms.pod_overhead, shape)
             return
         asked = self._growing.get(asker, place.terms.name)
         if asked != place.terms.name:
@@ -277,12 +277,14 @@ class Book:
         group = self._groups[place.terms.name, place.group.name]
         full = size + place.terms.pod_overhead
         if not group.holds(full, shape.pods):
-            alone = shape.pods == 1 or not group.holds(full)
-            yield from self._no_room(place, full) if alone else self._few(place, full, shape)
+            yield from self._lacking(place, full, shape)
         yield from self._kept_free(place, full, shape)
 
-    def _few(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
-        """Nodes have room, but not for all pods of a Job at once."""
+    def _lacking(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
+        """What the closest node lacks for one pod; where several must run at once, for how many there is room."""
+        if shape.pods == 1 or shape.form != "job":
+            yield from self._no_room(place, full)
+            return
         have = self._groups[place.terms.name, place.group.name].capacity(full)
         numbers = ("pods at once", str(shape.pods), str(have))
         source = f"all nodes of {place.group.name} together"
@@ -299,15 +301,18 @@ class Book:
     def _kept_free(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
         """What the member's file keeps free in the group, summed over its nodes (OW3).
 
-        Where no node has room yet, what one lacks is counted as if it had come.
+        Where no node has room yet, what one lacks is counted as if it had come; so is room for pods that lack it.
         """
         kept = dict(place.terms.leave_free).get(place.group.name) or dict(place.terms.leave_free).get("*")
         if kept is None:
             return
         group = self._groups[place.terms.name, place.group.name]
         total = group.total()
-        for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
-            total = with_amount(total, name, total.get(name) + need - have)
+        if shape.form == "job" and shape.pods > 1:
+            total += full.times(max(0, shape.pods - group.capacity(full)))
+        else:
+            for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
+                total = with_amount(total, name, total.get(name) + need - have)
         asked = full.times(max(1, group.fitting(full)) if shape.form == "startd-daemonset" else shape.pods)
         for name, amount in kept.items():
             if amount and total.get(name) - asked.get(name) < amount:

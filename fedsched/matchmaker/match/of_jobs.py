@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from fedsched.matchmaker.match.places import Place
 from fedsched.matchmaker.model import JobShape, JobTerms, MemberTerms, Taint, Toleration
 from fedsched.matchmaker.reasons import Cause, Reason
-from fedsched.matchmaker.resources import UNBOUNDED, Resources, how_many
+from fedsched.matchmaker.resources import UNBOUNDED, Resources, how_many, with_amount
 
 _FILE = "the member's file"
 
@@ -54,11 +54,12 @@ def _missing(kind: str, name: str, place: Place) -> Reason | None:
 def holds(request: Resources, place: Place) -> int:
     """How many pods of that request all nodes of the group hold when they are empty, those to come included.
 
-    UNBOUNDED where one does not fit: that is told by size.
+    Where one does not fit, which is told by size, as many as there were if nodes had just what one lacks.
     """
-    each = how_many(request, place.group.allocatable)
-    if not each:
-        return UNBOUNDED
+    empty = place.group.allocatable
+    for name, amount in request.items():
+        empty = empty if empty.get(name) >= amount else with_amount(empty, name, amount)
+    each = how_many(request, empty)
     nodes = max(place.group.nodes, place.group.can_grow_to)
     return UNBOUNDED if place.group.declared and not nodes else each * nodes
 

@@ -62,7 +62,8 @@ def _admits(patterns: tuple[str, ...], what: str) -> bool:
 def too_small(size: Resources, place: Place) -> Iterator[Reason]:
     """Each resource of which even an empty node has too little, the relatively scarcest first."""
     overhead = place.terms.pod_overhead
-    source = f"an empty node of {place.group.name}, less what a startd's pod needs besides"
+    source = f"an empty node of {place.group.name}"
+    source = source if place.jobs else f"{source}, less what a startd's pod needs besides"
     for name, need, have in lacks(size + overhead, place.group.allocatable):
         held_back = overhead.get(name)
         numbers = (show(name, need - held_back), show(name, max(0, have - held_back)))

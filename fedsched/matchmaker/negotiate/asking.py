@@ -62,9 +62,9 @@ def _rebuilding(demand: DemandClass, snapshot: Snapshot, since: float) -> Iterat
     """Jobs that are older than our memory may have copies at members that were not seen since it began (FA7)."""
     if demand.oldest_at >= since:
         return
-    unseen = [m.name for m in snapshot.observation.members if m.seen_at is None or m.seen_at < since]
-    if unseen:
-        yield Reason(Cause.REBUILDING, unseen[0], "seen once", "not yet", source="a new journal", at=since)
+    unseen = sorted(m.name for m in snapshot.observation.members if m.seen_at is None or m.seen_at < since)
+    for name in unseen:
+        yield Reason(Cause.REBUILDING, name, "seen once", "not yet", source="a new journal", at=since)
 
 
 def lost_members(base: Memory) -> frozenset[str]:
