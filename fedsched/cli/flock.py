@@ -84,6 +84,8 @@ def _pool(config: Path | None, name: str, target: str) -> PoolSettings:
     chosen = [pool for pool in pools if name in {"", pool.name}]
     if len(chosen) != 1:
         names = ", ".join(pool.name for pool in pools)
+        if not pools:
+            raise Failure(Exit.USAGE, "fedsched.toml names no pool", "add a [[pool]]: docs/flock.md")
         text = f"there is no pool {name}" if name else "there is more than one pool"
         raise Failure(Exit.USAGE, text, f"name one with --pool: {names}")
     return chosen[0]

@@ -89,7 +89,9 @@ def _meant(verb: str, word: str, known: Sequence[Target]) -> tuple[Target, ...]:
     if _GLOB.search(word):
         return _some(word, (one for one in fitting if not one.over))
     if fitting and all(one.over for one in fitting):
-        raise Failure(Exit.REFUSED, f"{fitting[0].spelled} is over", f"see how it ended: fedsched explain {fitting[0].spelled}")
+        raise Failure(
+            Exit.REFUSED, f"{fitting[0].spelled} is over", f"see how it ended: fedsched explain {fitting[0].spelled}"
+        )
     alive = tuple(one for one in fitting if not one.over)
     if not alive and (condor := CONDOR.fullmatch(word)):
         text = f"{word} is a job of HTCondor: its schedd decides about it"

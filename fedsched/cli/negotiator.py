@@ -57,6 +57,8 @@ def _pool(settings: Federation, name: str) -> PoolSettings:
     chosen = [pool for pool in settings.pools if name in {"", pool.name}]
     if len(chosen) != 1:
         names = ", ".join(pool.name for pool in settings.pools)
+        if not settings.pools:
+            raise Failure(Exit.USAGE, "fedsched.toml names no pool", "add a [[pool]]: docs/flock.md")
         text = f"there is no pool {name}" if name else "there is more than one pool"
         raise Failure(Exit.USAGE, text, f"name one of: {names}")
     return chosen[0]

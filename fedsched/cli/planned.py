@@ -27,11 +27,12 @@ from fedsched.matchmaker.model import (
     ParkDaemonSet,
     Principal,
     SetSubmitter,
+    TellJob,
 )
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.resources import Resources, describe
 
-Verb = Literal["leave", "vacate", "withdraw", "park", "adopt", "delete", "forget-ads", "tell-negotiator"]
+Verb = Literal["leave", "vacate", "withdraw", "park", "adopt", "delete", "forget-ads", "tell-negotiator", "tell-job"]
 SIGNS: dict[Verb, str] = {"delete": "-", "forget-ads": "-"}
 """The sign of a row; "~" for what is not here."""
 
@@ -216,6 +217,7 @@ def verb_of(change: Change) -> Verb:
         DeleteObject: "delete",
         InvalidateAds: "forget-ads",
         SetSubmitter: "tell-negotiator",
+        TellJob: "tell-job",
     }
     return verbs[type(change)]
 
@@ -227,6 +229,8 @@ def _placement(change: Change) -> str:
 def _name(change: Change, held: Held | None) -> str:
     if isinstance(change, SetSubmitter):
         return f"{change.name} at pool {change.pool}"
+    if isinstance(change, TellJob):
+        return f"{change.queue}:{change.job}"
     if isinstance(change, InvalidateAds | OrderLeave | DeletePod):
         return change.pod or _placement(change)
     return held.placement.object_name if held is not None else str(getattr(change, "name", ""))
@@ -239,6 +243,9 @@ def _without_reason(change: Change) -> str:
         told = [f"factor {change.factor:g}"] if change.factor is not None else []
         told += [f"ceiling {change.ceiling:g}"] if change.ceiling is not None else []
         return f"The policy says {', '.join(told)}."
+    if isinstance(change, TellJob):
+        end = next((one.type for one in change.status.conditions if one.type in {"Complete", "Failed"}), "")
+        return f"Its status says {end}." if end else "Its status says where it stands."
     if isinstance(change, AdoptOwner):
         return "It hangs on an anchor that is gone and gets the present one."
     if isinstance(change, DeleteObject):

@@ -14,13 +14,22 @@ from typing import Any
 import pytest
 
 from fedsched.cli import submit_wait
+from fedsched.cli.planned import planned
 from fedsched.config import load_federation
 from fedsched.federation.journal_queue import JournalQueue
 from fedsched.federation.queue_links import LOCAL
 from fedsched.journal import open_jobs, open_journal
-from fedsched.loop import Mind, decide
+from fedsched.loop import Decision, Mind, decide
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.model import CreateObject, JobCondition, JobStatus, Snapshot
+from fedsched.matchmaker.model import (
+    CreateObject,
+    JobCondition,
+    JobStatus,
+    Observation,
+    Plan,
+    Snapshot,
+    TellJob,
+)
 from fedsched.matchmaker.negotiate import negotiate
 from tests.cli.conftest import Fedsched
 
@@ -273,3 +282,26 @@ def test_waiting_without_a_daemon_ends_with_4_when_the_time_is_over(ann: Fedsche
 def test_options_that_do_not_go_together_are_usage(ann: Fedsched, laptop: Path, words: tuple[str, ...]) -> None:
     assert ann("submit", written(laptop, manifest("a")), *words).code == 2
     assert kept(laptop) == {}
+
+
+def test_a_federation_without_pools_says_so_where_one_is_needed(ann: Fedsched) -> None:
+    for verb in ("flock-config", "negotiator-config"):
+        said = ann(verb)
+        assert (said.code, "fedsched.toml names no pool" in said.err) == (2, True)
+
+
+def test_plan_shows_copies_and_statuses_of_jobs(ann: Fedsched, laptop: Path) -> None:
+    ann("submit", written(laptop, manifest("a")))
+    told = planned(Decision(_plan(laptop), _next_cycle(laptop)), Observation(0.0))
+    assert [(one.member, one.form, one.count) for one in told.created] == [("m1", "job", 1)]
+    assert [(one.verb, one.name) for one in told.altered] in ([], [("tell-job", "local:ann/a")])
+    change = TellJob("local", "ann/a", "uid", "1", COMPLETE)
+    (row,) = planned(Decision(_plan(laptop), (change,)), Observation(0.0)).altered
+    assert (row.verb, row.name, row.why) == ("tell-job", "local:ann/a", "Its status says Complete.")
+
+
+def _plan(laptop: Path) -> Plan:
+    with closing(open_journal(f"sqlite:{laptop / 'fedsched.db'}", reading=True)) as journal:
+        last = journal.last_cycle()
+    assert last is not None
+    return last.plan
