@@ -46,6 +46,7 @@ LONG_S = {
     "doctor_logs": 200,
     "outages": 165,
     "leaving": 155,
+    "workflow": 150,
     "crash_points": 150,
 }
 """About how long the long files take, in seconds; any other about a minute and a half."""
