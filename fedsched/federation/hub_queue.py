@@ -25,6 +25,8 @@ from fedsched.matchmaker.model.names import JOB_MANAGER, LABEL_QUEUE
 
 FOREIGN_TOLD = 10_000
 """So many foreign Jobs are remembered as told; beyond that an old one may be told again."""
+FOREIGN_LOGGED = 50
+"""Of so many the log tells; `fedsched hub check` counts them all."""
 RETRY_S = 30.0
 """Between tries to load a credential that is not there yet, or to renew one."""
 _LOG = log("federation")
@@ -126,7 +128,8 @@ class HubQueue:
         self._foreign[job.uid] = None
         if len(self._foreign) > FOREIGN_TOLD:
             del self._foreign[next(iter(self._foreign))]
-        _LOG.warning("foreign-job", queue=self.name, job=job.id)
+        if len(self._foreign) <= FOREIGN_LOGGED:
+            _LOG.warning("foreign-job", queue=self.name, job=job.id)
         if job.status.over:
             return
         words = (

@@ -106,6 +106,12 @@ def test_a_hub_is_joined_checked_changed_and_left(operator: Operator, plane: Con
 
     code, found = operator.ask("check", "hub")
     assert (code, states(found)["a labelled Job"]) == (0, "unknown")
+    mine = (operator.folder / "fedsched.toml").read_text()
+    operator.write('id = "another"\n')
+    code, _ = operator.run("join", "hub", *admin)
+    assert operator.failure is not None
+    assert (code, "the hub of federation fed-cli already" in operator.failure.text) == (1, True)
+    operator.write(mine)
     code, said = operator.run("check", "hub", *admin)
     assert (code, "1 labelled, all ours to run" in said) == (0, True)
 
@@ -175,6 +181,13 @@ def test_what_is_printed_without_a_cluster_says_what_each_thing_is_for(operator:
     assert not {verb for resource, verb in verbs_on_jobs if resource == "jobs"} - {"get", "list", "watch"}
     assert not {resource for resource, _ in verbs_on_jobs} & {"secrets", "configmaps", "pods"}
     assert all(comment in said for comment in ("# Refuses labelled Jobs", "# Makes labelled Jobs"))
+
+
+def test_a_journal_queue_is_no_hub(operator: Operator) -> None:
+    operator.write('id = "fed-cli"\n[[queue]]\nname = "local"\nkind = "journal"\n')
+    code, _ = operator.run("manifests", "--queue", "local")
+    assert operator.failure is not None
+    assert (code, "of kind journal" in operator.failure.text) == (1, True)
 
 
 def test_a_queue_name_that_is_none_is_refused(operator: Operator) -> None:

@@ -7,18 +7,21 @@ import time
 
 from fedsched.config.settings import Credential
 from fedsched.kube.hub.checking import run_checks
-from fedsched.kube.hub.request import HubRequest, own_rights, rights
+from fedsched.kube.hub.request import HUB, HubRequest, own_rights, rights
 from fedsched.kube.hub.served import Served, ask
 from fedsched.kube.hub.standing import standing
 from fedsched.kube.join.caller import Caller, as_service_account
 from fedsched.kube.join.joining import Joined, Say
 from fedsched.kube.join.make import Step, make
-from fedsched.kube.join.refusal import JoinError
+from fedsched.kube.join.object_paths import collection
+from fedsched.kube.join.refusal import JoinError, shown
 from fedsched.kube.join.reviews import identity, may, may_make
 from fedsched.kube.join.tokens import request_token
 from fedsched.kube.join.trust import checked_authority
 from fedsched.kube.kubeconfig import Access
+from fedsched.matchmaker.model.names import LABEL_MEMBER, MANAGED_BY, MANAGER, PART_OF
 
+OF_HUBS = {"labelSelector": f"{MANAGED_BY}={MANAGER},{LABEL_MEMBER}={HUB}"}
 SETTLE_S, SETTLE_STEP_S = 5.0, 0.2
 
 
@@ -27,6 +30,7 @@ def join(caller: Caller, access: Access, request: HubRequest, *, dry_run: bool, 
     who = identity(caller)
     say(f"{access.server}: we are {who.user}")
     served = ask(caller)
+    _alone(caller, request, served)
     wanted = standing(request, served)
     missing = sorted(
         {
@@ -50,6 +54,21 @@ def join(caller: Caller, access: Access, request: HubRequest, *, dry_run: bool, 
     _settle(credential, request)
     checks = run_checks(as_service_account(credential), request, served, caller)
     return Joined(tuple(steps), checks, credential), served
+
+
+def _alone(caller: Caller, request: HubRequest, served: Served) -> None:
+    """Two federations in one hub would refuse each other's queues: neither knows the other's names."""
+    if not served.validating:
+        return
+    listed = caller.call("GET", collection("ValidatingAdmissionPolicy", "", served.validating), query=OF_HUBS)
+    for found in listed.body.get("items") or ():
+        other = str(((found.get("metadata") or {}).get("labels") or {}).get(PART_OF))
+        if other != request.federation:
+            raise JoinError(
+                f"this cluster is the hub of federation {shown(other, 60)} already (ValidatingAdmissionPolicy "
+                f"{shown(found['metadata'].get('name'), 80)}); its policy refuses every queue but its own",
+                "one federation to a hub: remove the other's with its `fedsched hub manifests | kubectl delete -f -`",
+            )
 
 
 def _become(caller: Caller, access: Access, request: HubRequest) -> Credential:

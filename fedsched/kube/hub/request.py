@@ -39,7 +39,7 @@ class HubRequest(msgspec.Struct, frozen=True):
 
     @property
     def cluster_object_name(self) -> str:
-        """Name of our cluster-scoped objects: several federations may share a hub."""
+        """Name of our cluster-scoped objects; another federation's may be there, and are never taken for ours."""
         return f"fedsched-hub-{self.federation}"[:200]
 
     @property
@@ -60,6 +60,8 @@ class HubRequest(msgspec.Struct, frozen=True):
 
 def request_of(settings: Federation, members: tuple[MemberFile, ...], queue: str, namespace: str) -> HubRequest:
     """For a queue of fedsched.toml, or for one that is not there yet, with the rules that it would begin with."""
+    if any(each.name == queue and each.kind != "hub" for each in settings.queues):
+        raise JoinError(f"queue {queue} of fedsched.toml is of kind journal, no hub", "another name")
     known = {each.name: each for each in settings.queues if each.kind == "hub"}
     own = known.get(queue) or QueueSettings(queue)
     beside = [each for each in known.values() if each.credential == own.credential and each is not own]
