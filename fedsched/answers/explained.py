@@ -38,10 +38,11 @@ from fedsched.matchmaker.explain import (
     explain_group,
     explain_past,
     explain_queued,
+    stopped,
 )
 from fedsched.matchmaker.explain import having as told_having
 from fedsched.matchmaker.explain.case import Case
-from fedsched.matchmaker.model import DemandClass, FoundJob, Having, Principal
+from fedsched.matchmaker.model import DemandClass, Explanation, FoundJob, Having, Principal
 from fedsched.matchmaker.share import path_of
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _in_a_class(view: View, of: Of, job: str, why_not: NoAnswer | None) -> Expla
         queued = _queued.find_bare(view, job)
         if queued is not None:
             return of_queued(view, of, queued)
+        if (left := _left_over(view, of, job)) is not None:
+            return left
         if why_not is not None:
             raise why_not from None
         raise
@@ -163,6 +166,30 @@ def of_queued(view: View, of: Of, one: StandingJob) -> Explained:
         placement=placement.id if placement is not None else "",
         since=one.copy.claimed_at if one.copy is not None and one.state == "running" else None,
         uid=one.job.uid,
+    )
+
+
+def _left_over(view: View, of: Of, job: str) -> Explained | None:
+    """A Kubernetes Job that its queue has no more, while a copy of it is still there; None for none."""
+    copies = [held for held in view.plan.held if held.placement.form == "job" and held.phase != "gone"]
+    names = {(at.schedd, at.job): at for at in (held.placement for held in copies)}
+    found = [at for (queue, name), at in names.items() if job in {name, f"{queue}:{name}", at.job_uid}]
+    if len(found) != 1:
+        return None
+    (at,) = found
+    name = f"{clean(at.schedd)}:{clean(at.job)}"
+    said = f"{name} is not in its queue any more; its copy at {clean(at.member)} is removed."
+    chain = stopped("job", said, f"queue {clean(at.schedd)}", view.plan.at)
+    told = Explanation(at.class_key, "withdrawn", said, "Nothing to do.", chain)
+    return Explained(
+        **head(of),
+        job=f"{at.schedd}:{at.job}",
+        state="deleting",
+        principal=at.principal,
+        explanation=told,
+        shares=up(view, at.principal),
+        placement=at.id,
+        uid=at.job_uid,
     )
 
 

@@ -71,6 +71,8 @@ def _ambiguous(job: str, found: list[DemandClass]) -> NoAnswer:
 
 
 def _unknown(view: View, number: str, schedd: str) -> NoAnswer:
+    if "/" in number:
+        return _no_job(view, number)
     known = sorted(one.name for one in view.observation.schedds)
     if schedd and schedd not in known:
         names = ", ".join(known[:NAMED]) or "none"
@@ -83,3 +85,11 @@ def _unknown(view: View, number: str, schedd: str) -> NoAnswer:
         "five of its class that are kept by name",
         "look at `condor_q -better-analyze` there, or find its class with `fedsched q`",
     )
+
+
+def _no_job(view: View, name: str) -> NoAnswer:
+    """Of a Kubernetes Job: which queues there are, and who knows of one that is gone."""
+    queues = [one.name for one in view.observation.schedds if one.kind == "jobs"]
+    where = f"queue {', '.join(queues[:NAMED])}" if queues else "any queue, as there is none yet"
+    text = f"no Job {name} is in {where} as of the last cycle: it was deleted, came later, or is called otherwise"
+    return NoAnswer("unknown", text, f"fedsched q --jobs; what became of one that is gone: fedsched events {name}")

@@ -9,8 +9,8 @@ import pytest
 
 from fedsched.answers import Answerer, View
 from fedsched.answers.concerned import concerned
-from fedsched.answers.known import Known
 from fedsched.answers.events import Past, told
+from fedsched.answers.known import Known
 from fedsched.answers.naming import split
 from fedsched.client import NoAnswer
 from fedsched.client.documents import EventLine

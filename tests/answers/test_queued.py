@@ -83,6 +83,16 @@ def test_a_name_that_nothing_has_is_unknown() -> None:
     with pytest.raises(NoAnswer) as failed:
         told(cycle(queue(job())), "default/none")
     assert failed.value.what == "unknown"
+    assert "fedsched events default/none" in failed.value.hint
+
+
+def test_a_job_that_its_queue_has_no_more_is_told_by_the_copy_that_is_left() -> None:
+    snap, plan = running()
+    empty = msgspec.structs.replace(snap.observation, schedds=(queue(),))
+    snap = msgspec.structs.replace(snap, observation=empty)
+    said = told(snap, "default/fit", plan)
+    assert (said.state, said.uid) == ("deleting", "uid-default-fit")
+    assert "is not in its queue any more; its copy at m1 is removed" in said.explanation.sentence
 
 
 # --- waiting
