@@ -60,8 +60,15 @@ class UserText(msgspec.Struct, frozen=True):
 BUDGETS = Table(keys_of(Budgets, kinds={"requests_per_s": Number(least=0.01)}), Budgets)
 OVERRIDES = Table(keys_of(Overrides), Overrides)
 _GLOB = Text(pattern=r"[^\s/]+/[^\s/]+", wanted='"Kind/name", where * and ? may stand for letters')
+_GRANT = Text(
+    pattern=r"hostNetwork|hostPID|hostIPC|shareProcessNamespace|privileged|allowPrivilegeEscalation"
+    r"|automountServiceAccountToken|(hostPath|hostPort|capabilities|procMount|runAsUser|supplementalGroups|sysctls"
+    r"|serviceAccountName|runtimeClassName|schedulerName|csi)=\S+",
+    wanted='a grant of docs/join.md ("hostNetwork", "hostPath=/cvmfs"), * and ? only behind the =',
+)
+"""One that nobody knows would grant nothing, and one for everything would grant what nobody thought of."""
 JOBS = Table(
-    keys_of(JobRules, kinds={"objects": ListOf(_GLOB), "run_as_user": UserText()}),
+    keys_of(JobRules, kinds={"objects": ListOf(_GLOB), "grants": ListOf(_GRANT), "run_as_user": UserText()}),
     JobRules,
 )
 GROUP = Table(

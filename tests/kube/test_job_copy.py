@@ -27,6 +27,7 @@ from tests.kube.job_builders import (
     secret,
     spec_of,
 )
+from tests.kube.test_job_fields import GRANTED
 from tests.kube.write_builders import OWNER
 
 if TYPE_CHECKING:
@@ -99,6 +100,21 @@ def test_a_members_file_says_as_whom_containers_run(tmp_path: Path, word: str, u
     file.write_text(f'{head}[jobs]\nrun_as_user = "root"\n')
     with pytest.raises(ConfigError, match='"image"'):
         load_member(file)
+
+
+@pytest.mark.parametrize("grant", ["*", "host*", "hostnetwork", "hostPath", "privileged=true", "nodeName=n1", ""])
+def test_a_grant_that_means_nothing_or_everything_is_a_mistake_in_the_members_file(tmp_path: Path, grant: str) -> None:
+    file = tmp_path / "m1.toml"
+    file.write_text(f'name = "m1"\nnamespace = "f"\ncredential = "m1.json"\n[jobs]\ngrants = ["{grant}"]\n')
+    with pytest.raises(ConfigError, match="a grant of"):
+        load_member(file)
+
+
+@pytest.mark.parametrize("grant", sorted({grant.partition(" ")[0] for _, _, grant in GRANTED}))
+def test_every_grant_that_a_job_can_need_may_stand_in_a_members_file(tmp_path: Path, grant: str) -> None:
+    file = tmp_path / "m1.toml"
+    file.write_text(f'name = "m1"\nnamespace = "f"\ncredential = "m1.json"\n[jobs]\ngrants = ["{grant}"]\n')
+    assert load_member(file).jobs.grants == (grant,)
 
 
 @pytest.mark.parametrize(
