@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from fedsched.matchmaker.model import CreateObject, JobCondition, JobStatus, Memory, TellJob
-from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.model import CreateObject, DeleteObject, JobCondition, JobStatus, Memory, TellJob
+from fedsched.matchmaker.reasons import Cause, Reason
 from tests.matchmaker.builders import T0
 from tests.matchmaker.queued import RUNS, copied, copy_of, decide, queued, running, world
 
@@ -52,3 +52,11 @@ def test_a_copy_that_was_to_finish_and_vanished_is_unknown_finished() -> None:
     assert plan.held[0].failure is not None
     assert plan.held[0].failure.cause is Cause.VANISHED
     assert created(changes) == []
+
+
+def test_a_copy_whose_post_was_given_up_without_an_answer_serves_when_it_is_there_after_all() -> None:
+    given_up = Reason(Cause.MEMBER_SILENT, "writing", need="60 s", have="61 s", member="m1")
+    mine = copied(phase="gone", wanted="clear", why=given_up, failure=given_up, written_at=None, claims=0)
+    plan, changes = decide(world(queued(), mine=(mine,), objects=(running(mine),)))
+    assert [(held.phase, held.wanted, held.failure) for held in plan.held] == [("claimed", "run", None)]
+    assert not any(isinstance(change, CreateObject | DeleteObject) for change in changes)

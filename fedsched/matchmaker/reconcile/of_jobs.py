@@ -25,12 +25,21 @@ DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT})
 def stand_of_job(held: Held, thing: ObjectView | None, views: Views) -> Standing:
     """The copy of a user's Job as it stands now. What its pods do is its owner's business, unless none ever ran."""
     live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
-    held = _with_pods(held, thing, live, views.at)
+    held = _with_pods(_written_after_all(held, thing), thing, live, views.at)
     failure = held.failure or _failure_of(held, thing, live, views)
     held = msgspec.structs.replace(held, failure=failure)
     phase = _phase(held, thing, views)
     since = held.since if phase == held.phase else views.at
     return Standing(msgspec.structs.replace(held, phase=phase, since=since), thing, _slots(held, live, views.at))
+
+
+def _written_after_all(held: Held, thing: ObjectView | None) -> Held:
+    """A POST that was given up without an answer had been carried out: the copy is the Job's only one, and serves."""
+    if thing is None or held.failure is None or held.failure.cause is not Cause.MEMBER_SILENT:
+        return held
+    wanted = held.why is not None and held.why.cause is Cause.MEMBER_SILENT
+    held = msgspec.structs.replace(held, failure=None)
+    return msgspec.structs.replace(held, wanted="run", why=None) if wanted else held
 
 
 def _slots(held: Held, live: tuple[PodView, ...], at: float) -> tuple[SlotView, ...]:
