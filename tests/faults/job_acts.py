@@ -36,6 +36,8 @@ class JobActs:
         world, sky = checker.world, self._sky
         if mishap.kind == "cut off":
             self._cut(mishap, world)
+        elif mishap.kind == "cut off in a write":
+            sky.armed.append(mishap)
         elif mishap.kind == "backup restored":
             self._backups[mishap] = backup(world.members[mishap.target].api)
         elif mishap.kind in {"copies deleted", "copies vanish"}:

@@ -10,10 +10,11 @@ from fedsched.matchmaker.model import Form, Principal, Rerun
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.scenario import SimJob, SimMember, Window
 from tests.faults.federations import PEOPLE, Federation
-from tests.faults.mishaps import Mishap
+from tests.faults.mishaps import PATIENCE_S, Mishap
 
 AT_MEMBERS = (
     "cut off",
+    "cut off in a write",
     "backup restored",
     "backup restored",
     "copies deleted",
@@ -24,8 +25,6 @@ AT_MEMBERS = (
 AT_QUEUES = ("queue silent", "queue's lost answers")
 ORDERS = ("hold", "cancel", "prio")
 KINDS = tuple(sorted({*AT_MEMBERS, *AT_QUEUES, *ORDERS}))
-PATIENCE_S = 120.0
-"""What is to fall on a copy waits so long for one."""
 QUEUES = ("hub", "local")
 FORMS: tuple[Form, ...] = ("startd-job", "job")
 RERUNS: tuple[Rerun, ...] = ("after-deadline", "after-deadline", "after-deadline", "never")
@@ -45,7 +44,13 @@ def taking_jobs(member: SimMember) -> SimMember:
     return msgspec.structs.replace(member, terms=msgspec.structs.replace(member.terms, forms=FORMS))
 
 
-def a_job(chance: random.Random, number: int, storm_s: float, who: tuple[Principal, ...] = PEOPLE) -> SimJob:
+def a_job(
+    chance: random.Random,
+    number: int,
+    storm_s: float,
+    who: tuple[Principal, ...] = PEOPLE,
+    queues: tuple[str, ...] = QUEUES,
+) -> SimJob:
     """One Job: mostly a single pod; now and then several, a gang, pods that fail, an owner who changes his mind."""
     at, pods = round(chance.uniform(0.0, storm_s * 0.8), 1), chance.choice((1, 1, 1, 2, 3))
     cores, runs_s = chance.choice((1, 1, 2, 4)), float(chance.randrange(30, 300, 10))
@@ -53,7 +58,7 @@ def a_job(chance: random.Random, number: int, storm_s: float, who: tuple[Princip
     return SimJob(
         id=f"{chance.choice(('reana', 'prefect'))}/step-{number}",
         at=at,
-        queue=chance.choice(QUEUES),
+        queue=chance.choice(queues),
         principal=chance.choice(who),
         request=Resources(cores * 1000, cores * 1024, 1024, 0, 1),
         runs_s=runs_s,

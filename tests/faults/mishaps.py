@@ -8,6 +8,8 @@ import msgspec
 
 from tests.faults.federations import Federation
 
+PATIENCE_S = 120.0
+"""What is to fall on a copy of a Job waits so long for one, in seconds."""
 AT_MEMBERS = (
     "silent",
     "silent",

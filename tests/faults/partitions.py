@@ -10,13 +10,15 @@ from fedsched.matchmaker.model import Budgets, MemberTerms, Pending, Policy, Pri
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.scenario import Scenario, SimMember, SimNodeGroup
 from tests.faults.federations import PEOPLE, Federation
-from tests.faults.jobs import FORMS, PATIENCE_S, a_job
-from tests.faults.mishaps import Mishap
+from tests.faults.jobs import FORMS, a_job
+from tests.faults.mishaps import PATIENCE_S, Mishap
 
 LIVES_S = (200, 300, 400)
 """How long a copy may live, by the policy."""
 NEAR_S = (-25.0, -6.0, -1.0, 1.0, 6.0, 25.0)
 """A partition ends so long after a limit."""
+IN_A_WRITE = 0.2
+"""So many of the partitions begin while a copy is made."""
 MARGIN_S = 35
 """Little more than the longest grace of a copy's pods: what is placed too early is found."""
 
@@ -73,4 +75,5 @@ def _cut(chance: random.Random, fed: Federation) -> Mishap:
     limits = (policy.silence.silent_s, policy.silence.lost_s, lives_s, lives_s + MARGIN_S, 2 * lives_s + MARGIN_S)
     lasts_s = max(5.0, chance.choice(limits) + chance.choice(NEAR_S))
     begin = round(chance.uniform(20.0, fed.storm_s - 60.0), 1)
-    return Mishap("cut off", begin, round(begin + lasts_s, 1), "", round(chance.random(), 2))
+    kind = "cut off in a write" if chance.random() < IN_A_WRITE else "cut off"
+    return Mishap(kind, begin, round(begin + lasts_s, 1), "", round(chance.random(), 2))

@@ -25,7 +25,7 @@ from tests.faults.calm import PASSING, Calm
 from tests.faults.federations import Federation, federation
 from tests.faults.job_acts import OF_COPIES, JobActs
 from tests.faults.mishaps import KINDS as ALL_BUT_JOBS
-from tests.faults.mishaps import PEOPLE, Mishap, script
+from tests.faults.mishaps import PATIENCE_S, PEOPLE, Mishap, script
 from tests.faults.partitions import partition_storm
 from tests.faults.process import Killed, Process, die
 from tests.faults.weather import LATE_S, Sky
@@ -185,7 +185,7 @@ class Storm:
             self._over(mishap)
         for mishap in [m for m in self._coming if now >= m.begin]:
             waits = self._job_acts.waits(mishap, self.world)
-            if not self.processes or (waits and now < mishap.begin + jobs.PATIENCE_S):
+            if not self.processes or (waits and now < mishap.begin + PATIENCE_S):
                 continue
             self._coming.remove(mishap)
             if not waits:

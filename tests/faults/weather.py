@@ -21,7 +21,7 @@ from fedsched.matchmaker.model import (
     TellJob,
 )
 from fedsched.study.invariants import Checker
-from tests.faults.mishaps import Mishap
+from tests.faults.mishaps import PATIENCE_S, Mishap
 
 LATE_S = 3.0
 """A late watch is so late, in seconds."""
@@ -48,6 +48,8 @@ class Sky:
         self.at = 0.0
         self.cut: dict[str, float] = {}
         """Members that are cut off, and until when."""
+        self.armed: list[Mishap] = []
+        """Partitions that begin with the next copy that is made: it is made, and nobody hears of it."""
 
     def now(self, kind: str, target: str) -> Mishap | None:
         """The mishap of that kind that holds for the target now."""
@@ -209,6 +211,8 @@ class Outlook:
             return lost
         member.epoch = self.epochs.get(name, 0)
         outcome = self.checker.act(change)
+        if outcome.result == "done" and self._cuts_off(change):
+            return Outcome(change, "retry", self.now(), what="timed out", retry_after_s=5.0)
         if outcome.result in {"done", "gone"} and self._strikes("lost answers", name):
             return Outcome(change, "retry", self.now(), what="the answer was lost", retry_after_s=5.0)
         return msgspec.structs.replace(outcome, at=outcome.at + sky.clock_s)
@@ -228,6 +232,17 @@ class Outlook:
         if isinstance(change, CreateObject) and self.sky.now("queue silent", change.placement.schedd):
             return Outcome(change, "retry", self.now(), what="the queue does not answer", retry_after_s=5.0)
         return None
+
+    def _cuts_off(self, change: Change) -> bool:
+        """Whether the member is cut off before it answers."""
+        sky = self.sky
+        sky.armed = [mishap for mishap in sky.armed if sky.at < mishap.begin + PATIENCE_S]
+        if not sky.armed or not isinstance(change, CreateObject) or change.placement.form != "job":
+            return False
+        mishap = sky.armed.pop(0)
+        sky.cut[change.member] = sky.at + mishap.end - mishap.begin
+        sky.hit(mishap.kind)
+        return True
 
     def _told(self, change: TellJob) -> Outcome:
         """What a queue answers, or nobody hears."""

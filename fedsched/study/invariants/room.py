@@ -18,7 +18,8 @@ def what_is_placed_at_once_fits_what_was_seen(step: Step) -> Iterator[str]:
     """MA2, S3: the placements of one cycle find room together on single nodes, as these were observed."""
     for member, new in step.new_at.items():
         for group in step.views[member].node_groups:
-            sizes = [_pod(step.full(h)) for h in new if _takes_room(h) and h.placement.node_group == group.name]
+            mine = [h for h in new if _takes_room(h) and h.placement.node_group == group.name]
+            sizes = [_pod(step.full(h)) for h in mine for _ in range(h.placement.pods)]
             if sizes and not packs(sizes, group):
                 yield f"{len(sizes)} placements do not fit into {group.name} of {member} together"
 
@@ -34,7 +35,7 @@ def what_the_owner_keeps_free_stays_free(step: Step) -> Iterator[str]:
                 continue
             left = _total(group)
             for held in mine:
-                left -= _pod(step.full(held))
+                left -= _pod(step.full(held)).times(held.placement.pods)
             short = [name for name, amount in keep.items() if amount and left.get(name) < amount]
             if short:
                 yield f"{group.name} of {member} keeps less {short[0]} free than its owner wants"
@@ -112,7 +113,7 @@ def _search(sizes: list[Resources], bars: dict[Resources, int], tries: list[int]
 
 
 def _takes_room(held: Held) -> bool:
-    return held.placement.form == "startd-job" and not held.placement.growth
+    return held.placement.form != "startd-daemonset" and not held.placement.growth
 
 
 def _pod(full: Resources) -> Resources:

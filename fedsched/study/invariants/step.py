@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fedsched.journal import Recorded
+from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import (
     Change,
     Held,
@@ -116,9 +117,9 @@ class Step:
         return frozenset(name for name, memory in self.plan.memory.members.items() if memory.state == "lost")
 
     def full(self, held: Held) -> Resources:
-        """What its pod asks for."""
+        """What one pod of it asks for: a user's Job's just what it says."""
         terms = self.terms.get(held.placement.member)
-        return held.placement.size + terms.pod_overhead if terms else held.placement.size
+        return footprint(held.placement, terms) if terms else held.placement.size
 
 
 def _by_member(some: Iterable[Held]) -> dict[str, list[Held]]:
