@@ -30,15 +30,19 @@ from fedsched.matchmaker.model import (
     PoolTerms,
     Preemption,
     Principal,
+    QueuedJob,
     Ramp,
     Snapshot,
     Startds,
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
+from fedsched.sim.jobqueue import Queued
+from fedsched.sim.jobqueue import class_key as kind_of
 from fedsched.sim.jobs import Job, Queue, class_key
-from fedsched.sim.scenario import Batch, Scenario, SimMember, SimNodeGroup
+from fedsched.sim.scenario import Batch, Scenario, SimJob, SimMember, SimNodeGroup
 from fedsched.sim.world import SimWorld
+from tests.faults.jobs import a_job, taking_jobs
 
 POOL = "target"
 CYCLE_S = 10.0
@@ -119,6 +123,16 @@ class Frozen:
         schedd._count()
         return theirs
 
+    def queue(self, work: SimJob) -> tuple[DemandClass, QueuedJob]:
+        """This Job stands in its queue, and was read; its class and how it is seen."""
+        queue, now = self.world.queues[work.queue], self.world.now()
+        job = Queued(work, f"{queue.name}-uid-{len(queue.every) + 1:06d}", now)
+        queue.every[job.uid] = job
+        queue._view = queue._read()
+        seen = queue.view(now)
+        key = kind_of(work)
+        return next(one for one in seen.classes if one.key == key), job.seen(key)
+
     def add(self, spec: SimMember) -> None:
         """A member is joined and was read once."""
         made = SimWorld(Scenario(members=(spec,), pool=POOL, begins=self.world.now()))
@@ -138,12 +152,20 @@ class Frozen:
 
 
 @cache
-def states(seed: int) -> tuple[Frozen, ...]:
-    """Some moments of one random federation; to be copied before anything is done with them."""
+def states(seed: int, *, with_jobs: bool = False) -> tuple[Frozen, ...]:
+    """Some moments of one random federation; to be copied before anything is done with them.
+
+    with_jobs: of one with a queue of users' Jobs, too.
+    """
     luck = random.Random(f"frozen {seed}")  # noqa: S311 - repeatable, no secret
     members = tuple(some_member(luck, name) for name in ("alps", "bay", "coast")[: luck.randint(2, 3)])
     batches = tuple(some_batch(luck, at=luck.uniform(0, 200)) for _ in range(luck.randint(3, 7)))
-    world = SimWorld(Scenario(members=members, batches=batches, pool=POOL, begins=BEGINS), seed)
+    queued: tuple[SimJob, ...] = ()
+    if with_jobs:
+        batches, members = batches[:3], tuple(taking_jobs(member) for member in members)
+        queued = tuple(a_job(luck, number, 200.0, PEOPLE, queues=("hub",)) for number in range(luck.randint(6, 20)))
+        queued = tuple(sorted(queued, key=lambda job: (job.at, job.id)))
+    world = SimWorld(Scenario(members=members, batches=batches, pool=POOL, begins=BEGINS, queued=queued), seed)
     nothing = Snapshot(Observation(world.now()), Memory(), ())
     start = Frozen(world, Scratch.of(nothing), some_policy(luck), tuple(member.terms for member in members))
     # Between two rounds of the negotiator: nothing but what is asked for happens at that very moment.

@@ -61,6 +61,15 @@ def _change(tree: Tree, case: Case, step: Step) -> None:  # noqa: C901, PLR0912,
             snap["orders"] = [o for o in snap["orders"] if (o["kind"], o["target"]) != (step.name, step.target)]
         case "mode":
             file["mode"] = "on"
+        case "admit" if step.name.startswith("jobs."):
+            said = file.setdefault("jobs", {})
+            name = step.name.removeprefix("jobs.")
+            said[name] = [*said.get(name, []), step.target]
+        case "object":
+            kind, _, name = step.target.partition("/")
+            view["objects"] = sorted([*view["objects"], [kind, name]])
+        case "parallelism":
+            job["job"]["pods"] = whole
         case "admit":
             file[step.name] = [*file[step.name], step.target]
         case "ceiling":
@@ -175,6 +184,7 @@ def _less(step: Step) -> Step | None:
         "principal's ceiling": -1.0,
         "borrow": -1.0,
         "leaks": -1,
+        "parallelism": 1,
     }
     unit = units.get(step.what)
     return None if unit is None else msgspec.structs.replace(step, to=step.to + unit)

@@ -22,7 +22,7 @@ from fedsched.matchmaker.model import (
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources, with_amount
 from tests.matchmaker.builders import SEEN, group, member, terms
-from tests.reasons import of_policy
+from tests.reasons import of_jobs, of_policy
 from tests.reasons.case import Case, replace
 from tests.reasons.states import State
 
@@ -42,14 +42,20 @@ def _requirements(case: Case, reason: Reason) -> State:
 
 
 def _too_small(case: Case, reason: Reason) -> State:
-    """Empty nodes are as large as needed; what is free now stays what it is."""
+    """Empty nodes are as large as needed; what is free now stays what it is.
+
+    For Jobs of several pods no larger than that: more of them would fit on a node then.
+    """
+    if case.demand.job is not None:
+        need = case.demand.request.get(reason.what)
+        return case.group(reason, lambda one: replace(one, allocatable=with_amount(one.allocatable, reason.what, need)))
     return case.group(reason, lambda one: replace(one, allocatable=with_amount(one.allocatable, reason.what, HUGE)))
 
 
 def _form(case: Case, reason: Reason) -> State:
     if reason.what == "pool":
         return case.file(reason.member, lambda one: replace(one, pools=(*one.pools, case.demand.pool)))
-    return case.file(reason.member, lambda one: replace(one, forms=("startd-job", "startd-daemonset")))
+    return case.file(reason.member, lambda one: replace(one, forms=("startd-job", "startd-daemonset", "job")))
 
 
 def _taints(case: Case, reason: Reason) -> State:
@@ -63,7 +69,7 @@ def _principal(case: Case, reason: Reason) -> State:
 
 
 def _image(case: Case, reason: Reason) -> State:
-    return case.file(reason.member, lambda one: replace(one, images=(*one.images, case.demand.image)))
+    return case.file(reason.member, lambda one: replace(one, images=(*one.images, reason.need)))
 
 
 def _tainted(case: Case, reason: Reason) -> State:
@@ -83,9 +89,11 @@ def _too_long(case: Case, reason: Reason) -> State:
 def _no_groups(case: Case, _reason: Reason) -> State:
     """Somebody is joined who shows a node that holds anything; its slots are what the class requires."""
     asked = case.demand.request
-    more = case.snap(terms=(*case.state.snapshot.terms, terms("dunes", image="startd")))
+    file = terms("dunes", image="startd", forms=("startd-job", "job"), jobs=of_jobs.EVERYTHING)
+    more = case.snap(terms=(*case.state.snapshot.terms, file))
     whole = replace(asked.times(4) + Resources(9000, 9000, 9000), pods=20)
-    view = member("dunes", group("g", 1, whole))
+    objects = case.demand.job.objects if case.demand.job is not None else ()
+    view = member("dunes", group("g", 20 if case.demand.job is not None else 1, whole), objects=objects)
     seen = replace(more.snapshot.observation, members=(*more.snapshot.observation.members, view))
     return Case(more._replace(snapshot=replace(more.snapshot, observation=seen)), case.key).job(
         requirements="", gate="", image="", length=JobLength(600, "assumed")
@@ -162,6 +170,8 @@ def _room(case: Case, reason: Reason) -> State:
     """Each node has what is needed of that one resource; where there is no node, one comes."""
     if reason.what == "node group":
         return _without_daemonset(case, reason)
+    if reason.what == "pods at once":
+        return of_jobs.pods_at_once(case, reason)
 
     view = next(one for one in case.state.snapshot.observation.members if one.name == reason.member)
     waiting = sum(pod.request.get(reason.what) for pod in view.site_pods)  # they take it before us (OW2)
@@ -322,6 +332,7 @@ def _backing_off(case: Case, reason: Reason) -> State:
     if reason.what == "startds":
         return _breaker(case, reason)
     image = next(one.image for one in snap.terms if one.name == reason.member)
+    image = image if case.demand.job is None else "(jobs)"
     key = f"{reason.member}/{reason.node_group}/{image}"
     return case.memory(pairs={**snap.memory.pairs, key: replace(snap.memory.pairs[key], closed_until=0.0)})
 
@@ -401,6 +412,11 @@ REMEDIES: dict[Cause, Remedy] = {
     Cause.GROWTH_ASKED: _growth,
     Cause.WRITE_REFUSED: _refused,
     Cause.POD_REFUSED: _refused,
+    Cause.NAMESPACE_REFUSED: of_jobs.namespace,
+    Cause.OBJECT_MISSING: of_jobs.named_object,
+    Cause.FIELD_REFUSED: of_jobs.grant,
+    Cause.TOO_MANY_PODS: of_jobs.more_nodes,
+    Cause.REBUILDING: of_jobs.seen_once,
 }
 """Every cause that can be why a class waits."""
 

@@ -53,6 +53,7 @@ from tests.matchmaker.builders import (
 from tests.reasons.lending import some_member
 from tests.reasons.luck import Luck
 from tests.reasons.policies import some_policy
+from tests.reasons.queues import with_queue
 
 PEOPLE = (
     Principal("physics", "ann@p.example"),
@@ -60,6 +61,8 @@ PEOPLE = (
     Principal("biology", "eve@b.example"),
     Principal("", "kim@c.example"),
 )
+WITH_JOBS = 0.4
+"""So many states have a queue of users' Jobs, too."""
 SHAPES = ((1, 2), (1, 4), (2, 4), (4, 8), (4, 24), (8, 16))
 CLAUSES = (
     'TARGET.Arch == "aarch64"',
@@ -102,6 +105,9 @@ def state(seed: int) -> State:
         objects=tuple(one for one in standing if isinstance(one, ObjectView)),
     )
     snap = msgspec.structs.replace(seen, memory=memory, terms=files, orders=some_orders(luck, names, classes))
+    beside = Luck(f"queues {seed}")
+    if beside.now_and_then(WITH_JOBS):
+        snap = with_queue(beside, snap, PEOPLE)
     return State(_looked_at(snap, policy), policy)
 
 

@@ -107,7 +107,7 @@ def _others_come_first(given: State, plan: Plan, named: Sequence[Reason]) -> boo
     yield, whose class asks anew. Of a lost member: what it still runs counts again when it is back.
     """
     snap = given.snapshot
-    bound = {one.placement_id for one in snap.observation.objects if any(pod.node for pod in one.pods)}
+    bound = {one.placement_id for one in snap.observation.objects if one.pods and all(pod.node for pod in one.pods)}
     unbound = {(one.placement.member, one.placement.node_group) for one in plan.held if one.placement.id not in bound}
     waits = {one.name for one in snap.observation.members if one.site_pods}
     waits |= {one.name for one in snap.terms if one.daemonset_groups}
@@ -219,13 +219,17 @@ def _without_others(given: State, key: str, plan: Plan) -> State:
     at = given.snapshot.at
     seen = given.snapshot.observation
     served = {report.key: report.idle - report.unmet for report in plan.classes}
+    copied = {one.placement.job_uid for one in plan.held}
     views = tuple(
         msgspec.structs.replace(
             view,
+            jobs=tuple(job for job in view.jobs if job.class_key == key or job.uid in copied),
             classes=tuple(
                 one
                 if one.key == key
-                else msgspec.structs.replace(one, idle=served[one.key], priorities=((0, served[one.key]),))
+                else msgspec.structs.replace(
+                    one, idle=served.get(one.key, 0), priorities=((0, served.get(one.key, 0)),)
+                )
                 for one in view.classes
             ),
         )
