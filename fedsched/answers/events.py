@@ -59,7 +59,8 @@ def told(known: Known, about: Iterable[Concern], past: Past) -> tuple[EventLine,
     first = {held.placement.id: held for held in past.first}
     last = {held.placement.id: held for held in past.last} | known.held()
     accounts = {account.placement: account for account in known.accounts}
-    found = [*map(_turned, past.turns), *past.members]
+    of_jobs = {one.key for view in known.observation.schedds for one in view.classes if one.job is not None}
+    found = [*(_turned(turn, jobs=turn.key in of_jobs) for turn in past.turns), *past.members]
     for one in about:
         held, account = last.get(one.placement), accounts.get(one.placement)
         begun = first.get(one.placement, held)
@@ -73,13 +74,15 @@ def told(known: Known, about: Iterable[Concern], past: Past) -> tuple[EventLine,
     return tuple(sorted(dict.fromkeys(found), key=lambda line: (line.at, line.member, line.about, line.kind)))
 
 
-def _turned(turn: Turn) -> EventLine:
+def _turned(turn: Turn, *, jobs: bool) -> EventLine:
+    """jobs: of a class of users' Kubernetes Jobs, which need no startd."""
+    lacking = "a place" if jobs else "a startd"
     where = turn.reason.member if turn.reason else ""
     if turn.reason is None:
         return EventLine(
-            turn.at, where, f"class {turn.key}", "fedsched", "provided-for", "No job of it lacks a startd."
+            turn.at, where, f"class {turn.key}", "fedsched", "provided-for", f"No job of it lacks {lacking}."
         )
-    short = f"{turn.unmet} of {turn.idle} idle jobs lack a startd. {sentence(turn.reason, turn.at)}"
+    short = f"{turn.unmet} of {turn.idle} idle jobs lack {lacking}. {sentence(turn.reason, turn.at, jobs=jobs)}"
     return EventLine(turn.at, where, f"class {turn.key}", "fedsched", str(turn.reason.cause), short)
 
 

@@ -35,8 +35,9 @@ def history(view: View, of: Of, asked: tuple[str, float], turns: Turns | None, f
         raise NoAnswer("bad-question", f"since {since}: epoch seconds are expected")
     if turns is None:
         raise NoAnswer("refused", "no changes of reasons are kept here", "fedsched serve")
+    of_jobs = False
     try:
-        key, job = _meant(view, of, name, find)
+        key, job, of_jobs = _meant(view, of, name, find)
     except NoAnswer as error:
         # A class that is gone is known by its whole key alone.
         found = _asked(turns, name, since) if error.what == "unknown" else ()
@@ -45,11 +46,17 @@ def history(view: View, of: Of, asked: tuple[str, float], turns: Turns | None, f
         key, job = name, ""
     else:
         found = _asked(turns, key, since)
-    return History(**head(of), key=key, job=job, since=since, turns=tuple(_line(turn, view.fresh_s) for turn in found))
+    return History(
+        **head(of),
+        key=key,
+        job=job,
+        since=since,
+        turns=tuple(_line(turn, view.fresh_s, jobs=of_jobs) for turn in found),
+    )
 
 
-def _meant(view: View, of: Of, name: str, find: Find | None) -> tuple[str, str]:
-    """(the class's key, the job as it was named, "" for a class)."""
+def _meant(view: View, of: Of, name: str, find: Find | None) -> tuple[str, str, bool]:
+    """(the class's key, the job as it was named, "" for a class, whether it is a class of Kubernetes Jobs)."""
     said = explained(view, of, name, find)
     if not said.explanation.key:
         raise NoAnswer(
@@ -57,7 +64,8 @@ def _meant(view: View, of: Of, name: str, find: Find | None) -> tuple[str, str]:
             f"{name} is {said.state}, and no class of it is known: why it waited is kept by class",
             f"fedsched explain {name}; a class that is gone is asked for by its whole key",
         )
-    return said.explanation.key, name if said.job else ""
+    of_jobs = bool(said.uid) or (said.demand is not None and said.demand.job is not None)
+    return said.explanation.key, name if said.job else "", of_jobs
 
 
 def _asked(turns: Turns, key: str, since: float) -> tuple[Turn, ...]:
@@ -72,15 +80,15 @@ def _read(journal: str, key: str, since: float) -> tuple[Turn, ...]:
         return reader.turns(key, since)
 
 
-def _line(turn: Turn, fresh_s: float) -> TurnLine:
+def _line(turn: Turn, fresh_s: float, *, jobs: bool) -> TurnLine:
     word = str(turn.reason.cause) if turn.reason else "served"
-    return TurnLine(turn.at, turn.cycle, word, _text(turn, fresh_s), turn.idle, turn.unmet, turn.verdict)
+    return TurnLine(turn.at, turn.cycle, word, _text(turn, fresh_s, jobs=jobs), turn.idle, turn.unmet, turn.verdict)
 
 
-def _text(turn: Turn, fresh_s: float) -> str:
+def _text(turn: Turn, fresh_s: float, *, jobs: bool) -> str:
     if turn.reason is not None:
         never = "can never run" if turn.verdict is Verdict.NEVER else "wait"
-        return f"{turn.unmet} of {turn.idle} idle jobs {never}. {sentence(turn.reason, turn.at, fresh_s)}"
+        return f"{turn.unmet} of {turn.idle} idle jobs {never}. {sentence(turn.reason, turn.at, fresh_s, jobs=jobs)}"
     if turn.idle:
         return f"All {turn.idle} idle jobs are provided for."
     return "No job of it is idle any more."

@@ -69,7 +69,8 @@ def show(answer: Explained) -> None:
     output.line()
     has = answer.having
     blocks = (one.details, has.share, has.startds, has.going, has.coming, (_cycle(answer),))
-    labels = ("details", "share", "startds", "must go", "room from", "cycle")
+    jobs = answer.demand is not None and answer.demand.job is not None
+    labels = ("details", "share", "copies" if jobs else "startds", "must go", "room from", "cycle")
     for label, texts in zip(labels, blocks, strict=True):
         output.labelled(label, texts, 9)
     sys.stdout.flush()

@@ -94,8 +94,10 @@ def show(answer: Queue, ask: QueueAsk) -> None:
         what = "1 class" if answer.total == 1 else f"{answer.total} classes"
         if len(answer.classes) < answer.total:
             what = f"{len(answer.classes)} of {what}"
+        # Kubernetes Jobs need none.
+        lacking = "place" if all(one.demand.job is not None for one in answer.classes) else "startd"
         output.line(
-            f"{what}, {answer.idle} idle jobs, {answer.unmet} without a startd, {answer.running} running; "
+            f"{what}, {answer.idle} idle jobs, {answer.unmet} without a {lacking}, {answer.running} running; "
             f"cycle {answer.cycle}, {age(answer.age_s)} ago"
         )
     else:
