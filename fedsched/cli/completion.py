@@ -88,18 +88,23 @@ def _candidates(before: list[str], begun: str) -> Iterator[str]:
         yield from (verb for verbs in FAMILIES.values() for verb in verbs if verb.startswith(begun))
         return
     if begun.startswith("-"):
-        yield from (option for option in _options(before[0]) if option.startswith(begun))
+        yield from (option for option in _options(before) if option.startswith(begun))
+        return
+    if before == ["hub"]:
+        yield from (verb for verb in ("join", "manifests", "check") if verb.startswith(begun))
         return
     yield from (name for name in _names(before) if name.startswith(begun))
 
 
-def _options(verb: str) -> Iterator[str]:
+def _options(before: list[str]) -> Iterator[str]:
     from typer.main import get_command
 
     from fedsched.cli import make_app
 
-    found: Any = get_command(make_app([verb])).commands.get(verb)  # type: ignore[attr-defined]  # the root is a group
-    for parameter in found.params if found is not None else ():
+    found: Any = get_command(make_app(before[:1]))
+    for verb in before[:2]:  # `hub` has verbs of its own
+        found = getattr(found, "commands", {}).get(verb, found)
+    for parameter in found.params:
         yield from (option for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--"))
     yield "--help"
 
