@@ -283,8 +283,9 @@ def test_a_claim_to_anothers_group_is_refused_by_the_labels_path(group: str) -> 
     assert found.path == "metadata.labels[fedsched.io/group]"
 
 
-def test_no_rule_lists_any_group() -> None:
-    assert isinstance(charged("elsewhere", group="guest.elsewhere"), Problem)
+def test_the_group_that_is_charged_anyway_may_be_named_and_without_a_rule_no_other() -> None:
+    assert charged("elsewhere", group="guest.elsewhere") == charged("elsewhere")
+    assert isinstance(charged("elsewhere", group="guest.another"), Problem)
 
 
 def test_a_job_without_the_label_that_names_its_user_is_refused() -> None:

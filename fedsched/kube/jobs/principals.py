@@ -28,8 +28,9 @@ def principal_of(namespace: str, labels: Mapping[str, str], queue: QueueSettings
     """
     rule = next((each for each in queue.principals if fnmatchcase(namespace, each.namespace)), _UNRULED)
     claimed = labels.get(LABEL_GROUP, "")
-    group = claimed or rule.default.replace("{namespace}", _ODD.sub("_", namespace))
-    if claimed and not (_GROUP.fullmatch(claimed) and _lists(rule, claimed)):
+    default = rule.default.replace("{namespace}", _ODD.sub("_", namespace))
+    group = claimed or default
+    if claimed and not (_GROUP.fullmatch(claimed) and _lists(rule, default, claimed)):
         listed = ", ".join(rule.groups) or "none"
         why = f"namespace {namespace[:63]} may not charge group {shown(claimed)} (its rule lists {listed})"
         return Problem(f"metadata.labels[{LABEL_GROUP}]", why[:300])
@@ -40,6 +41,7 @@ def principal_of(namespace: str, labels: Mapping[str, str], queue: QueueSettings
     return Principal(group[:LONGEST], _ODD_USER.sub("_", user)[:LONGEST])
 
 
-def _lists(rule: QueuePrincipal, group: str) -> bool:
+def _lists(rule: QueuePrincipal, default: str, group: str) -> bool:
     """Group names do not distinguish case, as in HTCondor; a group that is the default may be named, too."""
-    return any(fnmatchcase(group.lower(), pattern.lower()) for pattern in rule.groups)
+    named = group.lower()
+    return named == default.lower() or any(fnmatchcase(named, pattern.lower()) for pattern in rule.groups)
