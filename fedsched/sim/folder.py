@@ -16,11 +16,12 @@ from fedsched.matchmaker.model import Policy
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.expect import Expected
 from fedsched.sim.members import sim_members, window
-from fedsched.sim.scenario import Scenario, SimMember, TraceJob
+from fedsched.sim.scenario import Scenario, SimJob, SimMember, TraceJob
 from fedsched.sim.tables import EXPECT, SCENARIO, ScenarioFile
 from fedsched.sim.workload.fitting import rooms
 from fedsched.sim.workload.generators import GENERATORS
 from fedsched.sim.workload.jobs import TooManyError, generated, submitted
+from fedsched.sim.workload.queued import queued_jobs
 from fedsched.sim.workload.trace import replay
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ def load_scenario(scenario: str | Path, seed: int | None = None) -> Loaded:
         title=said.title,
         folder=folder,
         files=files,
-        scenario=_scenario(said, members, jobs, files.federation.pools[0].name),
+        scenario=_scenario(said, members, (jobs, queued_jobs(said.workload.queued, drawn)), files.federation),
         expect=expect,
         seed=drawn,
         until_s=said.ends_s if said.until_s is None else said.until_s,
@@ -106,16 +107,22 @@ def load_scenario(scenario: str | Path, seed: int | None = None) -> Loaded:
     )
 
 
-def _scenario(said: ScenarioFile, members: tuple[SimMember, ...], jobs: tuple[TraceJob, ...], pool: str) -> Scenario:
+Work: TypeAlias = tuple[tuple[TraceJob, ...], tuple[SimJob, ...]]
+
+
+def _scenario(said: ScenarioFile, members: tuple[SimMember, ...], work: Work, federation: Federation) -> Scenario:
+    jobs, queued = work
     return Scenario(
         members=members,
         jobs=jobs,
-        pool=pool,
+        queued=queued,
+        pool=federation.pools[0].name if federation.pools else "",
         negotiator_s=said.negotiator_s,
         poll_s=said.poll_s,
         lease_s=said.lease_s,
         ad_s=said.ad_s,
         silent_schedds=tuple((one.schedd, window(one)) for one in said.silent),
+        silent_queues=tuple((one.schedd, window(one)) for one in said.silent),
         gone_schedds=tuple((one.schedd, window(one)) for one in said.gone),
         silent_hub=tuple(window(one) for one in said.silent_hub),
         begins=said.begins_at,
@@ -139,7 +146,7 @@ def _read(file: Path) -> tuple[Reading, ScenarioFile]:
         for place, one in enumerate(getattr(said, name)):
             if one.end_s <= one.begin_s:
                 reading.wrong((name, place, "end_s"), "expected later than begin_s")
-    for kind in GENERATORS:
+    for kind in (*GENERATORS, "queued"):
         for place, source in enumerate(getattr(said.workload, kind)):
             if not source.users:
                 reading.wrong(("workload", kind, place, "users"), "expected at least one user")
@@ -161,9 +168,9 @@ def _jobs(reading: Reading, said: ScenarioFile, given: Given) -> tuple[tuple[Tra
         replayed = replay(reading.file.parent / trace.file, trace, given.rooms, given.federation)
         jobs = submitted(jobs, replayed.jobs)
         tallies.append((str(trace.file), replayed.tally.plain()))
-    if not jobs:
+    if not jobs and not said.workload.queued:
         reading.wrong(("workload",), "has no job at all")
-    schedds = sorted({job.schedd for job in jobs})
+    schedds = sorted({job.schedd for job in jobs} | {source.queue for source in said.workload.queued})
     for name in ("silent", "gone"):
         for place, one in enumerate(getattr(said, name)):
             if one.schedd not in schedds:

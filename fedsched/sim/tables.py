@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fedsched.config.derive import Build, keys_of, table_of
+from fedsched.config.federation import NAME
 from fedsched.config.gate import EXPRESSION
 from fedsched.config.kinds import Duration, Kind, ListOf, Number, Pairs, Schema, Text
 from fedsched.config.problems import WrongError, shown
@@ -15,6 +16,7 @@ from fedsched.config.simulated import ATTRIBUTES
 from fedsched.config.tables import Table
 from fedsched.sim.expect import Expected, Range
 from fedsched.sim.workload.jobs import MOST_JOBS
+from fedsched.sim.workload.queued import Queued
 from fedsched.sim.workload.terms import (
     Conference,
     Mornings,
@@ -142,6 +144,16 @@ WORKLOAD = table_of(
             gpus=Pairs(_SHARE, key=Text(pattern=r"[1-9]\d{0,2}", wanted="a number of GPUs from 1 to 999")),
         ),
         "trace": TRACE,
+        "queued": _source(
+            Queued,
+            queue=NAME,
+            namespace=NAME,
+            pods=Number(least=1, most=1000, whole=True),
+            completions=Number(most=MOST_JOBS, whole=True),
+            backoff_limit=Number(most=1000, whole=True),
+            deadline_s=Duration(whole=True),
+            **dict.fromkeys(("fails", "deletes", "suspends"), Number(most=1)),
+        ),
     },
 )
 

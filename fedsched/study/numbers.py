@@ -60,6 +60,10 @@ MEANINGS: dict[str, Meaning] = {
     "first_claim_s": Meaning("s", "from the first waiting job to the first claim", "less"),
     "to_zero_s": Meaning("s", "from the last job's end until nothing of ours was left", "less"),
     "left": Meaning("", "objects, pods and ads of ours at the end", "less"),
+    "queue_jobs": Meaning("", "Kubernetes Jobs that came to queues"),
+    "queue_jobs_done": Meaning("", "of them complete", "more"),
+    "queue_jobs_failed": Meaning("", "of them failed", "less"),
+    "queue_jobs_left": Meaning("", "of them there and not over at the end", "less"),
     "cycles": Meaning("", "cycles that were decided"),
     "simulated_s": Meaning("s", "simulated"),
     "unmet": Meaning("core-hours", "wanted with nothing on its way, by the reason", "less"),
@@ -78,7 +82,7 @@ def numbers(watch: Watch, by_group: tuple[Waits, ...]) -> dict[str, float]:
     """All numbers of what was watched; what never happened has none. by_group: as `waits_by_group` gives them."""
     report = watch.report()
     parts = (_jobs(watch, report), _demand(watch), _fairness(watch), _losses(watch, report), _spikes(watch))
-    found = dict(number for part in parts for number in part)
+    found = dict(number for part in (*parts, _queues(watch)) for number in part)
     for one in by_group:
         found |= _known({f"wait_p50_s.{one.group}": one.p50_s, f"wait_p95_s.{one.group}": one.p95_s})
     return found | {"cycles": watch.cycles, "simulated_s": report.simulated_s}
@@ -102,6 +106,16 @@ def _jobs(watch: Watch, report: SpikeReport) -> Iterator[Number]:
     times = {"wait_p50_s": found.p50_s, "wait_p95_s": found.p95_s, "wait_max_s": found.most_s}
     yield from _known(times | {"first_claim_s": report.first_claim_s, "to_zero_s": report.to_zero_s}).items()
     yield "left", len(report.left)
+
+
+def _queues(watch: Watch) -> Iterator[Number]:
+    jobs = [job for queue in watch.world.queues.values() for job in queue.every.values()]
+    if not watch.world.queues:
+        return
+    yield "queue_jobs", len(jobs)
+    for name, kind in (("queue_jobs_done", "Complete"), ("queue_jobs_failed", "Failed")):
+        yield name, sum(job.status.condition(kind) is not None for job in jobs)
+    yield "queue_jobs_left", sum(len(queue.waiting) for queue in watch.world.queues.values())
 
 
 def _demand(watch: Watch) -> Iterator[Number]:

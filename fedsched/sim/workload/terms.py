@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from fedsched.matchmaker.resources import Resources
+from fedsched.sim.workload.queued import Queued
 
 TraceFormat = Literal["swf", "history", "pods"]
 
@@ -151,3 +152,4 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mornings: tuple[Mornings, ...] = ()
     training: tuple[Training, ...] = ()
     trace: tuple[Trace, ...] = ()
+    queued: tuple[Queued, ...] = ()
