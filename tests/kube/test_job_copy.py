@@ -306,6 +306,12 @@ def test_only_jobs_of_namespaces_that_the_member_takes_are_copied() -> None:
         copied(job(), member(rules=JobRules(namespaces=("other",))))
 
 
+def test_a_member_that_takes_no_jobs_gets_none() -> None:
+    file = msgspec.structs.replace(member(), terms=MemberTerms(name="m1", forms=("startd-job",)))
+    with pytest.raises(RefusedError, match="form job is not among `forms`"):
+        copied(job(), file)
+
+
 NAMING = job(
     {
         "volumes": [

@@ -87,6 +87,8 @@ def _still_decided(spec: JobSpec, placement: Placement) -> None:
 
 def _granted(spec: JobSpec, member: MemberFile) -> None:
     file = f"clusters/{member.name}.toml"
+    if "job" not in member.terms.forms:
+        raise RefusedError(f"form job is not among `forms` in {file}")
     if member.jobs.namespaces and not admits(member.jobs.namespaces, spec.namespace):
         raise RefusedError(f"namespace {spec.namespace} is not among `namespaces` of [jobs] in {file}")
     for each in spec.grants:
