@@ -133,7 +133,13 @@ def laptop(recorded_laptop: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ann(laptop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Fedsched:
-    """Runs one command line as the account `ann`, half a minute after the laptop's last cycle."""
+    """Runs one command line as the account `ann`, five seconds after the laptop's last cycle."""
+    journal = open_journal(f"sqlite:{laptop / 'fedsched.db'}")
+    last = journal.last_cycle()
+    journal.close()
+    assert last is not None
+    now = last.plan.at + 5.0
+    monkeypatch.setattr("time.time", lambda: now)
     monkeypatch.setenv("FEDSCHED_CONFIG", str(laptop / "fedsched.toml"))
     monkeypatch.delenv("FEDSCHED_SERVER", raising=False)
     monkeypatch.setenv("SUDO_USER", "ann")
