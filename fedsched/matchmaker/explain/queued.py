@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from fedsched.matchmaker.explain.case import Case
@@ -13,7 +12,6 @@ from fedsched.matchmaker.explain.facts_of_jobs import WITHOUT_STARTD
 from fedsched.matchmaker.explain.links import LINKS
 from fedsched.matchmaker.explain.sentences import action, age, capital, clause, clean, located
 from fedsched.matchmaker.explain.standing_of_jobs import StandingJob, end_of, end_word, preempted
-from fedsched.matchmaker.jobs.copies import surely_ended_at
 from fedsched.matchmaker.model import ChainLink, Explanation, Held, LinkName, Observation, Plan, PodView
 from fedsched.matchmaker.reasons import Cause
 
@@ -154,6 +152,8 @@ def _unseen(scene: _Scene) -> _Said:
 
 def _until(scene: _Scene) -> str:
     """Until when nothing else is placed for it, and why."""
+    from fedsched.matchmaker.jobs import surely_ended_at  # noqa: PLC0415 - it brings HTCondor's library along
+
     held = scene.held
     if held.placement.rerun == "never":
         return "the Job says that it is never run again (fedsched.io/rerun: never), so nothing is placed until it does"
@@ -161,9 +161,9 @@ def _until(scene: _Scene) -> str:
     sure_at = surely_ended_at(held, view)
     if sure_at is None:
         return "its start was never seen, so nothing is placed for the Job until the member answers"
-    moment = datetime.fromtimestamp(sure_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    hours, minutes = divmod(int(sure_at) // 60 % 1440, 60)
     left = f"in {age(sure_at - scene.seen.at)}" if sure_at > scene.seen.at else "which is past"
-    return f"another copy is placed when its own deadline has surely ended it: at {moment} ({left})"
+    return f"another copy is placed when its own deadline has surely ended it: {left}, at {hours:02}:{minutes:02} UTC"
 
 
 def _vanished(name: str, member: str) -> _Said:

@@ -7,7 +7,8 @@ import re
 import msgspec
 
 from fedsched.matchmaker.explain.links import behind, rest
-from fedsched.matchmaker.explain.sayings import OF_JOBS, SAYINGS, VARIANTS, Saying
+from fedsched.matchmaker.explain.sayings import SAYINGS, VARIANTS, Saying
+from fedsched.matchmaker.explain.sayings_of_jobs import OF_JOBS
 from fedsched.matchmaker.model import Plan
 from fedsched.matchmaker.reasons import Reason
 
