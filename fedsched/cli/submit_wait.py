@@ -40,8 +40,17 @@ class Place(Protocol):
 def followed(place: Place, timeout_s: float | None) -> Exit:
     """Wait for the end of all; says on standard error what changes.
 
-    0 when all are complete, 1 when one is not, 3 when the time is over before, 4 when nobody was there to run them.
+    0 when all are complete, 1 when one is not, 3 when the time is over before or somebody interrupts, 4 when nobody was
+    there to run them.
     """
+    try:
+        return _followed(place, timeout_s)
+    except KeyboardInterrupt:
+        output.note("fedsched: not waited for any more; they go on")
+        return Exit.PARTIAL
+
+
+def _followed(place: Place, timeout_s: float | None) -> Exit:
     until = None if timeout_s is None else time.monotonic() + timeout_s
     last, warned, seldom_at = "", False, time.monotonic() + SELDOM_S
     while True:

@@ -271,6 +271,16 @@ def _live(laptop: Path, statuses: tuple[JobStatus, ...]) -> None:
             table.tell(job.uid, job.revision, status, time.time())
 
 
+def test_who_stops_waiting_stops_no_job(ann: Fedsched, laptop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    said = ann("submit", written(laptop, manifest("a")), "--wait")
+    assert (said.code, "they go on" in said.err) == (3, True)
+    assert list(kept(laptop)) == ["ann/a"]
+
+
 def test_waiting_without_a_daemon_ends_with_4_when_the_time_is_over(ann: Fedsched, laptop: Path) -> None:
     said = ann("submit", written(laptop, manifest("a")), "--wait", "--timeout", "1s")
     assert (said.code, "next: fedsched serve" in said.err) == (4, True)
