@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.federation.harness import eventually
-from tests.federation.hub import LABEL, QUEUE, HubCluster, JobFederation, Thing, condition, copies
+from tests.federation.hub import BUSYBOX, LABEL, QUEUE, HubCluster, JobFederation, Thing, condition, copies
 from tests.federation.workflow.program import Prefect
 from tests.federation.workflow.reana import NODES as REANA_NODES
 from tests.federation.workflow.reana import PVC, SECRET, reana_job
@@ -23,6 +23,7 @@ from tests.laboratory.part_workflow import WORKFLOW_PART
 pytestmark = [pytest.mark.kube, pytest.mark.condor, pytest.mark.realnode]
 FORM = ("--form", "job")
 STEPS = 20
+EXAMPLES = Path(__file__).parents[2] / "clusters/hub/examples"
 NAMESPACE = "flows"
 QUEUES_REST = """
 namespaces = ["flows"]
@@ -144,9 +145,24 @@ def seconds(job: Thing) -> float:
     return end - begin
 
 
+def example(name: str) -> str:
+    """A manifest that we ship, for the laboratory's queue, namespace and image."""
+    text = (EXAMPLES / name).read_text()
+    for shipped, here in {
+        "fedsched.io/queue: hub": f"fedsched.io/queue: {QUEUE}",
+        'value: "hub"': f'value: "{QUEUE}"',
+        "namespace: physics": f"namespace: {NAMESPACE}",
+        "docker.io/library/busybox:1.37": BUSYBOX,
+    }.items():
+        text = text.replace(shipped, here)
+    return text
+
+
 @pytest.fixture(scope="module")
 def secret(site: Site) -> str:
-    """What REANA keeps for its user in the hub's namespace; no member has it."""
+    """What REANA keeps for its user in the hub's namespace, and the policy that makes its steps ours."""
+    site.hub.plane.kubectl("apply", "-f", "-", stdin=example("steps-of-reana.yaml"))
+    eventually("the policy is in force", lambda: adopted(site), 30)
     site.hub.plane.api.create(
         {
             "apiVersion": "v1",
@@ -158,7 +174,7 @@ def secret(site: Site) -> str:
     return SECRET
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_reana_shaped_job_runs_with_its_secret_and_its_end_and_logs_come_back(site: Site, secret: str) -> None:
     site.hub.create(
         reana_job("run-job-good", 'wc -w < "$X509_USER_PROXY"; echo "${#VOMS_PASS} letters, user $(id -u)"')
@@ -180,6 +196,14 @@ def test_a_reana_shaped_job_runs_with_its_secret_and_its_end_and_logs_come_back(
     eventually("the copies of the Secret went with those of the Jobs", lambda: not copied_secrets(site, secret))
 
 
+def adopted(site: Site) -> bool:
+    """Whether a step that REANA would make now is ours; nothing is made."""
+    words = ("create", "--dry-run=server", "--validate=ignore", "-o", "json", "-f", "-")  # REANA names a dead field
+    tried = site.hub.plane.kubectl(*words, stdin=json.dumps(reana_job("tried", "true")))
+    made: Thing = json.loads(tried)
+    return made["spec"].get("managedBy") == "fedsched.io/hub" and LABEL in made["metadata"]["labels"]
+
+
 def copied_secrets(site: Site, content: str) -> list[str]:
     """Names of Secrets at members that hold what that of the hub does."""
     whole = site.hub.plane.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/{content}")["data"]
@@ -188,7 +212,7 @@ def copied_secrets(site: Site, content: str) -> list[str]:
     return [one["metadata"]["name"] for one in found if set(one.get("data", {}).values()) & set(whole.values())]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("secret")
 def test_a_workspace_that_no_member_has_is_named_as_what_is_missing(site: Site) -> None:
     site.hub.create(reana_job("run-job-shared", "true", workspace=True))
@@ -207,7 +231,7 @@ def test_a_workspace_that_no_member_has_is_named_as_what_is_missing(site: Site) 
     site.hub.plane.kubectl("delete", "job", "run-job-shared", "-n", NAMESPACE, "--wait=false")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("secret")
 def test_a_job_whose_copy_is_taken_back_shows_no_failed_pod_to_clients_that_would_take_it_for_its_end(
     site: Site,
@@ -241,3 +265,20 @@ def held(site: Site, name: str) -> bool:
     """Whether the hub says that a person holds the Job."""
     conditions = site.hub.status(name).get("conditions") or []
     return any(one["type"] == "fedsched.io/Placed" and one["reason"] == "Held" for one in conditions)
+
+
+@pytest.mark.timeout(240)
+def test_the_jobs_that_docs_show_run_as_they_are(site: Site) -> None:
+    """The examples of docs/jobs.md by kubectl: one Job, and four pods that run together or not at all."""
+    kubectl = site.hub.plane.kubectl
+    hello = kubectl("create", "-o", "name", "-f", "-", stdin=example("hello.yaml")).strip()
+    kubectl("create", "-f", "-", stdin=example("gang.yaml"))
+    at_once = eventually("four pods run", lambda: site.hub.status("fit-in-four").get("active") == 4, 60)
+    assert at_once
+    waited = ("wait", "--for=condition=complete", "--timeout=60s", "-n", NAMESPACE)
+    assert "condition met" in kubectl(*waited, hello, "job/fit-in-four")
+    status = site.hub.status("fit-in-four")
+    assert (status["succeeded"], status["completedIndexes"]) == (4, "0-3")
+    said = site.fed.run("explain", f"{NAMESPACE}/fit-in-four").stdout
+    print(said)
+    assert "fit-in-four" in said

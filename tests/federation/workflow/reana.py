@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.federation.hub import BUSYBOX, LABEL, QUEUE, Thing
+from tests.federation.hub import BUSYBOX, Thing
 
 WORKFLOW = "6f0d1b6e-5c0e-4f5b-9f57-0d8f7a4f1c11"
 SECRET = "reana-secretsstore-00000000"
@@ -14,7 +14,7 @@ PVC = "reana-shared-persistent-volume"
 
 
 def reana_job(name: str, command: str, *, workspace: bool = False, namespace: str = "flows") -> Thing:
-    """One step. workspace: whether its workflow's folder is a claim that all steps share."""
+    """One step; it knows nothing of queues. workspace: whether its folder is a claim that all share."""
     labels = {"reana-run-job-workflow-uuid": WORKFLOW}
     secret = {"name": SECRET, "mountPath": "/etc/reana/secrets", "readOnly": True}
     cache = {"name": "voms-proxy-cache", "mountPath": "/vomsproxy_cache"}
@@ -54,7 +54,7 @@ def reana_job(name: str, command: str, *, workspace: bool = False, namespace: st
     return {
         "kind": "Job",
         "apiVersion": "batch/v1",
-        "metadata": {"name": name, "namespace": namespace, "labels": {**labels, LABEL: QUEUE}},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "backoffLimit": 0,
             "autoSelector": True,
