@@ -120,5 +120,5 @@ def test_in_these_states_jobs_wait_begin_run_and_yield() -> None:
             counts["runs"] += any(one.phase == "claimed" for one in copies)
             counts["several"] += any(one.placement.pods > 1 for one in copies)
             counts["yields"] += any(one.yields_to for one in copies)
-    assert min(counts[kind] for kind in ("waits", "begins", "runs", "several")) >= 10, counts
+    assert min(counts[kind] for kind in ("waits", "begins", "runs", "several")) >= 5, counts
     assert counts["yields"], counts

@@ -163,7 +163,7 @@ def held_on(stand: Standing) -> dict[str, int]:
     for slot in stand.slots:
         for claim in slot.claims:
             found[path_of(claim.principal)] += claim.cpu_milli
-    rest = stand.held.placement.size.cpu_milli - found.total()
+    rest = stand.held.placement.size.cpu_milli * stand.held.nodes - found.total()
     if rest > 0:
         found[path_of(stand.held.placement.principal)] += rest
     return dict(found)

@@ -67,7 +67,7 @@ def _change(tree: Tree, case: Case, step: Step) -> None:  # noqa: C901, PLR0912,
             said[name] = [*said.get(name, []), step.target]
         case "object":
             kind, _, name = step.target.partition("/")
-            view["objects"] = sorted([*view["objects"], [kind, name]])
+            view["objects"] = sorted([*map(tuple, view["objects"]), (kind, name)])
         case "parallelism":
             job["job"]["pods"] = whole
         case "admit":

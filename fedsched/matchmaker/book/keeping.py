@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.matchmaker.match import footprint
-from fedsched.matchmaker.model import MemberTerms, PodView
+from fedsched.matchmaker.model import MemberTerms
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 
@@ -42,22 +42,24 @@ def kept(standing: Iterable[Standing], terms: Mapping[str, MemberTerms], wait_s:
 
 
 def _kept(together: list[Standing], terms: MemberTerms) -> Kept | None:
-    """What one startd needs, less what those that have not gone yet will give."""
-    there = [(stand, pod) for stand in together if (pod := _pod(stand)) is not None]
+    """What one startd needs, less what those that have not gone yet will give on its node."""
+    there = [(stand, nodes) for stand in together if (nodes := _nodes(stand))]
     if not there:
         return None
-    first, pod = there[0]
-    amount = first.held.yields_room
-    for stand, _ in there:
-        amount -= footprint(stand.held.placement, terms)
+    first = there[0][0]
+    shared = set.intersection(*({*nodes} for _, nodes in there)) or {there[0][1][0]}
+    node, amount = min(shared), first.held.yields_room
+    for stand, nodes in there:
+        amount -= footprint(stand.held.placement, terms).times(nodes.count(node))
     amount = amount.floor_zero()
     return (
-        Kept(terms.name, first.held.placement.node_group, pod.node, amount)
+        Kept(terms.name, first.held.placement.node_group, node, amount)
         if any(number for _, number in amount.items())
         else None
     )
 
 
-def _pod(stand: Standing) -> PodView | None:
-    """The pod that holds a node's room; None when it has none (yet, or any more)."""
-    return next((pod for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM), None)
+def _nodes(stand: Standing) -> list[str]:
+    """The nodes whose room its pods hold, once for each pod; of startds the first alone. None (yet, or any more)."""
+    found = [pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM]
+    return found if stand.held.placement.form == "job" else found[:1]

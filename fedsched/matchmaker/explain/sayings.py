@@ -384,6 +384,10 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "the policy's preemption.requirements spare whoever would have to make room on {where}",
         "wait until running work ends, or change `requirements` of the policy's preemption",
     ),
+    (Cause.NO_VICTIMS, "pods at once"): Saying(
+        "nobody is made to go for a Job of several pods at once | {need} pods needed | {have}",
+        "wait until running work ends, or lower `parallelism` of the Job to 1",
+    ),
     (Cause.NO_VICTIMS, "preemption"): Saying(
         "the policy's expressions for preemption are broken, so nobody has to make room | {have}",
         "mend them: `fedsched check`",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.model import Claim, Policy
-from fedsched.matchmaker.preempt.ground import Ground, Key, node_of
+from fedsched.matchmaker.preempt.ground import Ground, Key, nodes_of
 from fedsched.matchmaker.preempt.wishes import Sized
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of
@@ -18,16 +18,16 @@ CONSIDERED = frozenset({"starting", "unclaimed", "claimed"})
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A startd that may be asked for its room.
+    """A startd, or the copy of a user's Job, that may be asked for its room.
 
-    losses: (principal's path, thousandths of a core-equivalent) that its going costs each. lost: work lost, in
-    milli-core seconds. priority: highest job priority on it. young: seconds until it is no longer protected, 0 when it
-    is not. gain: what comes back of each number of the ground. cost: cheapest first (PR4): unclaimed, then least work
-    lost, then youngest; the id makes it one order.
+    nodes: where its pods are; ("",) while it has no node. losses: (principal's path, thousandths of a core-equivalent)
+    that its going costs each. lost: work lost, in milli-core seconds. priority: highest job priority on it. young:
+    seconds until it is no longer protected, 0 when it is not. gain: what comes back of each number of the ground. cost:
+    cheapest first (PR4): unclaimed, then least work lost, then youngest; the id makes it one order.
     """
 
     stand: Standing
-    node: str
+    nodes: tuple[str, ...]
     losses: tuple[tuple[str, int], ...]
     lost: int
     priority: int
@@ -51,7 +51,7 @@ def candidates(
 ) -> dict[str, list[Candidate]]:
     """Startd Jobs that serve and users' Jobs, by member, cheapest first.
 
-    A DaemonSet is decided per node group, never here. A Job of several pods frees the node of the first.
+    A DaemonSet is decided per node group, never here. A Job of several pods goes as a whole, and frees all its nodes.
     """
     found: dict[str, list[Candidate]] = {}
     for stand in standing:
@@ -78,17 +78,17 @@ def losses(stand: Standing, sizes: Sized) -> dict[str, int]:
 
 
 def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at: float) -> Candidate:
-    held, node = stand.held, node_of(stand)
+    held = stand.held
     claims = [claim for slot in stand.slots for claim in slot.claims]
     lost = sum(int(max(0.0, at - claim.since)) * claim.cpu_milli for claim in claims)
     return Candidate(
         stand=stand,
-        node=node,
+        nodes=tuple(nodes_of(stand)) or ("",),
         losses=tuple(sorted(losses(stand, sizes).items())),
         lost=lost,
         priority=max((claim.priority for claim in claims), default=held.placement.priority),
         young=_young(stand, [claim.since for claim in claims], policy, at),
-        gain=ground.gain(stand, node),
+        gain=ground.gain(stand),
         cost=(held.claims > 0, lost, -held.placement.created_at, held.placement.id),
     )
 

@@ -6,13 +6,15 @@ and an eviction helps when every number that is needed becomes large enough (MA2
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from fedsched.matchmaker.book import HOLD_ROOM_S
+from fedsched.matchmaker.book.keeping import HOLDS_ROOM
 from fedsched.matchmaker.match import Place, footprint
-from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom, PodView
+from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
@@ -34,15 +36,12 @@ class _Land(msgspec.Struct, frozen=True):
     rooms: dict[str, NodeRoom]
 
 
-def pod_of(stand: Standing) -> PodView | None:
-    """The pod that holds a startd Job's node; None where it has none (yet, or any more)."""
-    return next((p for p in stand.pods if p.node and p.phase in {"pending", "running", "unknown"}), None)
-
-
-def node_of(stand: Standing) -> str:
-    """The node that it would free, "" while no node is taken."""
-    pod = pod_of(stand)
-    return pod.node if pod else ""
+def nodes_of(stand: Standing) -> dict[str, int]:
+    """The nodes that it would free with its pods on each, by name; none while no node is taken."""
+    there = sorted(pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)
+    if stand.held.placement.form != "job":
+        there = [next(pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)] if there else []
+    return dict(sorted(Counter(there).items()))
 
 
 class Ground:
@@ -132,19 +131,20 @@ class Ground:
             amounts |= {("node", option.place.terms.name, node, name): a for name, a in self._asked(option)}
         return amounts
 
-    def gain(self, stand: Standing, node: str) -> dict[Key, int]:
-        """What comes back when a placement goes that stands on that node, or on none yet."""
-        held = stand.held
+    def gain(self, stand: Standing) -> dict[Key, int]:
+        """What comes back when a placement goes: on the nodes where its pods are, and of the member's own numbers."""
+        held, nodes = stand.held, nodes_of(stand)
         land = self._lands.get(held.placement.member)
         if land is None:
             return {}
         size = footprint(held.placement, land.terms)
-        amounts = self._of_member(land, held.placement.node_group if node else "", size)
+        amounts = self._of_member(land, held.placement.node_group if nodes else "", size)
         if held.nodes > 1 and held.placement.form == "job":
-            amounts = {key: amount if key[0] == "jobs" else amount * held.nodes for key, amount in amounts.items()}
-        if node:
-            there = max(1, sum(pod.node == node for pod in stand.pods)) if held.placement.form == "job" else 1
-            freed = size.times(there).items()
+            bound = sum(nodes.values())
+            times = {"jobs": 1, "kept": bound}
+            amounts = {key: amount * times.get(key[0], held.nodes) for key, amount in amounts.items()}
+        for node, pods in nodes.items():
+            freed = size.times(pods).items()
             amounts |= {("node", land.terms.name, node, name): amount for name, amount in freed if amount}
         return amounts
 
@@ -167,10 +167,10 @@ class Ground:
         name = land.terms.name
         nodes = self._nodes.setdefault(name, {})
         for stand in mine:
-            node = node_of(stand)
-            room = land.rooms.get(node)
-            if node and (room is None or _usable(room)):
-                nodes[node] = room.node_group if room else stand.held.placement.node_group
+            for node in nodes_of(stand):
+                room = land.rooms.get(node)
+                if room is None or _usable(room):
+                    nodes[node] = room.node_group if room else stand.held.placement.node_group
         for node, group in sorted(nodes.items()):
             self._of_group.setdefault((name, group), []).append(node)
             free = land.rooms[node].free if node in land.rooms else Resources()

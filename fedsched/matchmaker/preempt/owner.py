@@ -98,12 +98,14 @@ def _cheapest_node(
     What already leaves makes room too; a pod that will fit without new victims costs nothing.
     """
     best: tuple[tuple[int, int, str], list[tuple[str, str]]] | None = None
+    whole = {name for name, _ in doomed}  # a user's Job goes with all its pods
     for node in pod.nodes:
         victims: list[tuple[str, str]] = []
         room, claims = free.get(node, Resources()), 0
         for stand, mine in sorted(ours.get(node, []), key=lambda pair: _cost(pair[0])):
             key = (stand.held.placement.id, node)
-            going = mine.deleting or key in doomed or stand.held.wanted == "vacate"
+            going = mine.deleting or key in doomed or key in victims or stand.held.wanted == "vacate"
+            going = going or (stand.held.placement.form == "job" and key[0] in whole)
             if not going and fits(pod.request, room):
                 continue
             room += footprint(stand.held.placement, terms)

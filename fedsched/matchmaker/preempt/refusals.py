@@ -47,6 +47,12 @@ def no_right(path: str, exchange: Exchange, rules: Rules) -> Reason | None:
     return Reason(Cause.ABOVE_SHARE, path, need, have, source="fair share", at=rules.at)
 
 
+def several_pods(pods: int, at: float) -> Reason:
+    """A Job that needs several pods at once: victims are looked for that make room on one node."""
+    have = "room is made for one pod at a time"
+    return Reason(Cause.NO_VICTIMS, "pods at once", str(pods), have, source="preemption", at=at)
+
+
 def why_nobody(ask: Ask, places: Places, search: Search, rules: Rules) -> Reason:
     """The one rule that is in the way, found by leaving it out; else that nobody must yield enough."""
     terms, at = rules.policy.preemption, rules.at

@@ -15,7 +15,7 @@ from fedsched.matchmaker.preempt import refusals
 from fedsched.matchmaker.preempt.candidates import candidates, losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
-from fedsched.matchmaker.preempt.ground import Ground, node_of
+from fedsched.matchmaker.preempt.ground import Ground, nodes_of
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
@@ -42,6 +42,7 @@ class _Turn:
     def __init__(self, wish: Wish) -> None:
         self.demand = wish.demand
         self.options = tuple(o for o in wish.options if o.form != "startd-daemonset" and o.pods == 1)
+        self.pods = max((option.pods for option in wish.options), default=1)
         self.path = path_of(wish.demand.principal)
         self.unmet = wish.unmet
         self.starts = wish.starts
@@ -140,12 +141,13 @@ class _Round:
         wait_s = self._rules.policy.preemption.wait_s
         for stand in self._standing:
             if is_coming(stand, wait_s, self._rules.at):
-                self._ground.give(self._ground.gain(stand, node_of(stand)))
+                self._ground.give(self._ground.gain(stand))
                 for path, amount in losses(stand, self._shared.sizes).items():
                     self._exchange.move(path, -amount)
             if stand.held.phase == "intended" and stand.held.placement.created_at >= self._rules.at:
                 placement = stand.held.placement  # placed in this cycle, after shares were looked at
-                self._exchange.move(path_of(placement.principal), self._shared.sizes.of(placement.size))
+                amount = self._shared.sizes.of(placement.size) * stand.held.nodes
+                self._exchange.move(path_of(placement.principal), amount)
 
     def _keep_promises(self, turns: list[_Turn]) -> None:
         """Room that was made for a class is kept for it, and no second eviction is made for the same job (PR3)."""
@@ -155,7 +157,7 @@ class _Round:
                 for stand in leaving:
                     self._exchange.remember(turn.path, losses(stand, self._shared.sizes))
                 where = {stand.held.placement.member for stand in leaving}
-                nodes = {node_of(stand) for stand in leaving}
+                nodes = _together(leaving)
                 option = next((o for o in turn.options if o.place.terms.name in where), None)
                 if option is None:
                     continue
@@ -171,6 +173,9 @@ class _Round:
         """Make or find room for one startd; False when nothing more can be done for the class, with the reason."""
         if not self._exchange.may_ask(turn.path) and not self._rules.policy.preemption.by_priority:
             self._refuse(turn.demand, refusals.no_right(turn.path, self._exchange, self._rules))
+            return False
+        if not turn.options and turn.pods > 1:
+            self._refuse(turn.demand, refusals.several_pods(turn.pods, self._rules.at))
             return False
         if turn.usable is None:
             turn.usable = Places.of(self._usable(turn))
@@ -250,3 +255,9 @@ class _Round:
     def _refuse(self, demand: DemandClass, reason: Reason | None) -> None:
         if reason is not None:
             self._refused[demand.key] = reason
+
+
+def _together(leaving: Iterable[Standing]) -> frozenset[str]:
+    """The nodes that all of them free: that which they go for is among them."""
+    found = [frozenset(nodes_of(stand)) for stand in leaving]
+    return frozenset.intersection(*found) or frozenset.union(*found)

@@ -163,7 +163,7 @@ class Search(msgspec.Struct, frozen=True):
         index, node = where
         need = self.ground.need(option, node)
         if all(key[0] == "node" for key in self.ground.short(need, {})):
-            victims = [victim for victim in victims if victim.node == node]
+            victims = [victim for victim in victims if node in victim.nodes]
         if not victims or (best is not None and self._least(ask, victims[0]) > best.cost[:3]):
             return None
         sets = [self._together(ask, victims, need), self._alone(ask, victims, need)]

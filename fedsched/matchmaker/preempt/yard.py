@@ -24,7 +24,8 @@ class Yard:
         self._nodes: dict[tuple[str, str], list[Candidate]] = {}
         for member, some in self._members.items():
             for one in some:
-                self._nodes.setdefault((member, one.node), []).append(one)
+                for node in one.nodes:
+                    self._nodes.setdefault((member, node), []).append(one)
         self._young = {True: self._sorted(young=True), False: self._sorted(young=False)}
 
     def of_member(self, member: str) -> Sequence[Candidate]:
@@ -41,13 +42,16 @@ class Yard:
 
     def remove(self, member: str, victim: Candidate) -> None:
         """It goes: it can be asked no more."""
-        where = (member, victim.node)
+        self._members[member][:] = [other for other in self._members[member] if other is not victim]
+        for node in victim.nodes:
+            self._leave((member, node), victim)
+
+    def _leave(self, where: tuple[str, str], victim: Candidate) -> None:
         for young, spots in self._young.items():
             before = self._spot(where, young=young)
             if before is not None:
                 del spots[bisect_left(spots, before)]
-        for some in (self._members[member], self._nodes[where]):
-            some[:] = [other for other in some if other is not victim]
+        self._nodes[where][:] = [other for other in self._nodes[where] if other is not victim]
         for young, spots in self._young.items():
             after = self._spot(where, young=young)
             if after is not None:
