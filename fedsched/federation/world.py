@@ -136,9 +136,9 @@ class LiveWorld:
         try:
             bundle = queue.bundle(placement.job, placement.job_uid, link.file.jobs.copied)
         except Unreachable as error:
-            return Outcome(change, "retry", at, what=str(error))
+            return Outcome(change, "retry", at, what=str(error), elsewhere=True)
         if bundle is None:
-            return Outcome(change, "refused", at, what=f"Job {placement.job} is gone from queue {placement.schedd}")
+            return Outcome(change, "gone", at, what=f"Job {placement.job} is gone from queue {placement.schedd}")
         return link.act(change, bundle, at)
 
     def _startd(self, change: CreateObject, link: MemberLink, at: float) -> Outcome:

@@ -28,7 +28,7 @@ Create = Callable[[Object], tuple[str, str]]
 
 
 class Copies:
-    """For one member; one thread at a time."""
+    """For one member; each placement for one thread at a time."""
 
     def __init__(self, member: MemberFile, writer: Writer, create: Create) -> None:
         self._member = member
@@ -71,7 +71,7 @@ class Copies:
         allowed = [f"{kind}/{name}" for kind, name in missing]
         absent = [what for what in allowed if not objects.stands_there(what, self._member)]
         if absent:
-            raise EndedError("retry", f"{', '.join(absent)[:200]} is not in namespace {spec.namespace} of the queue")
+            raise RefusedError(f"{', '.join(absent)[:200]} is not in namespace {spec.namespace} of the queue")
         return dict(sorted(found.items()))
 
     def _holder(self, placement: Placement, owner: Owner) -> Object:

@@ -1,9 +1,10 @@
-"""Lanes carry changes out, one per member and pool, so that one that hangs delays nobody; no decision, no journal."""
+"""Lanes carry changes out, each for one member or pool, so that one that hangs delays nobody; it decides nothing."""
 
 from __future__ import annotations
 
 import queue
 import threading
+import zlib
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -14,11 +15,13 @@ from fedsched.journal import Intent
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.log import log
 from fedsched.loop.world import Clock, Unreachable, World
-from fedsched.matchmaker.model import Change, InvalidateAds, Outcome, SetSubmitter, TellJob
+from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Outcome, SetSubmitter, TellJob
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 """Pause of a lane after a `retry`: doubles from the first to the longest, or Retry-After where that is longer."""
+COPY_LANES = 4
+"""Lanes of one member for copies of users' Jobs, which come in their thousands, each after three questions."""
 
 _LOG = log("lanes")
 
@@ -62,13 +65,17 @@ class Lanes(Protocol):
 def lane_of(change: Change) -> str:
     """The lane's name: the member's, "pool:NAME" for what goes to a collector, "pool:NAME/negotiator" for that one.
 
-    "queue:NAME" for what is told to a queue of Jobs.
+    "queue:NAME" for what is told to a queue of Jobs, "MEMBER/copies-N" for a new copy of one: always the same for it.
     """
     if isinstance(change, TellJob):
         return f"queue:{change.queue}"
     if isinstance(change, SetSubmitter):
         return f"pool:{change.pool}/negotiator"
-    return f"pool:{change.pool}" if isinstance(change, InvalidateAds) else change.member
+    if isinstance(change, InvalidateAds):
+        return f"pool:{change.pool}"
+    if isinstance(change, CreateObject) and change.placement.form == "job":
+        return f"{change.member}/copies-{zlib.crc32(change.placement.id.encode()) % COPY_LANES}"
+    return change.member
 
 
 def key_of(change: Change) -> str:
@@ -93,6 +100,7 @@ class Acting:
 
     def __init__(self, name: str, peers: Peers) -> None:
         self._name = name
+        self._member = name.partition("/")[0]
         self._world = peers.world
         self._clock = peers.clock
         self._epoch = peers.epoch
@@ -119,7 +127,7 @@ class Acting:
         if self._claimed:
             return None
         try:
-            standing = self._world.claim(self._name, self._epoch)
+            standing = self._world.claim(self._member, self._epoch)
         except Unreachable as error:
             return Outcome(change, "retry", self._clock.now(), what=str(error))
         if standing > self._epoch:
@@ -128,6 +136,8 @@ class Acting:
         return None
 
     def _pause(self, outcome: Outcome) -> None:
+        if outcome.elsewhere:
+            return  # one queue that is silent, or one user's Job, holds up nobody else's
         if outcome.result != "retry":
             self._pause_s = FIRST_PAUSE_S
             return
@@ -278,4 +288,6 @@ class ThreadLanes:
             lane.thread.join(max(0.0, until - self._clock.monotonic()))
 
     def _interval_s(self, name: str) -> float:
-        return 1.0 / self._pace[name] if self._pace.get(name, 0) > 0 else 0.0
+        member, _, of_copies = name.partition("/")
+        lanes = COPY_LANES if of_copies else 1
+        return lanes / self._pace[member] if self._pace.get(member, 0) > 0 else 0.0

@@ -27,9 +27,13 @@ OTHERS = frozenset(
         Cause.MEMBER_SILENT,
         Cause.POD_REFUSED,
         Cause.PENDING_TOO_LONG,
+        Cause.WITHDRAWN,
     }
 )
 """Failures that say nothing about the class: ours, the network's, the admission's (by shape), a lack of room."""
+
+OF_JOBS = frozenset({Cause.WRITE_REFUSED, Cause.POD_REFUSED})
+"""What says nothing about a class of startds, but of one of Jobs: its own fields and objects are in what is refused."""
 
 
 def breaker_key(class_key: str, member: str) -> str:
@@ -101,7 +105,8 @@ def _fast(held: Held, rules: Breaking, at: float) -> bool:
     began = held.pod_started_at or held.written_at or held.placement.created_at
     cause = held.failure.cause if held.failure else Cause.FINISHED
     killed = cause is Cause.POD_LOST and held.slot_seen_at is not None
-    return cause not in OTHERS and not killed and at - began <= rules.fast_s
+    others = OTHERS - OF_JOBS if held.placement.form == "job" else OTHERS
+    return cause not in others and not killed and at - began <= rules.fast_s
 
 
 def _failed(known: Breaker, held: Held, rules: Breaking, at: float) -> Breaker | None:

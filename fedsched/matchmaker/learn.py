@@ -74,11 +74,13 @@ def learn_members(
     for outcome in snapshot.outcomes:
         if isinstance(outcome.change, CreateObject) and outcome.result == "refused":
             placement = outcome.change.placement
+            if placement.form == "job":
+                continue  # what one user writes into a Job says nothing of others of its size; its class has a breaker
             reason = Reason(Cause.WRITE_REFUSED, have=outcome.what, member=placement.member, at=outcome.at)
             found.setdefault(placement.member, []).append((refusal_key(placement.size), reason))
     for stand in standing:
         failure, placement = stand.held.failure, stand.held.placement
-        if failure is not None and failure.cause is Cause.POD_REFUSED:
+        if failure is not None and failure.cause is Cause.POD_REFUSED and placement.form != "job":
             found.setdefault(placement.member, []).append((refusal_key(placement.size), failure))
     out = {}
     for name, memory in members.items():

@@ -78,9 +78,9 @@ def test_objects_that_go_with_a_job_are_there_and_go_with_it(site: JobSite) -> N
     site.until(lambda: not site.ours(), "all that went with the Job gone", 60)
 
 
-def test_an_object_that_its_queue_has_not_yet_is_waited_for(site: JobSite) -> None:
+def test_a_job_whose_object_its_queue_has_not_is_refused_and_leaves_nothing(site: JobSite) -> None:
     outcome = site.copy(NAMING, THEIRS[0])
-    assert (outcome.result, "Secret/key is not in namespace lab" in outcome.what) == ("retry", True)
+    assert (outcome.result, "Secret/key is not in namespace lab" in outcome.what) == ("refused", True)
     assert site.ours() == set()
 
 

@@ -197,7 +197,7 @@ def test_a_refused_post_made_no_copy_and_the_job_may_go_elsewhere() -> None:
     mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None)
     said = Outcome(CreateObject("m1", mine.placement), "refused", T0, what="quota")
     plan, _ = decide(world(queued(), mine=(mine,), outcomes=(said,)))
-    plan, _ = decide(world(queued(), mine=plan.held))
+    plan, _ = decide(world(queued(), mine=plan.held, at=T0 + 1))
     assert [held.placement.id for held in plan.held if held.placement.id == "1-1"] == []
 
 
@@ -410,3 +410,45 @@ def test_a_job_that_began_and_ended_between_two_looks_is_charged_whole() -> None
     assert entry.core_s == pytest.approx(3.0)
     again, _ = decide(world(queued(), memory=msgspec.structs.replace(plan.memory, at=T0), objects=(over,), at=T0 + 5))
     assert again.memory.ledger["physics/alice@b"].core_s == pytest.approx(3.0)
+
+
+def refused_then(**more: object) -> list[str]:
+    """Copies that are still remembered after a POST was refused, and one cycle later."""
+    mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None, **more)
+    said = Outcome(CreateObject("m1", mine.placement), "refused", T0, what="quota")
+    plan, _ = decide(world(queued(), mine=(mine,), outcomes=(said,)))
+    plan, _ = decide(world(queued(), mine=plan.held, at=T0 + 1))
+    return [held.placement.id for held in plan.held if held.placement.id == "1-1"]
+
+
+def test_a_refusal_proves_nothing_of_an_earlier_post_that_was_not_answered() -> None:
+    assert refused_then() == []
+    mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None)
+    lost = Outcome(CreateObject("m1", mine.placement), "retry", T0, what="timed out")
+    plan, _ = decide(world(queued(), mine=(mine,), outcomes=(lost,)))
+    assert plan.held[0].unanswered
+    assert refused_then(unanswered=True) == ["1-1"]
+    assert refused_then(of={"epoch": 0}) == ["1-1"], "we were started again and know nothing of the first"
+    aside = msgspec.structs.replace(lost, elsewhere=True)
+    plan, _ = decide(world(queued(), mine=(mine,), outcomes=(aside,)))
+    assert not plan.held[0].unanswered
+
+
+def test_what_one_user_writes_into_a_job_closes_the_member_for_his_class_alone() -> None:
+    plan, memory = None, Memory(cycle=3, at=T0 - 5, since=T0 - 1000)
+    for turn in range(12):
+        at = T0 + turn
+        members, seen = (member(at=at),), queue(queued(), seen_at=at)
+        outcomes = tuple(
+            Outcome(CreateObject("m1", held.placement), "refused", at, what="422 spec.template")
+            for held in memory.held
+            if held.phase == "intended"
+        )
+        plan, _ = decide(world(members=members, memory=memory, schedds=(seen,), at=at, outcomes=outcomes))
+        memory = plan.memory
+    assert plan is not None
+    assert why(plan) is Cause.FAILING_FAST
+    assert plan.memory.members["m1"].refusals == ()
+    other = queue(queued("b", class_key="c2"), classes=(kind("c2"),), seen_at=T0 + 12)
+    _, changes = decide(world(members=(member(at=T0 + 12),), memory=memory, schedds=(other,), at=T0 + 12))
+    assert created(changes) == ["lab/b"]

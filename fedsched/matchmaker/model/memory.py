@@ -71,6 +71,8 @@ class Held(msgspec.Struct, frozen=True):
     """startTime of a Job's copy, by the member's clock: its deadline counts from it (FA4)."""
     ended: JobStatus | None = None
     """How a Job's copy ended; kept until its queue was told, whatever becomes of the copy."""
+    unanswered: bool = False
+    """A POST of a Job's copy had no answer: it may have been carried out, whatever a later one was answered."""
 
 
 class MemberMemory(msgspec.Struct, frozen=True):

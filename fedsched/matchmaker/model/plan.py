@@ -143,6 +143,7 @@ class Outcome(msgspec.Struct, frozen=True):
     result: done; gone (it was not there any more; for deletions that is success); conflict (a precondition or a
     foreign namesake); refused (403, 422: `what` names the quota or policy); retry (timeout, 5xx, 429: retry_after_s);
     fenced (a higher epoch stands there: stop). uid: of the object that was made. facts: what admission changed.
+    elsewhere: nothing was asked of the change's own peer, as somebody else could not do his part: it is not to blame.
     """
 
     change: Change
@@ -151,6 +152,7 @@ class Outcome(msgspec.Struct, frozen=True):
     uid: str = ""
     what: str = ""
     retry_after_s: float = 0.0
+    elsewhere: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

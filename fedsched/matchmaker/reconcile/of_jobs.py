@@ -18,7 +18,7 @@ FAILS = frozenset({"Failed", "FailureTarget"})
 POST_S = 60.0
 """How long after we stopped wanting it a POST that nobody answered may still be carried out, in seconds."""
 
-DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT})
+DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.WITHDRAWN})
 """Answers to a POST that say for certain that no copy was made."""
 
 
@@ -178,15 +178,17 @@ def _here(where: Reason, cause: Cause, what: str, numbers: tuple[str, str]) -> R
 def nothing_left_of_job(held: Held, views: Views) -> bool:
     """Over, and nothing of it can run: its object is gone from a view that is new enough to say so.
 
-    A POST without an answer may still be carried out: then the view must be newer than that can take. What ended, or
+    A POST without an answer may have been carried out, or may still be, also where the next one was refused, or where
+    we were started again and know nothing of it: then the view must be newer than that can take. What ended, or
     vanished, is kept until its queue was told; `matchmaker.jobs` lets it go.
     """
     if held.ended is not None or (held.failure is not None and held.failure.cause is Cause.VANISHED):
         return False
     if held.written_at is not None:
         return vanished(held, views)
-    if held.failure is not None and held.failure.cause in DEFINITE:
-        return True
+    definite = held.failure is not None and held.failure.cause in DEFINITE
+    if definite and not held.unanswered and held.placement.epoch == views.epoch:
+        return held.since < views.at  # each POST was answered, and by us; its class's breaker has seen it once
     member = views.members.get(held.placement.member)
     return member is not None and member.contact == "ok" and telling(member, held.since + POST_S, views.at)
 

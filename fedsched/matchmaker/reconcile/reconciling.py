@@ -136,7 +136,11 @@ def _told_by_outcome(held: Held, made: Outcome | None) -> Held:
     """What the answer to our POST says: written, refused, or the name is somebody else's (L5)."""
     if made is None or held.written_at is not None:
         return held
-    where = held.placement.member
+    where, job = held.placement.member, held.placement.form == "job"
+    if job and made.result == "retry" and not made.elsewhere:
+        return msgspec.structs.replace(held, unanswered=True)
+    if job and made.result == "gone":
+        return msgspec.structs.replace(held, failure=Reason(Cause.WITHDRAWN, have=made.what, member=where, at=made.at))
     if made.result == "done":
         return msgspec.structs.replace(held, uid=made.uid, written_at=made.at)
     told = Reason(Cause.WRITE_REFUSED, have=made.what, member=where, at=made.at)

@@ -51,6 +51,7 @@ class Views(msgspec.Struct, frozen=True):
     objects: dict[tuple[str, str], ObjectView]
     slots: dict[str, tuple[SlotView, ...]]
     made: dict[str, Outcome]
+    epoch: int = 1
 
 
 def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
@@ -75,6 +76,7 @@ def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
         objects=objects,
         slots={key: tuple(found) for key, found in slots.items()},
         made=made,
+        epoch=snapshot.epoch,
     )
 
 
