@@ -71,8 +71,8 @@ class HubQueue:
         """See JobQueue."""
         if self._open is None:
             raise Unreachable(self._problem)
-        if error := self._open.reader.latest().error:
-            raise Unreachable(error)  # its members' lanes do not wait for a hub that is known to be silent
+        if silent := self._open.reader.latest().error:
+            raise Unreachable(silent)  # its members' lanes do not wait for a hub that is known to be silent
         try:
             return copies.bundle(self._open.transport, job, uid, copied)
         except TransportError as error:

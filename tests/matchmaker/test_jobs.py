@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -412,7 +414,7 @@ def test_a_job_that_began_and_ended_between_two_looks_is_charged_whole() -> None
     assert again.memory.ledger["physics/alice@b"].core_s == pytest.approx(3.0)
 
 
-def refused_then(**more: object) -> list[str]:
+def refused_then(**more: Any) -> list[str]:
     """Copies that are still remembered after a POST was refused, and one cycle later."""
     mine = copied(phase="intended", written_at=None, claims=0, job_started_at=None, **more)
     said = Outcome(CreateObject("m1", mine.placement), "refused", T0, what="quota")
