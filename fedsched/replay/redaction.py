@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedsched.journal import digest
-from fedsched.matchmaker.model import JobShape, JobTerms, Plan
+from fedsched.matchmaker.model import JobCondition, JobShape, JobTerms, Plan
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import FIXED, Resources
 from fedsched.replay.deciding import again, plan_bytes
@@ -83,6 +83,7 @@ WORDS = frozenset(
 _PERSON = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _SLOT = re.compile(r"slot\d[\w]*@.*|fs-[a-z0-9-]+@.*|.*@sha256")
 _MACHINE = re.compile(r"(?<=//)[\w-]+(?:\.[\w-]+)+|\b[A-Za-z0-9][\w-]*(?:\.[\w-]+){2,}\b")
+_NAMESPACES = re.compile(r"needs ([^,]+), has (.+)$")
 _KNOWN_DOMAINS = ("kubernetes.io", "k8s.io", "nvidia.com", "fedsched.io")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PERSONAL = re.compile(r"(?i)owner|user|email|notify|x509|subject|token|proxy|iwd|\bcmd|args|environment")
@@ -241,7 +242,13 @@ class _Renaming:
             if name == "need":
                 return self._names.space(value.need)
             return ", ".join(self._names.spaces(value.have.split(", ")))
+        if isinstance(value, JobCondition) and name == "message" and value.reason == "NamespaceRefused":
+            return _NAMESPACES.sub(self._told, value.message)
         return None
+
+    def _told(self, found: re.Match[str]) -> str:
+        """Namespaces as a Job is told of them."""
+        return f"needs {self._names.space(found[1])}, has {', '.join(self._names.spaces(found[2].split(', ')))}"
 
     def _text(self, text: str, where: str) -> str:
         if where == "Held.nodes_wanted" and text in ORDERS:

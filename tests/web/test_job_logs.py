@@ -161,6 +161,10 @@ def test_whoever_may_not_see_names_reads_his_own_jobs_and_not_those_of_others(se
         get(daemon, mine, **{"X-User": "bob@b"}),
         get(daemon, mine),
     ]
+    # What no name tells is asked for by what is no name: a uid, a placement, a pod, a class.
+    theirs_is = next(one.placement for one in daemon.newest.shown[0].plan.held if one.placement.job == "default/theirs")
+    others = ("uid-default-theirs", theirs_is.id, theirs_is.object_name, "of-bob")
+    refusals += [get(daemon, f"{other}/logs", **{"X-User": "alice@b"}) for other in others]
     unknown = get(daemon, "default/nobody/logs")
     for one in (*refusals, unknown):
         assert one.status_code == 404
