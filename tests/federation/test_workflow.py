@@ -224,7 +224,7 @@ def test_a_workspace_that_no_member_has_is_named_as_what_is_missing(site: Site) 
     said = eventually("the claim is named", sentence, 30)
     print(said)
     assert f"PersistentVolumeClaim/{PVC}" in said
-    assert "`jobs.copied` in clusters/w1.toml" in said or "objects" in said, "and what would change that"
+    assert "`jobs.objects` in clusters/w1.toml" in said, "and what would change that"
     placed = [one for one in site.hub.status("run-job-shared")["conditions"] if one["type"] == "fedsched.io/Placed"]
     assert placed[0]["status"] == "False"
     assert PVC in placed[0]["message"]

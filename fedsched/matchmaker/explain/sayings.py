@@ -61,8 +61,8 @@ SAYINGS: dict[Cause, Saying] = {
     ),
     Cause.OBJECT_MISSING: Saying(
         "the Job names an object that is not there for it at {site} | {what} | needed: {need} | is: {have}",
-        "make it in our namespace at {member}, or let its kind be copied there: `jobs.copied` in "
-        "clusters/{member}.toml",
+        "make it in our namespace at {member} and list it under `jobs.objects` in clusters/{member}.toml; a ConfigMap "
+        "or Secret can come along instead: `jobs.copied` there",
     ),
     Cause.FIELD_REFUSED: Saying(
         "a field of the Job's pods needs what only the file of {site} can allow | {what} | {need} | it allows {have}",
