@@ -43,7 +43,7 @@ Object = dict[str, Any]
 
 
 class Actuator:
-    """The only writer at one member; one thread at a time.
+    """The only writer at one member; several threads at a time, each with a placement of its own.
 
     An object is created by POST under the name that its placement gives (FA3), changed and deleted only with the uid
     that was seen (FA6), and never when a higher epoch stands in the member's fence (FA5).

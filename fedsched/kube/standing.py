@@ -49,7 +49,7 @@ class Footing(msgspec.Struct, frozen=True):
 
 
 class Standing:
-    """Standing parts of one member; for one thread at a time."""
+    """Standing parts of one member. Of two threads that write the same part at once one finds that it is there."""
 
     def __init__(self, member: MemberFile, writer: Writer, federation_id: str) -> None:
         self._member = member

@@ -18,6 +18,7 @@ from fedsched.matchmaker.model import (
     Change,
     CreateObject,
     DeleteObject,
+    Form,
     Held,
     MemberTerms,
     MemberView,
@@ -156,6 +157,7 @@ class Wishes:
     def __init__(self, ids: dict[str, str]) -> None:
         self.ids = ids
         self.seen: list[Snapshot] = []
+        self.form: Form = "startd-job"
 
     def mind(self, requests_per_s: float = 10_000.0) -> Mind:
         names = sorted({*self.ids.values(), "m1"})
@@ -167,7 +169,7 @@ class Wishes:
         there = {thing.placement_id for thing in snapshot.observation.objects}
         held = tuple(
             Held(
-                placement(name, member),
+                msgspec.structs.replace(placement(name, member), form=self.form),
                 phase="starting" if name in there else "intended",
                 since=snapshot.at,
                 written_at=snapshot.at if name in there else None,

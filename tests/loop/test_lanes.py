@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fedsched.journal import SqliteJournal
 from fedsched.loop import Loop, Mind, Unreachable
-from fedsched.loop.lanes import key_of, lane_of
+from fedsched.loop.lanes import COPY_LANES, key_of, lane_of
 from fedsched.matchmaker.model import Change, CreateObject, DeletePod, InvalidateAds, Outcome
 from tests.loop.shelf import Shelf, Wishes, placement
 
@@ -184,3 +185,22 @@ def test_pools_have_lanes_of_their_own_and_different_wishes_have_different_keys(
     creations = [CreateObject("m1", placement("p")), CreateObject("m1", placement("q"))]
     changes: list[Change] = [ghost, *pods, *creations]
     assert len({key_of(change) for change in changes}) == 6
+
+
+def test_copies_of_jobs_are_written_beside_each_other_and_one_copy_always_in_the_same_lane() -> None:
+    copies = [CreateObject("m1", msgspec.structs.replace(placement(str(n)), form="job")) for n in range(40)]
+    lanes = [lane_of(change) for change in copies]
+    assert len(set(lanes)) == COPY_LANES
+    assert all(name.startswith("m1/copies-") for name in lanes)
+    assert lanes == [lane_of(msgspec.structs.replace(change)) for change in copies]
+    assert {lane_of(CreateObject("m1", placement(str(n)))) for n in range(40)} == {"m1"}, "startds come one by one"
+
+
+def test_lanes_of_copies_keep_the_members_pace_together(tmp_path: Path, threaded: Threaded) -> None:
+    shelf, wishes = Shelf(tmp_path / "w"), Wishes(dict.fromkeys(map(str, range(12)), "m1"))
+    wishes.form = "job"
+    loop = threaded(shelf, wishes.mind(requests_per_s=20))
+    began = time.monotonic()
+    loop.cycle()
+    until(lambda: len(shelf.names()) == 12)
+    assert time.monotonic() - began >= (12 - COPY_LANES) / 20
