@@ -24,7 +24,7 @@ class Concern(msgspec.Struct, frozen=True):
     """A placement that the question is about. gone: nothing of it stands any more.
 
     job: it was found by this job ("cluster.proc@schedd"), "" for all that it served. pods: names that are known.
-    of_job: the copy of a user's Kubernetes Job.
+    of_job: the copy of a user's Kubernetes Job. only: the one pod that was asked for, "" for all.
     """
 
     placement: str
@@ -36,6 +36,7 @@ class Concern(msgspec.Struct, frozen=True):
     pods: tuple[str, ...] = ()
     gone: bool = False
     of_job: bool = False
+    only: str = ""
 
     @property
     def object_name(self) -> str:
@@ -44,7 +45,10 @@ class Concern(msgspec.Struct, frozen=True):
 
     def has_pod(self, pod: str) -> bool:
         """Whether a pod of this name is one of its."""
-        return pod in self.pods or re.fullmatch(rf"{re.escape(self.object_name)}-[a-z0-9]{{5}}", pod) is not None
+        if self.only:
+            return pod == self.only
+        # Pods of an indexed Job have their index before what is drawn by lot.
+        return pod in self.pods or re.fullmatch(rf"{re.escape(self.object_name)}(-\d+)?-[a-z0-9]{{5}}", pod) is not None
 
 
 def concerned(known: Known, name: str = "", user: str = "") -> tuple[Concern, ...]:
@@ -72,7 +76,7 @@ def _of_name(known: Known, name: str) -> dict[str, Concern]:
     everything = tuple(_everything(known))
     copied = {one.placement: one.uid for one in known_jobs(known) if one.placement}
     found = {one.placement: one for one in everything if one.placement == id_}
-    found = found or {one.placement: one for one in everything if one.has_pod(name)}
+    found = found or {one.placement: msgspec.structs.replace(one, only=name) for one in everything if one.has_pod(name)}
     if found:
         return found
     uids = job_uids(known, name)

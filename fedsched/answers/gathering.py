@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 PODS_AT_ONCE = 8
 """Of one member."""
+MOST_PODS = 200
+"""Of one member whose logs one question reads: a Job may have ten thousand."""
+MOST_STREAMS = 64
+"""Logs that are followed at once for one question: each has a thread."""
 HOLD_S = 1.0
 """A line waits so long for older ones of other members before it is shown."""
 AGAIN_S = 2.0
@@ -55,9 +59,13 @@ class Gathering:
 
         container: of users' Jobs which one's; "" for the first, which alone is kept.
         """
+        left_out: list[str] = []
 
         def of_member(onlooker: Onlooker, some: list[Concern]) -> list[tuple[LogLine, ...]]:
-            pods = onlooker.pods([one.placement for one in some])
+            pods = sorted(_pods(onlooker, some), key=lambda pod: pod.over)
+            if len(pods) > MOST_PODS:
+                left_out.append(_left_out(some[0].member, len(pods) - MOST_PODS))
+            pods = pods[:MOST_PODS]
             asked = [(pod.name, of_it) for pod in pods if (of_it := pod.ask(ask, container)) is not None]
             with ThreadPoolExecutor(PODS_AT_ONCE) as pool:
                 return list(pool.map(lambda one: onlooker.log(*one), asked))
@@ -67,7 +75,8 @@ class Gathering:
         kept = () if container or ask.previous else self._kept(about, {(one.member, one.pod) for one in there}, ask)
         lines = [*there, *kept]
         lines.sort(key=lambda line: line.at)
-        return msgspec.structs.replace(gathered, logs=tuple(lines[-ask.tail :] if ask.tail else lines))
+        unread = (*gathered.unread, *sorted(left_out))
+        return msgspec.structs.replace(gathered, logs=tuple(lines[-ask.tail :] if ask.tail else lines), unread=unread)
 
     def events(self, about: Sequence[Concern]) -> Gathered:
         """What Kubernetes says of these placements."""
@@ -131,6 +140,17 @@ class Gathering:
         return Onlooker(member, self._settings.credentials)
 
 
+def _pods(onlooker: Onlooker, some: Sequence[Concern]) -> tuple[PodThere, ...]:
+    """Pods that are there; where single ones were asked for, these."""
+    only = {one.only for one in some}
+    pods = onlooker.pods([one.placement for one in some])
+    return pods if "" in only else tuple(pod for pod in pods if pod.name in only)
+
+
+def _left_out(member: str, many: int) -> str:
+    return f"{member}: {many} further pods are not read: ask for one of them by its name"
+
+
 class _Following:
     """Streams of many pods, merged by time."""
 
@@ -185,7 +205,7 @@ class _Following:
         alive = False
         for name, some in by_member(self._find()).items():
             try:
-                pods = self._onlooker(name).pods([one.placement for one in some])
+                pods = _pods(self._onlooker(name), some)
             except (TransportError, JoinError, ValueError) as error:
                 self._tell(f"{name} does not answer: {error}")
                 alive = True
@@ -202,6 +222,9 @@ class _Following:
         ask = pod.ask(self._ask, self._container)
         if ask is None or key in self._over or (stream is not None and stream.is_alive()):
             return False
+        if sum(one.is_alive() for one in self._streams.values()) >= MOST_STREAMS:
+            self._tell(f"{MOST_STREAMS} pods are followed already; the others when one of these is over")
+            return True
         if pod.over:
             self._over.add(key)  # read once more, to its end
         thread = threading.Thread(target=self._stream, args=(*key, ask), name=f"log {pod.name}", daemon=True)

@@ -123,3 +123,30 @@ def test_without_the_right_it_is_said_once_and_not_tried_again(monkeypatch: pyte
     m1.pod("a", NoRightError("may not read logs; join again"), over=True)
     assert list(follow(monkeypatch, m1)) == ["m1: may not read logs; join again"]
     assert len(m1.followed) == 1
+
+
+def test_of_very_many_pods_some_are_followed_at_once_and_the_others_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_STREAMS", 2)
+    m1 = Member("m1")
+    for number in range(5):
+        m1.pod(f"p{number}", float(number), END, END, over=True)
+    told = list(follow(monkeypatch, m1))
+    assert {line.pod for line in told if not isinstance(line, str)} == {f"p{number}" for number in range(5)}
+    assert [line for line in told if isinstance(line, str)] in ([], [LATER])
+
+
+LATER = "2 pods are followed already; the others when one of these is over"
+
+
+def test_of_very_many_pods_so_many_are_read_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_PODS", 3)
+    m1 = Member("m1")
+    for number in range(5):
+        m1.pod(f"p{number}", over=number < 3)
+    one = Gathering(Federation("lab", ()), ())
+    monkeypatch.setattr(one, "_open", lambda _name: m1)
+    monkeypatch.setattr(Member, "log", lambda self, pod, _ask: (LogLine(1.0, self.name, pod, "x"),), raising=False)
+    found = one.logs([Concern("1-1", "m1", ALICE, 0.0)], LogAsk())
+    assert {line.pod for line in found.logs} >= {"p3", "p4"}
+    assert len(found.logs) == 3
+    assert found.unread == ("m1: 2 further pods are not read: ask for one of them by its name",)

@@ -128,3 +128,13 @@ def test_logs_of_another_machines_daemon_are_asked_of_it(
     assert "no answer from http://127.0.0.1:1" in said.err
     wrong = fedsched("logs", "--user", "ann", "--server", "127.0.0.1:1")
     assert "one job is asked for by its name" in wrong.err
+
+
+def test_of_a_job_with_many_pods_one_is_asked_for_by_its_name(folder: Path, fedsched: Fedsched) -> None:
+    """Pods of an indexed Job have their index in their names."""
+    store = KeptLogs(folder / "records" / "logs", 2**20)
+    store.keep("m1", "fs-9-9-17-vwxyz", b"2026-11-21T10:00:01Z of index 17\n")
+    both = fedsched("logs", "default/old").out.splitlines()
+    assert [line.rpartition("  ")[2] for line in both] == ["the end", "of index 17"]
+    assert fedsched("logs", "fs-9-9-17-vwxyz").out == "of index 17\n"
+    assert fedsched("logs", "fs-9-9-abcde").out == "the end\n"
