@@ -138,3 +138,12 @@ def test_of_a_job_with_many_pods_one_is_asked_for_by_its_name(folder: Path, feds
     assert [line.rpartition("  ")[2] for line in both] == ["the end", "of index 17"]
     assert fedsched("logs", "fs-9-9-17-vwxyz").out == "of index 17\n"
     assert fedsched("logs", "fs-9-9-abcde").out == "the end\n"
+
+
+def test_a_job_that_waits_is_explained_with_what_would_help_and_when_it_starts(fedsched: Fedsched) -> None:
+    said = fedsched("explain", "job/late")
+    assert said.code == 0, said.err
+    assert said.out.startswith("The idle job hub:default/late waits because no node of m1/g has room now")
+    assert "startd" not in said.out.partition("LINK")[0]
+    since = fedsched("explain", "default/late", "--since", "1h")
+    assert since.code == 0, since.err
