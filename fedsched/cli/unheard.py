@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.explain import age
-from fedsched.matchmaker.jobs import surely_ended_at
 from fedsched.matchmaker.model import Snapshot
+from fedsched.matchmaker.reconcile import surely_ended_at
 
 MOST = 5
 

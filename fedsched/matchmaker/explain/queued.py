@@ -14,6 +14,7 @@ from fedsched.matchmaker.explain.sentences import action, age, capital, clause, 
 from fedsched.matchmaker.explain.standing_of_jobs import StandingJob, end_of, end_word, preempted
 from fedsched.matchmaker.model import ChainLink, Explanation, Held, LinkName, Observation, Plan, PodView
 from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.reconcile import surely_ended_at
 
 _NOTHING = "Nothing to do."
 _MOST_PODS = 8
@@ -152,8 +153,6 @@ def _unseen(scene: _Scene) -> _Said:
 
 def _until(scene: _Scene) -> str:
     """Until when nothing else is placed for it, and why."""
-    from fedsched.matchmaker.jobs import surely_ended_at  # noqa: PLC0415 - it brings HTCondor's library along
-
     held = scene.held
     if held.placement.rerun == "never":
         return "the Job says that it is never run again (fedsched.io/rerun: never), so nothing is placed until it does"

@@ -1,6 +1,6 @@
 """Users' Kubernetes Jobs: which of them wait, what becomes of their copies, what their queues are told; no placing."""
 
-from fedsched.matchmaker.jobs.copies import Known, follow, given_up, known, let_go, lived, surely_ended_at
+from fedsched.matchmaker.jobs.copies import Known, follow, given_up, known, let_go, lived
 from fedsched.matchmaker.jobs.mirror import Telling, told
 from fedsched.matchmaker.jobs.waiting import counted, waiting
 
@@ -13,7 +13,6 @@ __all__ = [
     "known",
     "let_go",
     "lived",
-    "surely_ended_at",
     "told",
     "waiting",
 ]

@@ -9,7 +9,7 @@ import msgspec
 from fedsched.matchmaker.model import Held, MemberView, Order, Policy, QueuedJob, Snapshot
 from fedsched.matchmaker.preempt import follow_life, obey_orders, urge
 from fedsched.matchmaker.reasons import Cause, Reason
-from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.reconcile import Standing, surely_ended_at
 
 SETTLE_S = 5.0
 """How much newer than a placement its queue's answer must be before a missing Job means that it was deleted."""
@@ -59,20 +59,6 @@ def given_up(
         sure_at = surely_ended_at(held, views.get(member)) if unheard and held.ended is None else None
         (stays if sure_at is None or facts.at < sure_at else over).append(stand)
     return tuple(stays), tuple(stand.held for stand in over)
-
-
-def surely_ended_at(held: Held, view: MemberView | None) -> float | None:
-    """When nothing of a copy can run any more though nobody hears of it, epoch seconds; None where that is never sure.
-
-    Its Job's deadline counts from startTime at the member. A pod that was made just before it has the same deadline of
-    its own, which its kubelet keeps even when it is cut off from everything. One whose startTime was never seen may
-    begin at any time; one that says so is never placed again.
-    """
-    placement = held.placement
-    if held.job_started_at is None or placement.rerun == "never":
-        return None
-    skew_s = view.clock_skew_s if view is not None else 0.0
-    return held.job_started_at - skew_s + 2 * placement.lifetime_s + placement.margin_s
 
 
 def follow(standing: Iterable[Standing], facts: Known) -> tuple[Standing, ...]:

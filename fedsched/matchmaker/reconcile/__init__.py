@@ -3,7 +3,8 @@
 The result is facts: phases, failures, ghosts, orphans. What should become of them is decided elsewhere.
 """
 
+from fedsched.matchmaker.reconcile.of_jobs import surely_ended_at
 from fedsched.matchmaker.reconcile.reconciling import Reconciled, reconcile
 from fedsched.matchmaker.reconcile.seen import Standing, has_its_name
 
-__all__ = ["Reconciled", "Standing", "has_its_name", "reconcile"]
+__all__ = ["Reconciled", "Standing", "has_its_name", "reconcile", "surely_ended_at"]

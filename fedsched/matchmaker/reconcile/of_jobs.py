@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Held, JobStatus, Notice, ObjectView, Phase, PodView, SlotView
+from fedsched.matchmaker.model import Claim, Held, JobStatus, MemberView, Notice, ObjectView, Phase, PodView, SlotView
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile.failures import IMAGE_S
 from fedsched.matchmaker.reconcile.seen import Standing, Views, doubtful, is_itself, telling, vanished
@@ -211,3 +211,17 @@ def told_revived(thing: ObjectView) -> Notice:
     job = record.job if record else ""
     text = f"{thing.kind} {thing.name}, a copy of Job {job} that was over here, came back and is removed"
     return Notice("revived", text, member=thing.member)
+
+
+def surely_ended_at(held: Held, view: MemberView | None) -> float | None:
+    """When nothing of a copy can run any more though nobody hears of it, epoch seconds; None where that is never sure.
+
+    Its Job's deadline counts from startTime at the member. A pod that was made just before it has the same deadline of
+    its own, which its kubelet keeps even when it is cut off from everything. One whose startTime was never seen may
+    begin at any time; one that says so is never placed again.
+    """
+    placement = held.placement
+    if held.job_started_at is None or placement.rerun == "never":
+        return None
+    skew_s = view.clock_skew_s if view is not None else 0.0
+    return held.job_started_at - skew_s + 2 * placement.lifetime_s + placement.margin_s
