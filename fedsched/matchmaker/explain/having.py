@@ -39,7 +39,8 @@ def _share(demand: DemandClass, shares: tuple[ShareLine, ...]) -> Iterator[str]:
     )
     line = sorted((one for one in shares if one.rank), key=lambda one: one.rank)
     if mine.rank:
-        yield f"Number {mine.rank} of {len(line)} in line for the next startd{_ahead(mine, line)}."
+        what = "startd" if demand.job is None else "place"
+        yield f"Number {mine.rank} of {len(line)} in line for the next {what}{_ahead(mine, line)}."
     if mine.held >= mine.entitled and mine.demand > mine.held:
         yield "It has what it has a right to; more comes where others leave some."
     above = lines.get(mine.parent) if mine.parent else None

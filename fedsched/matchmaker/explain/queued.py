@@ -72,7 +72,8 @@ def details(one: StandingJob, at: float) -> Iterator[str]:
         yield f"Pods so far: {status.succeeded} succeeded, {status.failed} failed."
     if one.thing is not None:
         pods = sorted(one.thing.pods, key=lambda pod: pod.created_at)
-        yield from (_pod(pod, at) for pod in pods[-_MOST_PODS:])
+        seen = "As last seen: " if one.state == "unseen" else ""
+        yield from (f"{seen}{_pod(pod, at)}" for pod in pods[-_MOST_PODS:])
     if (why := preempted(one.job)) and one.state != "leaving":
         yield f"A copy of it had to go: {clean(why)}."
     if one.copy is not None and one.copy.placement.gang:
