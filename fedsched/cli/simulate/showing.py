@@ -13,7 +13,19 @@ from fedsched.study.result import Result
 
 LINES = (
     ("jobs", ("jobs", "jobs_done", "jobs_waiting", "jobs_removed", "jobs_returned")),
+    ("Jobs", ("queue_jobs", "queue_jobs_done", "queue_jobs_failed", "queue_jobs_left")),
     ("waits", ("wait_p50_s", "wait_p95_s", "wait_max_s")),
+    (
+        "of queues",
+        (
+            "queue_jobs",
+            "queue_jobs_done",
+            "queue_jobs_failed",
+            "queue_jobs_left",
+            "queue_wait_p50_s",
+            "queue_wait_p95_s",
+        ),
+    ),
     ("use", ("utilisation", "use_of_held", "claimed_core_hours", "offered_core_hours")),
     ("contended", ("contended_cycles", "peak_unmet_jobs", "unmet_core_hours")),
     ("fairness error", ("fairness_error", "fairness_error_core_hours")),
@@ -26,6 +38,10 @@ WORDS = {
     "jobs_waiting": "never ran and wait",
     "jobs_removed": "removed by their owner",
     "jobs_returned": "lost a slot",
+    "queue_jobs": "came to queues",
+    "queue_jobs_done": "complete",
+    "queue_jobs_failed": "failed",
+    "queue_jobs_left": "not over",
     "wait_p50_s": "p50",
     "wait_p95_s": "p95",
     "wait_max_s": "the longest",
@@ -38,7 +54,13 @@ WORDS = {
     "unmet_core_hours": "unmet",
     "fairness_error": "of what was entitled and wanted",
     "fairness_error_core_hours": "short",
-    "evictions": "jobs lost their slot",
+    "queue_jobs": "Kubernetes Jobs",
+    "queue_jobs_done": "complete",
+    "queue_jobs_failed": "failed",
+    "queue_jobs_left": "not over",
+    "queue_wait_p50_s": "p50 of their waits",
+    "queue_wait_p95_s": "p95",
+    "evictions": "jobs lost their slot or copy",
     "eviction_core_hours": "of work lost",
     "placed": "placed",
     "placed_never_claimed": "never used",
@@ -75,7 +97,8 @@ def _one(result: Result) -> None:
     for title, names in LINES:
         known = [(name, result.numbers.get(name)) for name in names]
         texts = [f"{shown(name, value)} {WORDS[name]}" for name, value in known if value is not None]
-        output.labelled(title, [", ".join(texts)], 14)
+        if texts:
+            output.labelled(title, [", ".join(texts)], 14)
     if result.about.over:
         left = f"{len(result.left)}: {', '.join(result.left[:5])}" if result.left else "nothing"
         zero = shown("to_zero_s", result.numbers.get("to_zero_s"))
