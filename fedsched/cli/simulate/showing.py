@@ -13,7 +13,6 @@ from fedsched.study.result import Result
 
 LINES = (
     ("jobs", ("jobs", "jobs_done", "jobs_waiting", "jobs_removed", "jobs_returned")),
-    ("Jobs", ("queue_jobs", "queue_jobs_done", "queue_jobs_failed", "queue_jobs_left")),
     ("waits", ("wait_p50_s", "wait_p95_s", "wait_max_s")),
     (
         "of queues",
@@ -38,10 +37,6 @@ WORDS = {
     "jobs_waiting": "never ran and wait",
     "jobs_removed": "removed by their owner",
     "jobs_returned": "lost a slot",
-    "queue_jobs": "came to queues",
-    "queue_jobs_done": "complete",
-    "queue_jobs_failed": "failed",
-    "queue_jobs_left": "not over",
     "wait_p50_s": "p50",
     "wait_p95_s": "p95",
     "wait_max_s": "the longest",
