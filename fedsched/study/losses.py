@@ -42,11 +42,13 @@ class Losses:
 
     def see(self, recorded: Recorded) -> None:
         """Take note of one cycle."""
-        now = _claims(recorded)
+        now = _claims(recorded) | _copies(recorded)
+        ended = _ended(recorded)
         self._remember(recorded.plan.held)
         for key, claim in self._claims.items():
             new = now.get(key)
-            if (new is None or new.since > claim.since) and not self._done.over(*key):
+            goes_on = new is not None and new.since <= claim.since
+            if not goes_on and claim.placement not in ended and not self._done.over(*key):
                 self._lost(claim)
         self._claims = now
         kept = {claim.placement for claim in now.values()} | {held.placement.id for held in recorded.plan.held}
@@ -73,3 +75,21 @@ def _claims(recorded: Recorded) -> dict[JobKey, _Claim]:
         for claim in slot.claims
         if claim.job
     }
+
+
+def _copies(recorded: Recorded) -> dict[JobKey, _Claim]:
+    """Users' Jobs that have begun, as if each had claimed what its pods hold."""
+    found = {}
+    for thing in recorded.observation.objects:
+        place, begun = thing.placement, [pod.started_at for pod in thing.pods if pod.started_at is not None]
+        if place is not None and place.form == "job" and begun and not thing.finished:
+            running = sum(pod.phase == "running" for pod in thing.pods)
+            cores = place.size.cpu_milli / 1000 * running
+            found[place.schedd, place.job] = _Claim(min(begun), recorded.plan.at, cores, place.id)
+    return found
+
+
+def _ended(recorded: Recorded) -> frozenset[str]:
+    """Copies of users' Jobs that ended by themselves, by placement."""
+    ended = {held.placement.id for held in recorded.plan.held if held.ended is not None}
+    return frozenset(ended | {thing.placement_id for thing in recorded.observation.objects if thing.finished})

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from fedsched.journal import Recorded
-from fedsched.matchmaker.model import ClassReport, Held, MemberView, Observation, ShareLine
+from fedsched.matchmaker.model import ClassReport, DemandClass, Held, MemberView, Observation, ShareLine
 from fedsched.matchmaker.reasons import Cause, Verdict
 
 PHASES = ("claimed", "unclaimed", "starting", "leaving")
@@ -59,8 +59,10 @@ class Moment(NamedTuple):
 def moment(recorded: Recorded) -> Moment:
     """The sums of one cycle."""
     plan, seen = recorded.plan, recorded.observation
-    each = {demand.key: _cores(demand.request.cpu_milli) for schedd in seen.schedds for demand in schedd.classes}
-    running = sum(_cores(d.request.cpu_milli) * d.running for schedd in seen.schedds for d in schedd.classes)
+    classes = [demand for view in seen.schedds for demand in view.classes]
+    each = {demand.key: _cores(demand.request.cpu_milli) * _pods(demand) for demand in classes}
+    running = sum(each[demand.key] * demand.running for demand in classes if demand.job is None)
+    running += sum(_cores(held.claimed_cpu_milli) for held in plan.held if held.placement.form == "job")
     idle = sum(each.get(report.key, 0.0) * report.idle for report in plan.classes)
     standing = tuple(held for held in plan.held if held.phase != "gone")
     return Moment(
@@ -76,6 +78,11 @@ def moment(recorded: Recorded) -> Moment:
         shares=shares(plan.shares),
         rooms=_rooms(seen, standing),
     )
+
+
+def _pods(demand: DemandClass) -> int:
+    """Pods that one job of the class has at once."""
+    return demand.job.pods if demand.job is not None else 1
 
 
 def shares(lines: tuple[ShareLine, ...]) -> dict[str, Share]:

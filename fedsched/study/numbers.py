@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from fedsched.study.jobs import Waits, facts, waits
+from fedsched.study.jobs import Waits, facts, quantile, waits
 from fedsched.study.ramps import Ramp
 from fedsched.study.watch import SpikeReport, Watch
 
@@ -36,7 +36,7 @@ MEANINGS: dict[str, Meaning] = {
     "peak_unmet_jobs": Meaning("", "most jobs that waited at once with nothing on its way for them"),
     "peak_wanted_cores": Meaning("cores", "most that jobs wanted at once, those that ran included"),
     "peak_claimed_cores": Meaning("cores", "most that jobs held at once", "more"),
-    "peak_claimed_startds": Meaning("", "most startds with a job at once"),
+    "peak_claimed_startds": Meaning("", "most startds with a job, and copies that run, at once"),
     "wanted_core_hours": Meaning("core-hours", "wanted, by jobs that waited or ran"),
     "idle_core_hours": Meaning("core-hours", "wanted by jobs while they waited", "less"),
     "unmet_core_hours": Meaning("core-hours", "of these, with nothing on its way", "less"),
@@ -46,9 +46,11 @@ MEANINGS: dict[str, Meaning] = {
     "use_of_held": Meaning("", "part of what our startds held that jobs held", "more"),
     "fairness_error_core_hours": Meaning("core-hours", "held less than the entitlement while it was wanted", "less"),
     "fairness_error": Meaning("", "the same as a part of all that was entitled", "less"),
-    "evictions": Meaning("", "jobs that lost their slot before they were done", "less"),
+    "evictions": Meaning(
+        "", "jobs that lost their slot, and Kubernetes Jobs that lost their copy, before their end", "less"
+    ),
     "eviction_core_hours": Meaning("core-hours", "work that they lost", "less"),
-    "placed": Meaning("", "startds whose object was written"),
+    "placed": Meaning("", "startds, and copies of Kubernetes Jobs, whose object was written"),
     "placed_never_claimed": Meaning("", "of them that nobody used", "less"),
     "cost": Meaning("currency", "what pods cost at the members' prices", "less"),
     "spikes": Meaning("", "spikes that began"),
@@ -64,6 +66,10 @@ MEANINGS: dict[str, Meaning] = {
     "queue_jobs_done": Meaning("", "of them complete", "more"),
     "queue_jobs_failed": Meaning("", "of them failed", "less"),
     "queue_jobs_left": Meaning("", "of them there and not over at the end", "less"),
+    "queue_wait_p50_s": Meaning(
+        "s", "half of the Kubernetes Jobs waited at most so long until their copy began", "less"
+    ),
+    "queue_wait_p95_s": Meaning("s", "95 % of them waited at most so long", "less"),
     "cycles": Meaning("", "cycles that were decided"),
     "simulated_s": Meaning("s", "simulated"),
     "unmet": Meaning("core-hours", "wanted with nothing on its way, by the reason", "less"),
@@ -116,6 +122,9 @@ def _queues(watch: Watch) -> Iterator[Number]:
     for name, kind in (("queue_jobs_done", "Complete"), ("queue_jobs_failed", "Failed")):
         yield name, sum(job.status.condition(kind) is not None for job in jobs)
     yield "queue_jobs_left", sum(len(queue.waiting) for queue in watch.world.queues.values())
+    now = watch.world.now()
+    waited = sorted(max(0.0, (job.status.started_at or job.over_at or now) - job.created_at) for job in jobs)
+    yield from _known({"queue_wait_p50_s": quantile(waited, 0.5), "queue_wait_p95_s": quantile(waited, 0.95)}).items()
 
 
 def _demand(watch: Watch) -> Iterator[Number]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fedsched.log import configure
-from fedsched.matchmaker.model import Policy, Principal, Ramp
-from fedsched.sim.scenario import Scenario, TraceJob
+from fedsched.matchmaker.model import Order, Policy, Principal, Ramp
+from fedsched.sim.scenario import Scenario, SimJob, TraceJob
 from fedsched.study.jobs import JobFacts, Waits, quantile, waits
 from fedsched.study.numbers import numbers, waits_by_group
 from fedsched.study.run import How, SimRun
@@ -70,3 +71,30 @@ def test_a_small_run_comes_to_what_can_be_worked_out(tmp_path: Path) -> None:
     least, most = 4 * 1800 / 3600, 4 * (1800 + 2 * 420) / 3600
     assert least <= found["cost"] <= most
     assert found["cost"] == found["cost.cloud"]
+
+
+def test_kubernetes_jobs_are_counted_with_all_their_pods_and_lose_their_copies_once(tmp_path: Path) -> None:
+    """One node of 8 cores: a Job of two pods of 4 cores runs 600 s, another one waits for it; a person cancels that."""
+    configure(level="error")
+    there = member("cloud", 1)
+    there = msgspec.structs.replace(there, terms=msgspec.structs.replace(there.terms, forms=("startd-job", "job")))
+    who = Principal("physics", "ann@site")
+    queued = tuple(
+        SimJob(f"lab/{name}", 0.0, "hub", who, res(4, 8), 600.0, pods=2, deadline_s=3600) for name in ("a", "b")
+    )
+    run = SimRun(Scenario((there,), queued=queued), Policy(), tmp_path, how=How(cycle_s=10.0, longest_s=7200.0))
+    run.until(900)
+    uid = next(job.uid for job in run.world.queues["hub"].every.values() if job.work.id == "lab/b")
+    run.journal.add_order(Order("cancel", uid, "no longer needed", "ann", run.world.now()))
+    run.until(7200)
+    run.watch.close()
+    found = numbers(run.watch, waits_by_group(run.watch))
+    run.close()
+    assert (found["queue_jobs"], found["queue_jobs_done"], found["queue_jobs_failed"]) == (2, 1, 1)
+    assert found["queue_jobs_left"] == found["left"] == 0
+    assert 600 <= found["queue_wait_p95_s"] <= 700  # the second begins when the first has ended
+    assert found["peak_wanted_cores"] == 16
+    assert found["peak_claimed_cores"] == 8
+    assert found["claimed_core_hours"] == pytest.approx(8 * 900 / 3600, rel=0.1)
+    assert found["evictions"] == found["evictions.withdrawn"] == 1
+    assert 8 * 200 / 3600 < found["eviction_core_hours"] < 8 * 320 / 3600
