@@ -154,8 +154,8 @@ def a_running_copy_goes_only_for_a_cause(step: Step) -> Iterator[str]:
         one = held.get(thing.placement.id)
         cause = one.why.cause if one is not None and one.why is not None else None
         disputed = thing.placement.job_uid in step.past.disputed
-        swept = change in step.plan.sweep and (disputed or thing.uid in step.past.revived)
-        if not swept and cause not in MAY_END_RUNNING:
+        foreign = (change in step.plan.sweep and disputed) or thing.uid in step.past.revived
+        if not foreign and cause not in MAY_END_RUNNING:
             yield f"{thing.name} at {change.member} runs {thing.placement.job} and is deleted ({cause})"
 
 
