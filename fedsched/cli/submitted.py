@@ -78,7 +78,7 @@ def ready(
             output.note(f"fedsched: {text}")
         if len(problems) > SHOWN_PROBLEMS:
             output.note(f"fedsched: and {len(problems) - SHOWN_PROBLEMS} more")
-        raise Failure(Exit.REFUSED, problems[0], "nothing was submitted; what a Job may contain: docs/submit.md")
+        raise Failure(Exit.REFUSED, problems[0], "nothing was submitted; what a Job may contain: docs/jobs.md")
     return tuple(found)
 
 

@@ -82,7 +82,7 @@ def _way_out(answer: Answer, namespace: str) -> str:
         return f"may you make Jobs there? kubectl auth can-i create jobs -n {namespace}"
     if answer.status == _CONFLICT:
         return "another name: --name NAME"
-    return "what a Job may contain: docs/submit.md"
+    return "what a Job may contain: docs/jobs.md"
 
 
 def _listed(caller: Caller, namespace: str, queue: str) -> Iterator[Any]:
