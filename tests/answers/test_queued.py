@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from fedsched.answers import Answerer
+from fedsched.answers.announced import announced
 from fedsched.client import NoAnswer
 from fedsched.client.documents import Explained, JobsAsk, QueueAsk
-from fedsched.matchmaker.model import JobCondition, JobStatus, MemberMemory, Order, Plan, Room, Snapshot
+from fedsched.matchmaker.model import JobCondition, JobStatus, MemberMemory, Order, Plan, Room, Snapshot, Turn
 from fedsched.matchmaker.model.terms import JobTerms
-from fedsched.matchmaker.reasons import Cause, Reason
+from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from tests.answers.jobs import after, answers, copy_of, cycle, decided, job, queue, shape, takes, view
 from tests.matchmaker.builders import T0, group, member, pod, res
 
@@ -334,3 +336,23 @@ def test_a_member_is_told_with_its_copies_beside_its_startds() -> None:
     snap, _ = running()
     asked = answers(view(snap))
     assert "0 startds of ours and 1 copy of Jobs" in asked.explain_cluster("m1").explanation.sentence
+    (line,) = asked.clusters().members
+    assert line.copies == {"starting": 0, "running": 1, "leaving": 0}
+    assert not any(line.ours.values())
+
+
+def test_no_pools_collector_is_told_of_jobs_of_queues() -> None:
+    assert announced(view(cycle(queue(job()), members=(member("m1", FULL),)))) == ()
+
+
+def test_the_changes_of_a_jobs_reason_and_its_story_are_asked_for_by_its_name() -> None:
+    snap, plan = running()
+    why = Reason(Cause.SUPPLY_ON_ITS_WAY, "startds", "2", "1")
+    turn = Turn("fits00000000", 1, T0, 2, 1, Verdict.NOT_NOW, why)
+    shown = view(snap, plan)
+    asked = Answerer(shown, lambda: T0 + 64, turns=lambda _key, _since: (turn,))
+    (line,) = asked.history("default/fit", 0.0).turns
+    assert "copies of it are on their way" in line.text.lower()
+    story = asked.events("default/fit").events
+    assert {"placed", "written"} & {one.kind for one in story}
+    assert not [one.text for one in story if "lack a startd" in one.text]
