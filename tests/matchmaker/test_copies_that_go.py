@@ -60,3 +60,16 @@ def test_a_copy_whose_post_was_given_up_without_an_answer_serves_when_it_is_ther
     plan, changes = decide(world(queued(), mine=(mine,), objects=(running(mine),)))
     assert [(held.phase, held.wanted, held.failure) for held in plan.held] == [("claimed", "run", None)]
     assert not any(isinstance(change, CreateObject | DeleteObject) for change in changes)
+
+
+def test_a_copy_that_runs_again_before_it_was_cleared_is_told_once_and_removed() -> None:
+    over = JobStatus(
+        succeeded=1, started_at=T0 - 300, completed_at=T0 - 200, conditions=(JobCondition("Complete", "True"),)
+    )
+    mine = copied(phase="gone", wanted="clear", ended=over, claims=0)
+    alive = running(mine)
+    plan, changes = decide(world(queued(state="over", status=over), mine=(mine,), objects=(alive,)))
+    assert [notice.kind for notice in plan.notices if alive.name in notice.text] == ["revived"]
+    assert [change.uid for change in changes if isinstance(change, DeleteObject)] == [alive.uid]
+    plan, _ = decide(world(queued(state="over", status=over), mine=plan.held, objects=(alive,)))
+    assert not [notice for notice in plan.notices if alive.name in notice.text]

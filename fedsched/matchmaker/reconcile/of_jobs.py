@@ -205,6 +205,11 @@ def revived(thing: ObjectView, known: Collection[str], since: float) -> bool:
     return thing.placement_id not in known and record.created_at >= since
 
 
+def came_back(before: Held, stand: Standing) -> bool:
+    """Whether a copy whose end was seen, and that was not cleared yet, runs again: its member's older state is back."""
+    return before.ended is not None and before.phase == "gone" and stand.held.phase != "gone"
+
+
 def told_revived(thing: ObjectView) -> Notice:
     """For an operator: what came back and is removed."""
     record = thing.placement

@@ -22,7 +22,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile.failures import failure_of
-from fedsched.matchmaker.reconcile.of_jobs import nothing_left_of_job, revived, stand_of_job, told_revived
+from fedsched.matchmaker.reconcile.of_jobs import came_back, nothing_left_of_job, revived, stand_of_job, told_revived
 from fedsched.matchmaker.reconcile.seen import (
     DOUBT_S,
     SETTLE_S,
@@ -64,6 +64,8 @@ def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None
             gone.append(Standing(held))
             continue
         stand = _stand(held, views)
+        if stand.object is not None and came_back(held, stand):
+            notices.append(told_revived(stand.object))
         (gone if _nothing_left(stand, views) else standing).append(stand)
     own = tuple(
         AdoptOwner(o.member, o.placement_id, o.name, o.kind, o.uid)

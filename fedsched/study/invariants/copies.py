@@ -133,7 +133,8 @@ def a_copy_that_came_back_goes_within_a_cycle(step: Step) -> Iterator[str]:
         if any(thing.name in notice.text for notice in step.plan.notices):
             step.past.noticed.add(uid)
         if cycles == 1 and _superfluous(step, thing):
-            step.past.superfluous[uid] = thing.placement_id not in step.known
+            then = step.known.get(thing.placement_id)
+            step.past.superfluous[uid] = then is None or then.ended is not None
         if cycles < 2 or uid not in step.past.superfluous or thing.deleting:
             continue
         wanted = [held.wanted for held in step.plan.held if held.placement.id == thing.placement_id]
