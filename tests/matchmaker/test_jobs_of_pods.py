@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.book.keeping import kept
-from fedsched.matchmaker.model import Room
+from fedsched.matchmaker.explain import near_miss
+from fedsched.matchmaker.model import NearestMiss, Room
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import T0, group, held, member, placement, res
@@ -100,3 +101,16 @@ def test_a_job_of_several_pods_that_was_placed_just_now_counts_with_all_of_them(
     found = asked((wish("a", "/ann@x", TWO, cores=4),), (ben, placed), RIGHTS)
     assert not found.victims  # its right of eight is used up
     assert found.refused["a"].cause is Cause.ABOVE_SHARE
+
+
+def test_with_how_many_pods_less_a_job_could_run_is_told_with_where() -> None:
+    """E9: nodes of m1 hold four pods when they are empty, those of m2 six."""
+    four = member("m1", group("g", 2, res(8, 64, 100, pods=50)))
+    six = member("m2", group("g", 3, res(8, 64, 100, pods=50)))
+    asked = queue(queued(), classes=(kind(pods=9, request=res(4)),))
+    plan, _ = decide(world(schedds=(asked,), members=(four, six)))
+    assert plan.classes[0].near == (
+        NearestMiss("pods", "9 pods", "6 pods", 1, "m2"),
+        NearestMiss("pods", "9 pods", "4 pods", 2, "m1"),
+    )
+    assert near_miss(plan.classes[0].near[0]) == "With 6 pods instead of 9 pods member m2 would match."

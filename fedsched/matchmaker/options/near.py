@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from fedsched.matchmaker.match import Site
+from fedsched.matchmaker.match.of_jobs import holds
 from fedsched.matchmaker.model import DemandClass, JobLength, NearestMiss
 from fedsched.matchmaker.options.fitting import Fit, known_length
 from fedsched.matchmaker.resources import show, with_amount
@@ -43,14 +44,13 @@ class Judge(Protocol):
 
 
 def nearest(demand: DemandClass, judge: Judge) -> tuple[NearestMiss, ...]:
-    """Single changes that let the class run somewhere: of a request or of the length, and the best clause to drop.
+    """Single changes that let the class run somewhere: of a request, the length, a Job's pods, or a clause to drop.
 
-    Of a request or the length first the smallest change that lets some member match, then one by which more do.
+    Of all but the clause first the smallest change that lets some member match, then one by which more do.
     Requirements are evaluated again with the changed request, which they may read.
     """
-    found = [
-        miss for smaller in (*_requests(demand, judge), *_lengths(demand, judge)) for miss in _best(smaller, judge)
-    ]
+    changes = (*_requests(demand, judge), *_lengths(demand, judge), *_pods(demand, judge))
+    found = [miss for smaller in changes for miss in _best(smaller, judge)]
     return (*found, *_without_clause(demand, judge))
 
 
@@ -113,6 +113,18 @@ def _lengths(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
     values = sorted({site.place.longest_s for site in sites}, reverse=True)
     changed = tuple((v, msgspec.structs.replace(demand, length=JobLength(v, demand.length.source))) for v in values)
     yield _Smaller("length", asked, changed, sites)
+
+
+def _pods(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
+    """Node groups that hold fewer pods than a user's Job has at once."""
+    shape = demand.job
+    if shape is None:
+        return
+    most = [(holds(demand.request, site.place), site) for site in judge.sites()]
+    few = [(count, site) for count, site in most if 0 < count < shape.pods]
+    values = sorted({count for count, _ in few}, reverse=True)
+    changed = tuple((v, msgspec.structs.replace(demand, job=msgspec.structs.replace(shape, pods=v))) for v in values)
+    yield _Smaller("pods", shape.pods, changed, tuple(site for _, site in few))
 
 
 def _without_clause(demand: DemandClass, judge: Judge) -> tuple[NearestMiss, ...]:
