@@ -6,10 +6,11 @@ import msgspec
 
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.explain import near_miss
-from fedsched.matchmaker.model import NearestMiss, Room
+from fedsched.matchmaker.model import Budgets, MemberMemory, NearestMiss, Room, SitePod
+from fedsched.matchmaker.preempt.owner import yield_to_owner
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
-from tests.matchmaker.builders import T0, group, held, member, placement, res
+from tests.matchmaker.builders import T0, group, held, member, placement, res, terms
 from tests.matchmaker.preempting import asked, line, place_of, shares, startd, who, wish
 from tests.matchmaker.queued import decide, kind, queue, queued, world
 from tests.properties.test_preemption_of_jobs import copy, of_job
@@ -114,3 +115,19 @@ def test_with_how_many_pods_less_a_job_could_run_is_told_with_where() -> None:
         NearestMiss("pods", "9 pods", "4 pods", 2, "m1"),
     )
     assert near_miss(plan.classes[0].near[0]) == "With 6 pods instead of 9 pods member m2 would match."
+
+
+def test_for_the_owner_a_job_of_several_pods_goes_once_and_as_a_whole() -> None:
+    """OW2: two pods of the site's own wait, one for each node; one eviction frees both."""
+    ben = copy("2-1", "/ben@x", ("n1", "n1", "n2"), 3, "m1", T0 - 5000)
+    eve = startd("1-1", "/eve@x", "n2", cores=4)
+    view = place_of("m1", ("n1", NONE), ("n2", NONE)).view
+    waits = tuple(
+        SitePod(f"site-{node}", msgspec.structs.replace(res(cores, 1, 0), disk_mib=0), T0 - 60, (node,))
+        for node, cores in (("n1", 6), ("n2", 3))
+    )
+    file = terms("m1", budgets=Budgets(evictions_per_min=1))
+    seen = msgspec.structs.replace(view, site_pods=waits)
+    found, times = yield_to_owner(seen, (ben, eve), file, MemberMemory(), T0)
+    assert set(found) == {"2-1"}
+    assert times == (T0,)
