@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fedsched.kube.join.joining import Joined
     from fedsched.kube.join.request import JoinRequest
     from fedsched.kube.kubeconfig import Access
-    from fedsched.matchmaker.model import JobTerms
+    from fedsched.matchmaker.model import MemberTerms
 
 SYMBOLS = {"ok": ("✓", "ok"), "bad": ("✗", "NO"), "unknown": ("?", "?")}
 
@@ -130,7 +130,8 @@ def _request(settings: Federation, given: dict[str, Any]) -> JoinRequest:
     from fedsched.kube.join.refusal import JoinError
 
     mode, trial = forms.parse_mode(given["mode"])
-    kinds = tuple(dict.fromkeys(given["form"] or ["startd-job"]))
+    old = _joined_before(settings.clusters / f"{given['name']}.toml")
+    kinds = tuple(dict.fromkeys(given["form"] or old.forms))
     if unknown := [kind for kind in kinds if kind not in {"startd-job", "startd-daemonset", "job"}]:
         raise JoinError(f"form {unknown[0]!r}: startd-job, startd-daemonset or job", "--form startd-job")
     if given["visibility"] not in {"full", "nodes", "namespace"}:
@@ -158,18 +159,18 @@ def _request(settings: Federation, given: dict[str, Any]) -> JoinRequest:
         allow_same_priority=given["allow_same_priority"],
         credential_name=given["secret_name"] or given["name"],
         collectors=tuple(pool.startd_collector or pool.collector for pool in settings.pools),
-        jobs=_terms_of_jobs(settings.clusters / f"{given['name']}.toml"),
+        jobs=old.jobs,
     )
     forms.check(made)
     return made
 
 
-def _terms_of_jobs(file: Path) -> JobTerms:
-    """What the member's file says of users' Jobs, where there is one: rights go by the names in it."""
+def _joined_before(file: Path) -> MemberTerms:
+    """What the member's file says, where there is one: joining again without --form keeps forms and rights."""
     from fedsched.config.members import load_member
-    from fedsched.matchmaker.model import JobTerms
+    from fedsched.matchmaker.model import MemberTerms
 
-    return load_member(file).terms.jobs if file.exists() else JobTerms()
+    return load_member(file).terms if file.exists() else MemberTerms(file.stem)
 
 
 def _with_namespace(request: JoinRequest, access: Access, given: dict[str, Any]) -> JoinRequest:

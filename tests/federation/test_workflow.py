@@ -21,7 +21,6 @@ from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.part_workflow import WORKFLOW_PART
 
 pytestmark = [pytest.mark.kube, pytest.mark.condor, pytest.mark.realnode]
-FORM = ("--form", "job")
 STEPS = 20
 EXAMPLES = Path(__file__).parents[2] / "clusters/hub/examples"
 NAMESPACE = "flows"
@@ -88,7 +87,7 @@ def joined(fed: JobFederation, plane: ControlPlane, name: str) -> None:
     if name == "w1":
         fed.add_to_member(name, "ceiling", "pods = 3")
         fed.add_to_member(name, "jobs", 'copied = ["Secret"]')
-        fed.run("join", name, "--kubeconfig", str(plane.kubeconfig), "--cluster-context", name, *FORM, check=False)
+        fed.run("join", name, "--kubeconfig", str(plane.kubeconfig), "--cluster-context", name, check=False)
 
 
 def prefect_rights(hub: HubCluster) -> Path:
