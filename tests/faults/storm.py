@@ -180,7 +180,7 @@ class Storm:
     # -- mishaps
 
     def _mishaps(self, now: float) -> None:
-        for mishap in [m for m in self._lasting if now >= m.end]:
+        for mishap in [m for m in self._lasting if now >= m.end and (self.processes or m not in self._orders)]:
             self._lasting.remove(mishap)
             self._over(mishap)
         for mishap in [m for m in self._coming if now >= m.begin]:
