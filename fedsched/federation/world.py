@@ -110,8 +110,11 @@ class LiveWorld:
         return link.claim(epoch)
 
     def act(self, change: Change) -> Outcome:
-        """One change to one object."""
-        at = time.time()
+        """One change to one object. The outcome's time is that of the answer: what is older knows nothing of it."""
+        outcome = self._act(change, time.time())
+        return msgspec.structs.replace(outcome, at=time.time())
+
+    def _act(self, change: Change, at: float) -> Outcome:
         if isinstance(change, InvalidateAds | SetSubmitter):
             return self._to_pool(change, at)
         if isinstance(change, TellJob):

@@ -21,6 +21,7 @@ from fedsched.matchmaker.model import (
     Order,
     Outcome,
     Plan,
+    Principal,
     Taint,
     TellJob,
     Toleration,
@@ -134,6 +135,22 @@ def test_a_copy_that_vanished_unseen_is_unknown_finished_and_not_run_again() -> 
     plan, changes = decide(world(queued(state="over", status=status), mine=plan.held))
     assert created(changes) == []
     assert plan.held == ()
+
+
+@pytest.mark.parametrize(("written_s", "over"), [(10, False), (50, False), (90, True)])
+@pytest.mark.parametrize("wanted", ["run", "withdraw"])
+def test_a_copy_that_was_written_and_not_yet_seen_is_not_gone_for_a_while(
+    written_s: float, *, over: bool, wanted: Any
+) -> None:
+    """A busy member's stream lags behind its answers: its Job neither fails nor has a second copy meanwhile."""
+    fresh = copied(phase="intended", job_started_at=None, claims=0, written_at=T0 - written_s, wanted=wanted)
+    plan, changes = decide(world(queued(), mine=(fresh,)))
+    status = told(changes)
+    if wanted == "run":
+        assert (status is not None and status.over) == over
+    else:
+        assert bool(created(changes)) == over
+    assert over or [held.placement.id for held in plan.held] == ["1-1"]
 
 
 def on_lost(mine: Held, *jobs: object, at: float = T0, silent_s: float = 2000.0) -> tuple[Plan, tuple[object, ...]]:
@@ -275,10 +292,10 @@ def test_a_new_journal_places_no_older_job_before_every_member_was_seen() -> Non
     assert created(changes) == ["lab/b"]
 
 
-def test_all_pods_of_a_job_have_room_at_once_or_nothing_is_placed() -> None:
+def test_all_pods_of_a_gang_have_room_at_once_or_nothing_is_placed() -> None:
     three = member("m1", group(nodes=3, free=res(2, 32, 100, pods=100)))
     for pods, fits in ((6, True), (7, False)):
-        seen = queue(queued(), classes=(kind(pods=pods),))
+        seen = queue(queued(), classes=(kind(shape=JobShape(namespace="lab", pods=pods, gang=True)),))
         plan, changes = decide(world(members=(three,), schedds=(seen,)))
         assert bool(created(changes)) == fits
     assert why(plan) is Cause.TOO_MANY_PODS
@@ -286,13 +303,26 @@ def test_all_pods_of_a_job_have_room_at_once_or_nothing_is_placed() -> None:
 
 def test_pods_of_one_job_are_counted_one_by_one_against_others() -> None:
     three = member("m1", group(nodes=3, free=res(2, 32, 100, pods=100)))
-    two = (kind(pods=4), kind("c2", pods=3))
+    two = (kind(shape=JobShape(pods=4, gang=True)), kind("c2", shape=JobShape(pods=3, gang=True)))
     seen = queue(queued(), queued("b", class_key="c2"), classes=two)
     plan, changes = decide(world(members=(three,), schedds=(seen,)))
     assert created(changes) == ["lab/a"]
     left = next(report for report in plan.classes if report.key == "c2")
     assert left.why is not None
     assert (left.why.cause, left.why.what, left.why.have) == (Cause.NO_ROOM, "pods at once", "2")
+
+
+def test_a_job_without_a_gang_begins_with_as_many_pods_as_fit_and_has_a_right_to() -> None:
+    three = member("m1", group(nodes=3, free=res(2, 32, 100, pods=100)))
+    seen = queue(queued(), classes=(kind(pods=100),))
+    plan, changes = decide(world(members=(three,), schedds=(seen,)))
+    assert created(changes) == ["lab/a"]
+    assert (plan.held[0].placement.pods, plan.held[0].nodes) == (6, 6)
+    bob = Principal("chem", "bob@b")
+    rivals = (kind(pods=100), kind("c2", pods=100, principal=bob))
+    seen = queue(queued(), queued("b", class_key="c2", principal=bob), classes=rivals)
+    plan, changes = decide(world(members=(three,), schedds=(seen,)))
+    assert sorted(held.nodes for held in plan.held) == [3, 3], "what others wait for is not taken in one turn"
 
 
 def never(snap_terms: JobTerms, shape: JobShape, **of_member: object) -> Reason:

@@ -18,6 +18,12 @@ FAILS = frozenset({"Failed", "FailureTarget"})
 POST_S = 60.0
 """How long after we stopped wanting it a POST that nobody answered may still be carried out, in seconds."""
 
+FIRST_S = 60.0
+"""How much newer than its writing a view must be before a copy that was never seen has vanished, in seconds.
+
+A busy member's stream lags behind its answers; a Job that ran must not be told to have failed, nor have a second copy.
+"""
+
 DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.WITHDRAWN})
 """Answers to a POST that say for certain that no copy was made."""
 
@@ -124,7 +130,7 @@ def _phase(held: Held, thing: ObjectView | None, views: Views) -> Phase:
         return "claimed" if held.claims else "starting"
     if held.written_at is None:
         return "gone" if held.failure or held.wanted != "run" else "intended"
-    return "gone" if held.ended is not None or vanished(held, views) else held.phase
+    return "gone" if held.ended is not None or gone(held, views) else held.phase
 
 
 def _failure_of(held: Held, thing: ObjectView | None, live: tuple[PodView, ...], views: Views) -> Reason | None:
@@ -145,7 +151,7 @@ def _without_object(held: Held, where: Reason, views: Views) -> Reason | None:
         if waited <= views.rules.intent_s or held.wanted != "run":
             return None
         return _here(where, Cause.MEMBER_SILENT, "writing", (f"{views.rules.intent_s:.0f} s", f"{waited:.0f} s"))
-    if held.ended is not None or held.wanted not in {"run", "leave"} or not vanished(held, views):
+    if held.ended is not None or held.wanted not in {"run", "leave"} or not gone(held, views):
         return None
     return _here(where, Cause.VANISHED, held.placement.object_name, ("", "the copy is gone, its end was not seen"))
 
@@ -175,6 +181,14 @@ def _here(where: Reason, cause: Cause, what: str, numbers: tuple[str, str]) -> R
     return msgspec.structs.replace(where, cause=cause, what=what, need=numbers[0], have=numbers[1])
 
 
+def gone(held: Held, views: Views) -> bool:
+    """Written, and not there any more; one that was never seen is not there yet for a while."""
+    seen = held.phase not in {"intended", "gone"} or held.job_started_at is not None
+    if seen or held.written_at is None:
+        return vanished(held, views)
+    return vanished(msgspec.structs.replace(held, written_at=held.written_at + FIRST_S), views)
+
+
 def nothing_left_of_job(held: Held, views: Views) -> bool:
     """Over, and nothing of it can run: its object is gone from a view that is new enough to say so.
 
@@ -185,7 +199,7 @@ def nothing_left_of_job(held: Held, views: Views) -> bool:
     if held.ended is not None or (held.failure is not None and held.failure.cause is Cause.VANISHED):
         return False
     if held.written_at is not None:
-        return vanished(held, views)
+        return gone(held, views)
     definite = held.failure is not None and held.failure.cause in DEFINITE
     if definite and not held.unanswered and held.placement.epoch == views.epoch:
         return held.since < views.at  # each POST was answered, and by us; its class's breaker has seen it once
