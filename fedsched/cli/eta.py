@@ -49,11 +49,12 @@ def register(app: typer.Typer) -> None:
     "fedsched eta                     every class: its next job, and its last",
     "fedsched eta -u ann              one user's",
     "fedsched eta 4711.3@ce1.example.org",
+    "fedsched eta local:ann/train      a Kubernetes Job of a queue",
     "fedsched eta --hours 48          look further ahead",
 )
 def eta(
     job: Annotated[
-        str, typer.Argument(metavar="JOB", help="As for explain: CLUSTER.PROC[@SCHEDD] or a class of `q`.")
+        str, typer.Argument(metavar="JOB", help="As for explain: CLUSTER.PROC[@SCHEDD], QUEUE:JOB or a class.")
     ] = "",
     user: Annotated[str, typer.Option("-u", "--user", metavar="GLOB", help="Only this user, or user@domain.")] = "*",
     everything: Annotated[bool, typer.Option("--all", help="Every class; so it is when nothing is named.")] = False,
@@ -70,7 +71,6 @@ def eta(
     the user's jobs. The range is widened by how past ones came out, so that four of five are right; the last line says
     how many were. It is an estimate: who submits after you, and what breaks, is not known to it.
     """
-    from fedsched.answers.naming import find
     from fedsched.cli.journal_answers import journal_view, present
 
     if job and (everything or user != "*"):
@@ -78,8 +78,8 @@ def eta(
     settings = federation(config)
     view = journal_view(settings)
     of = view.of(present(settings, view.plan.at))
-    classes = [find(view, job)] if job else [d for d, _ in view.pairs if d.idle and _of_user(d, user)]
-    asked = [one for demand in classes for one in (_asked(demand, job), _last(demand))]
+    classes = [_named(view, job)] if job else [d for d, _ in view.pairs if d.idle and _of_user(d, user)]
+    asked = [one for demand in classes for one in (_asked(view, demand, job), _last(demand))]
     told = foreseen(settings, view, asked, (hours, seconds))
     pairs = list(zip(told.estimates[::2], told.estimates[1::2], strict=True))
     if form is Format.JSON:
@@ -150,8 +150,8 @@ def starting(settings: Federation, key: str, job: str) -> tuple[str, Told | None
     demand = next((one for one, _ in view.pairs if one.key == key), None)
     if demand is None:
         return "", None
-    asked = [_asked(demand, job)]
-    known = demand.idle < 2 or _number(job) in demand.examples
+    asked = [_asked(view, demand, job)]
+    known = demand.idle < 2 or _number(job) in demand.examples or _in_line(view, demand, job) is not None
     told = foreseen(settings, view, asked if known else [*asked, _last(demand)], (12.0, BUDGET_S))
     texts = [_plain(said(one)) for one in told.estimates]
     if told.estimates[0].why:
@@ -189,11 +189,41 @@ def foreseen(settings: Federation, view: View, asked: Sequence[Asked], limits: t
     return Told(tuple(told[one] for one in asked), calibration.record)
 
 
-def _asked(demand: DemandClass, job: str) -> Asked:
+def _named(view: View, job: str) -> DemandClass:
+    """The class of a job, or of a Kubernetes Job that waits in a queue. NoAnswer for one that is not there or waits."""
+    from fedsched.answers import queued
+    from fedsched.answers.naming import find
+    from fedsched.client import NoAnswer
+
+    found = queued.find(view, job)
+    if found is None:
+        return find(view, job)
+    if found.state != "waiting":
+        name = queued.spelled(found)
+        raise NoAnswer("unknown", f"{name} does not wait for a place: it is {found.state}", f"fedsched explain {name}")
+    return next(demand for demand, _ in view.pairs if demand.key == found.job.class_key)
+
+
+def _in_line(view: View, demand: DemandClass, job: str) -> int | None:
+    """The place of a Kubernetes Job among those of its class, 1 for the next one; None for any other name."""
+    from fedsched.answers import queued
+    from fedsched.forecast import waiting
+
+    found = queued.find(view, job) if job and demand.job is not None else None
+    if found is None:
+        return None
+    snapshot = view.recorded.snapshot
+    line = [one.uid for one in waiting(snapshot, snapshot.memory.held).get(demand.key, ())]
+    return line.index(found.job.uid) + 1 if found.job.uid in line else None
+
+
+def _asked(view: View, demand: DemandClass, job: str) -> Asked:
     """The job's place where it is known by name, else the first of its class."""
     from fedsched.forecast import Asked
 
-    number = _number(job)
+    place, number = _in_line(view, demand, job), _number(job)
+    if place is not None:
+        return Asked(demand.key, place)
     return Asked(demand.key, demand.examples.index(number) + 1 if number in demand.examples else 1)
 
 

@@ -8,6 +8,7 @@ from fedsched.forecast.evidence import known_lengths
 from fedsched.forecast.keeping import Watching, foretell
 from fedsched.forecast.lengths import Lengths, begun_at, learn
 from fedsched.forecast.outlook import ClassOutlook, Outlook, PrincipalOutlook
+from fedsched.forecast.queued import waiting
 from fedsched.forecast.sayings import record_said, said
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "record_said",
     "said",
     "samples",
+    "waiting",
 ]

@@ -35,7 +35,7 @@ spec:
     spec:
       restartPolicy: Never
       containers:
-      - {name: c, image: busybox, resources: {requests: {cpu: "1", memory: 1Gi}}}
+      - {name: c, image: busybox, resources: {requests: {cpu: "3", memory: 1Gi}}}
 """
 
 
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configure(level="critical")
     where = tmp_path_factory.mktemp("jobs")
     work = (
-        *queued(ANN, 4, runs_s=1500.0, pods=2, deadline_s=3600),
+        *queued(ANN, 4, runs_s=1500.0, pods=2, gang=True, deadline_s=3600),
         *queued(EVE, 1, runs_s=1500.0, deadline_s=3600, rerun="never"),
     )
     made = msgspec.structs.replace(scenario(work, members=2), begins=time.time() - 605)
@@ -149,7 +149,7 @@ def test_a_kubernetes_job_in_thought_is_one_more_of_its_queue(fedsched: Fedsched
     found = fedsched("whatif", "--jobs", str(folder / "job.yaml"), "-o", "json").json()
     (mine,) = (one for one in found["principals"] if not one["before"]["idle"] and one["after"]["idle"])
     assert mine["after"]["idle"] == mine["after"]["unmet"] == 1
-    assert any("Jobs of 2 pods of 1 core" in text and "in queue hub" in text for text in found["sentences"])
+    assert any("Jobs of 2 pods of 3 cores" in text and "in queue hub" in text for text in found["sentences"])
 
 
 def test_a_lost_member_s_jobs_stand_in_the_answer(fedsched: Fedsched) -> None:
@@ -165,3 +165,18 @@ def test_waiting_jobs_have_estimates(fedsched: Fedsched) -> None:
     (mine,) = (one for one in found["classes"] if one["principal"] == str(ANN))
     assert mine["idle"] >= 1
     assert mine["next"].get("high_s", 0) > 0
+
+
+def test_one_waiting_job_is_told_its_own_place_in_line_and_one_that_runs_that_it_does_not_wait(
+    fedsched: Fedsched, last: Recorded
+) -> None:
+    running = {held.placement.job for held in last.plan.held}
+    line = [job.id for job in last.observation.schedds[0].jobs if job.id not in running]
+    (one,) = fedsched("eta", f"hub:{line[-1]}", "-o", "json").json()["classes"]
+    assert one["next"]["position"] == len(line)
+    assert one["next"]["high_s"] > 0
+    said = fedsched("eta", f"hub:{min(running)}")
+    assert said.code
+    assert "does not wait for a place: it is running" in said.err
+    told_ = " ".join(fedsched("explain", f"hub:{line[-1]}", "--no-counterfactuals").out.split())
+    assert "starts in" in told_ or "starts within" in told_

@@ -59,7 +59,7 @@ def test_each_waiting_job_of_known_length_starts_in_a_narrow_range_around_when_i
 
 
 def test_a_job_of_two_pods_is_awaited_where_two_fit_and_holds_both_until_it_ends(tmp_path: Path) -> None:
-    work = (*queued(ANN, 3, runs_s=900.0, pods=2), *queued(BEN, 1, runs_s=900.0, pods=4, gang=True))
+    work = (*queued(ANN, 3, runs_s=900.0, pods=2, gang=True), *queued(BEN, 1, runs_s=900.0, pods=4, gang=True))
     with with_jobs(tmp_path, scenario(work), policy()) as run:
         run.until(100)
         recorded = last(run)
@@ -92,7 +92,7 @@ def test_equal_moments_give_equal_futures_and_nothing_of_the_moment_is_touched(t
 
 
 def test_queues_and_copies_of_a_moment_stand_in_the_world_that_is_made_from_it(tmp_path: Path) -> None:
-    work = (*queued(ANN, 10), *queued(BEN, 4, pods=2, runs_s=200.0))
+    work = (*queued(ANN, 10), *queued(BEN, 4, pods=2, gang=True, runs_s=200.0))
     with with_jobs(tmp_path, scenario(work, members=2), policy()) as run:
         for minutes in (2, 5, 14):
             run.until(60 * minutes)

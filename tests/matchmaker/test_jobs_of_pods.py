@@ -6,7 +6,7 @@ import msgspec
 
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.explain import near_miss
-from fedsched.matchmaker.model import Budgets, MemberMemory, NearestMiss, Room, SitePod
+from fedsched.matchmaker.model import Budgets, JobShape, MemberMemory, NearestMiss, Room, SitePod
 from fedsched.matchmaker.preempt.owner import yield_to_owner
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
@@ -19,7 +19,7 @@ from tests.properties.test_preemption_of_jobs import copy, of_job
 def test_of_three_jobs_of_two_pods_those_that_fit_are_placed_and_the_third_is_told_what_is_lacking() -> None:
     work = tuple(queued(name) for name in "abc")
     there = group(rooms=(Room(res(4, 32, 100, pods=100), 1),))
-    asked = queue(*work, classes=(kind(pods=2, request=res(1)),))
+    asked = queue(*work, classes=(kind(shape=JobShape("lab", 2, gang=True), request=res(1)),))
     plan, _ = decide(world(schedds=(asked,), members=(member("m1", there),)))
     (report,) = plan.classes
     assert (report.idle, report.placed, report.unmet) == (3, 2, 1)
@@ -108,7 +108,7 @@ def test_with_how_many_pods_less_a_job_could_run_is_told_with_where() -> None:
     """E9: nodes of m1 hold four pods when they are empty, those of m2 six."""
     four = member("m1", group("g", 2, res(8, 64, 100, pods=50)))
     six = member("m2", group("g", 3, res(8, 64, 100, pods=50)))
-    asked = queue(queued(), classes=(kind(pods=9, request=res(4)),))
+    asked = queue(queued(), classes=(kind(shape=JobShape("lab", 9, gang=True), request=res(4)),))
     plan, _ = decide(world(schedds=(asked,), members=(four, six)))
     assert plan.classes[0].near == (
         NearestMiss("pods", "9 pods", "6 pods", 1, "m2"),

@@ -64,7 +64,7 @@ def copy(name: str, owner: str, nodes: tuple[str, ...], cores: int, member: str,
 
 def of_job(one: Wish, pods: int = 1) -> Wish:
     """The same wish of a class of users' Jobs."""
-    demand = msgspec.structs.replace(one.demand, job=JobShape("lab", pods), pool="", schedd="hub")
+    demand = msgspec.structs.replace(one.demand, job=JobShape("lab", pods, gang=pods > 1), pool="", schedd="hub")
     options = tuple(
         Option(msgspec.structs.replace(o.place, jobs=True), "job", o.size, 1, o.rank, pods=pods) for o in one.options
     )

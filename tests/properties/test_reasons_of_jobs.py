@@ -38,7 +38,13 @@ def base(pods: int = 1, **asked: Any) -> World:
     there = member("m1", group("g", 2, res(8, 32, 100, pods=50)))
     who = demand().principal
     kind = demand(
-        "k", idle=0, request=asked.pop("request", res(4, 8)), pool="", schedd="hub", job=JobShape("lab", pods), **asked
+        "k",
+        idle=0,
+        request=asked.pop("request", res(4, 8)),
+        pool="",
+        schedd="hub",
+        job=JobShape("lab", pods, gang=pods > 1),
+        **asked,
     )
     jobs = tuple(QueuedJob(f"lab/{n}", f"uid-{n}", who, "k", T0 - 100) for n in "abc")
     queue = ScheddView("hub", "", seen_at=T0, reads=5, kind="jobs", classes=(kind,), jobs=jobs)
@@ -161,34 +167,39 @@ FACTS: dict[str, Fact] = {
         shape(tolerations=(Toleration("dedicated", "Equal", "other", "NoSchedule"),)),
         shape(tolerations=(Toleration("dedicated", "Equal", "ours", "NoSchedule"),)),
     ),
-    "too many pods": Fact((Cause.TOO_MANY_PODS,), shape(pods=9), shape(pods=2), shape(pods=5)),
+    "too many pods": Fact(
+        (Cause.TOO_MANY_PODS,), shape(pods=9, gang=True), shape(pods=2, gang=True), shape(pods=5, gang=True)
+    ),
     "pods together": Fact(
         (Cause.NO_ROOM,),
-        all_of(shape(pods=4), rooms(res(8, 24, 100, pods=50), res(4, 8, 100, pods=50))),
+        all_of(shape(pods=4, gang=True), rooms(res(8, 24, 100, pods=50), res(4, 8, 100, pods=50))),
         rooms(res(8, 24, 100, pods=50), res(8, 16, 100, pods=50)),
         rooms(res(8, 24, 100, pods=50), res(7, 16, 100, pods=50)),
     ),
     "pods and none fits": Fact(
         (Cause.NO_ROOM,),
-        all_of(shape(pods=2), rooms(res(1, 24, 100, pods=50))),
+        all_of(shape(pods=2, gang=True), rooms(res(1, 24, 100, pods=50))),
         rooms(res(8, 24, 100, pods=50)),
         rooms(res(4, 24, 100, pods=50)),
     ),
     "quota of pods": Fact(
         (Cause.QUOTA_FULL,),
-        all_of(shape(pods=3), of_startds.quota(8000)),
+        all_of(shape(pods=3, gang=True), of_startds.quota(8000)),
         of_startds.quota(12_000),
         of_startds.quota(11_000),
     ),
     "ceiling of pods": Fact(
         (Cause.CEILING_REACHED,),
-        all_of(shape(pods=3), of_startds.ceiling(16)),
+        all_of(shape(pods=3, gang=True), of_startds.ceiling(16)),
         of_startds.ceiling(24),
         of_startds.ceiling(23),
     ),
     "group's limit of pods": Fact(
         (Cause.GROUP_LIMIT,),
-        all_of(shape(pods=3), share("physics", limit=Resources(cpu_milli=8000), limit_names=frozenset({"cpu_milli"}))),
+        all_of(
+            shape(pods=3, gang=True),
+            share("physics", limit=Resources(cpu_milli=8000), limit_names=frozenset({"cpu_milli"})),
+        ),
         share("physics", limit=Resources(cpu_milli=12_000), limit_names=frozenset({"cpu_milli"})),
         share("physics", limit=Resources(cpu_milli=11_999), limit_names=frozenset({"cpu_milli"})),
     ),

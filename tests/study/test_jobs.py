@@ -80,7 +80,8 @@ def test_kubernetes_jobs_are_counted_with_all_their_pods_and_lose_their_copies_o
     there = msgspec.structs.replace(there, terms=msgspec.structs.replace(there.terms, forms=("startd-job", "job")))
     who = Principal("physics", "ann@site")
     queued = tuple(
-        SimJob(f"lab/{name}", 0.0, "hub", who, res(4, 8), 600.0, pods=2, deadline_s=3600) for name in ("a", "b")
+        SimJob(f"lab/{name}", 0.0, "hub", who, res(4, 8), 600.0, pods=2, gang=True, deadline_s=3600)
+        for name in ("a", "b")
     )
     run = SimRun(Scenario((there,), queued=queued), Policy(), tmp_path, how=How(cycle_s=10.0, longest_s=7200.0))
     run.until(900)

@@ -385,8 +385,8 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "wait until running work ends, or change `requirements` of the policy's preemption",
     ),
     (Cause.NO_VICTIMS, "pods at once"): Saying(
-        "nobody is made to go for a Job of several pods at once | {need} pods needed | {have}",
-        "wait until running work ends, or lower `parallelism` of the Job to 1",
+        "nobody is made to go for a Job that needs several pods at once | {need} pods needed | {have}",
+        "wait until running work ends, or let the Job begin with fewer pods (no gang, or a lower `parallelism`)",
     ),
     (Cause.NO_VICTIMS, "preemption"): Saying(
         "the policy's expressions for preemption are broken, so nobody has to make room | {have}",
