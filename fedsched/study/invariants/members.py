@@ -128,13 +128,17 @@ def a_denied_principal_leaves(step: Step) -> Iterator[str]:
 
 
 def budgets_of_a_member_are_kept(step: Step) -> Iterator[str]:
-    """FA9: nothing new beyond `objects_in_flight`, nor while `pods_pulling` pods were seen pulling."""
+    """FA9: nothing new beyond `objects_in_flight`, nor while `pods_pulling` pods were seen pulling.
+
+    What is swept in this very cycle pulls no more.
+    """
+    swept = {change.uid for change in step.plan.sweep}
     for name, new in step.new_at.items():
         budgets = step.terms[name].budgets
         flying = sum(held.phase in {"intended", "starting"} for held in step.held_at[name])
         if flying > budgets.objects_in_flight:
             yield f"{flying} objects are in flight at {name}, {budgets.objects_in_flight} may be"
-        seen = [o for (m, _), o in step.objects.items() if m == name]
+        seen = [o for (m, _), o in step.objects.items() if m == name and o.uid not in swept]
         pulling = sum(pod.pulling for thing in seen for pod in thing.pods if not thing.finished)
         if pulling >= budgets.pods_pulling:
             yield f"{new[0].placement.id} goes to {name}, where {pulling} of {budgets.pods_pulling} pods pull already"
