@@ -57,6 +57,7 @@ def test_there_is_a_remedy_for_every_cause_that_can_hold_a_class() -> None:
 
 NOT_NOW = frozenset(
     {
+        Cause.REBUILDING,
         Cause.NO_ROOM,
         Cause.FRAGMENTED,
         Cause.QUOTA_FULL,

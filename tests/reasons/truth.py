@@ -21,6 +21,7 @@ from tests.reasons.states import State, state
 Standing = tuple[int, int]
 """Which of MA3's answers a class has, and for how many jobs startds begin: larger is better."""
 ROOM = frozenset({Cause.NO_ROOM, Cause.FRAGMENTED, Cause.LEAVE_FREE, Cause.GROWTH_ASKED})
+UNHEARD = frozenset({Cause.MEMBER_SILENT, Cause.MEMBER_LOST, Cause.CREDENTIAL, Cause.STALE})
 MOST_PARTS = 14
 """So many parts of a set are tried; all of them for sets of up to three."""
 
@@ -180,7 +181,12 @@ def _parts(reasons: list[Reason]) -> Iterator[list[Reason]]:
 
 
 def _fact(reason: Reason) -> object:
-    """What is lifted as one: a group that takes what others leave has no quota to reach, of any resource."""
+    """What is lifted as one: a group that takes what others leave has no quota to reach, of any resource.
+
+    A member that answers is heard, and was seen once.
+    """
+    if reason.cause is Cause.REBUILDING or (reason.cause in UNHEARD and reason.what != "anchor"):
+        return "answers", reason.what if reason.cause is Cause.REBUILDING else reason.member
     return reason.what.rpartition(" of ")[2] if reason.cause is Cause.GROUP_QUOTA else reason
 
 
