@@ -20,6 +20,8 @@ from tests.laboratory.session import cpu_s
 
 TITLE = "Jobs through a hub"
 JOBS = 2000
+ROOM = 84
+"""Pods that a node takes: a member has room for a third of all Jobs, or its name alone would bring it all of them."""
 MAKERS = 12
 """Threads that create Jobs."""
 LIMIT_S = 900.0
@@ -48,7 +50,7 @@ def run(*, quick: bool) -> str:
     with Laboratory() as lab, tempfile.TemporaryDirectory() as folder:
         planes = lab.control_planes("m1", "m2", "m3")
         for plane in planes.values():
-            plane.add_fake_nodes("n", 8, cpu=96, pods=400)
+            plane.add_fake_nodes("n", 8, cpu=96, pods=ROOM)
         hub = HubCluster(lab.control_plane("hub", kwok=False))
         fed = JobFederation(Path(folder), None, session=lab.session, policy=POLICY, cadence="")
         fed.add_queue(hub)

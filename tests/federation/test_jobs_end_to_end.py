@@ -163,7 +163,7 @@ def test_each_index_of_an_indexed_job_is_told_apart(site: Site) -> None:
     print(f"indexed: {json.dumps(status)}")
     assert (status["completedIndexes"], status["failedIndexes"]) == ("0,2", "1")
     said = site.fed.run("logs", "atlas/indexed").stdout
-    assert {f"index {number}" for number in range(3)} <= {line.split("] ")[-1] for line in said.splitlines()}, said
+    assert {f"index {number}" for number in range(3)} <= {line.split("  ")[-1] for line in said.splitlines()}, said
 
 
 @pytest.mark.timeout(180)
