@@ -98,9 +98,17 @@ def test_what_a_backup_revives_counts_when_it_was_seen_for_a_cycle(checker: Chec
 def test_a_copy_that_was_known_and_vanished_is_not_to_be_run_again(checker: Checker, world: SimWorld) -> None:
     checker.act(make(world, 1))
     world.sleep(30)
+    checker.before.known.add(seen(world).uid)
     world.members["m1"].api.remove(world.members["m1"].api.things["fs-p-1"])
     checker.act(make(world, 2, "m2"))
     assert "FA4 a copy that vanished is not run again" in broken(checker)
+
+
+def test_a_copy_of_which_nobody_ever_heard_is_no_end(checker: Checker, world: SimWorld) -> None:
+    checker.act(make(world, 1))
+    world.members["m1"].api.remove(world.members["m1"].api.things["fs-p-1"])
+    checker.act(make(world, 2, "m2"))
+    assert not broken(checker)
 
 
 def test_a_job_that_is_over_is_not_to_be_placed(checker: Checker, world: SimWorld) -> None:

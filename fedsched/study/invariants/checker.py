@@ -77,8 +77,6 @@ class Checker(LoopWorld):
         intended = self._is_intended(change)
         outcome = self.world.act(change)
         self.before.answers += 1
-        if outcome.uid and outcome.result == "done":
-            self.before.known.add(outcome.uid)
         self._remember(change, outcome, target)
         write = Write(
             change,
@@ -189,7 +187,7 @@ class Checker(LoopWorld):
     def _look(self, recorded: Recorded) -> None:
         """Objects that this journal knows by now, and how often it has seen those that came back."""
         seen = {thing.uid for thing in recorded.observation.objects}
-        self.before.known |= seen
+        self.before.known |= seen | {outcome.uid for outcome in recorded.snapshot.outcomes if outcome.uid}
         self.past.deleted |= {change.uid for change in recorded.issued if isinstance(change, DeleteObject)}
         self.past.deleted |= {held.uid for held in recorded.plan.held if held.wanted not in {"run", "leave"}}
         for uid in seen & self.past.revived.keys():
