@@ -181,7 +181,7 @@ class JobController:
             copy.conditions += (JobCondition("FailureTarget", "True", copy.failing, at=at),)
 
     def _fill(self, name: str, placement: Placement, copy: Copy, at: float) -> None:
-        lacks = min(copy.work.pods, copy.work.needed - copy.succeeded) - len(copy.active)
+        lacks = min(copy.work.pods, placement.pods, copy.work.needed - copy.succeeded) - len(copy.active)
         if lacks > 0 and at < copy.again_at:
             self._due(copy.again_at, name)
             return

@@ -230,6 +230,7 @@ class Serial(NamedTuple):
 def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
+    option = option if serial.grows else _widened(turn, option, rounds)
     considered = () if serial.grows else turn.candidates(lambda one: rounds.no_room(demand, one))
     lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
     priced = rounds.purse.take(demand, option, lifetime_s)
@@ -245,6 +246,25 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     if demand.job is None:
         return held
     return copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)
+
+
+def _widened(turn: Turn, option: Option, rounds: Round) -> Option:
+    """With as many pods of a Job as fit there now, beyond those without which it does not begin.
+
+    No more than its principal has a right to: what others wait for is not taken in one turn.
+    """
+    demand = turn.ask.demand
+    if demand.job is None or demand.job.least == demand.job.pods:
+        return option
+    line, each = rounds.shared.line(demand.principal), max(1, rounds.shared.sizes.of(option.size))
+    fits, too_many = 1, min(demand.job.pods, max(1, (line.entitled - line.held - turn.milli) // each)) + 1
+    while too_many - fits > 1:
+        pods = (fits + too_many) // 2
+        if rounds.no_room(demand, msgspec.structs.replace(option, pods=pods)) is None:
+            fits = pods
+        else:
+            too_many = pods
+    return msgspec.structs.replace(option, pods=fits)
 
 
 def _longest_s(demand: DemandClass, place: Place) -> int:

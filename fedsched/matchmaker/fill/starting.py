@@ -68,7 +68,7 @@ def copy_of(job: QueuedJob, shape: JobShape, held: Held, margin_s: int) -> Held:
         held.placement,
         job=job.id,
         job_uid=job.uid,
-        pods=shape.pods,
+        pods=held.nodes,
         gang=shape.gang,
         rerun=shape.rerun,
         margin_s=margin_s,

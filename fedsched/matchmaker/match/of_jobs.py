@@ -25,9 +25,9 @@ def refused_of_job(job: JobShape, request: Resources, place: Place) -> Iterator[
     yield from (reason for reason in missing if reason is not None)
     yield from _not_granted(job, terms)
     most = holds(request, place)
-    if job.pods > most:
+    if job.least > most:
         source = f"all nodes of {place.group.name}, empty"
-        yield Reason(Cause.TOO_MANY_PODS, "pods", str(job.pods), str(most), source=source, at=view.seen_at)
+        yield Reason(Cause.TOO_MANY_PODS, "pods", str(job.least), str(most), source=source, at=view.seen_at)
 
 
 def _not_granted(job: JobShape, terms: MemberTerms) -> Iterator[Reason]:

@@ -65,6 +65,11 @@ class DemandClass(msgspec.Struct, frozen=True):
     ungrouped: bool = False
     job: JobShape | None = None
 
+    @property
+    def pods(self) -> int:
+        """How often one of its jobs asks for its request: once, or for each pod of a user's Job."""
+        return 1 if self.job is None else self.job.pods
+
 
 class ScheddView(msgspec.Struct, frozen=True):
     """A schedd as last seen. Classes are those of the last good answer, however old: `seen_at` tells the age.

@@ -41,6 +41,11 @@ class JobShape(msgspec.Struct, frozen=True):
     grants: tuple[str, ...] = ()
     rerun: Rerun = "after-deadline"
 
+    @property
+    def least(self) -> int:
+        """Pods without which it does not begin: all of a gang; of any other Job one, and as many more as fit then."""
+        return self.pods if self.gang else 1
+
 
 class JobCondition(msgspec.Struct, frozen=True, omit_defaults=True):
     """One condition of a Job's status. at: epoch seconds of its last transition, None where it has none."""

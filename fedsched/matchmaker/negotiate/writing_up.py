@@ -27,7 +27,7 @@ def written_up(done: Done, base: Memory, turns: fill.Round) -> tuple[Memory, tup
     memory, policy, at, filled = done.snapshot.memory, done.policy, done.snapshot.at, done.filled
     held = (*(s.held for s in done.standing), *filled.new)
     asked = [turn.ask.demand for turn in filled.turns]
-    unmet = surge.usable_unmet(done.reports, {d.key: turns.shared.sizes.of(d.request) for d in asked})
+    unmet = surge.usable_unmet(done.reports, {d.key: turns.shared.sizes.of(d.request) * d.pods for d in asked})
     surged, told = surge.watch(memory, surge.Facts(unmet, done.standing, done.gone, filled.new), policy.surge, at)
     spending, tiers = turns.purse.settle(_wanting(filled, turns))
     drift = share.drift(policy, done.snapshot.observation.pools, done.snapshot.pools)

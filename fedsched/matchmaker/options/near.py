@@ -116,9 +116,9 @@ def _lengths(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
 
 
 def _pods(demand: DemandClass, judge: Judge) -> Iterator[_Smaller]:
-    """Node groups that hold fewer pods than a user's Job has at once."""
+    """Node groups that hold fewer pods than a gang has."""
     shape = demand.job
-    if shape is None:
+    if shape is None or not shape.gang:
         return
     most = [(holds(demand.request, site.place), site) for site in judge.sites()]
     few = [(count, site) for count, site in most if 0 < count < shape.pods]

@@ -194,7 +194,7 @@ class OneTable:
                 continue
             form: Form = form_for(site.place) or "startd-job"
             alone = self._alone(demand, site, fit, form)
-            pods = demand.job.pods if demand.job is not None else 1
+            pods = demand.job.least if demand.job is not None else 1
             option = Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None, pods=pods)
             if next(held_back(demand, site.place, orders), None) is None:
                 yield option

@@ -118,7 +118,7 @@ def wants_of(account: Account, classes: Iterable[DemandClass], sizes: Sizes) -> 
     asked: dict[Resources, int] = {}
     for one in classes:
         if one.idle > 0:
-            asked[one.request] = asked.get(one.request, 0) + one.idle
+            asked[one.request] = asked.get(one.request, 0) + one.idle * one.pods
     idle = tuple(
         Want(_without_pods(request).times(jobs), sizes.of(request) * jobs) for request, jobs in sorted(asked.items())
     )
