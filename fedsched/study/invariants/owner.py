@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fedsched.matchmaker.resources import Resources, fits
+from fedsched.sim.copies import LONGEST_GRACE_S
 from fedsched.sim.nodes import Cluster, Pod
 from fedsched.study.invariants.step import Step
 
 SLACK_S = 20.0
-"""What an order takes beside `yield_s` and a cycle: its scheduler's own time, a pod's grace."""
+"""What an order takes beside `yield_s` and a cycle: its scheduler's own time, a startd's grace; a Job's is its own."""
 
 
 def the_owner_gets_our_room(step: Step) -> Iterator[str]:
@@ -30,7 +31,8 @@ def the_owner_gets_our_room(step: Step) -> Iterator[str]:
             key = (name, pod.uid)
             since[key] = step.past.waiting.get(key, now)
             minutes = (ours - 1 + _recent(step, name)) // terms.budgets.evictions_per_min
-            if now - since[key] > terms.yield_s + 2 * cycle_s + SLACK_S + 60.0 * minutes:
+            slack_s = SLACK_S + LONGEST_GRACE_S * any(p.runs_s is not None for p in member.api.cluster.ours.values())
+            if now - since[key] > terms.yield_s + 2 * cycle_s + slack_s + 60.0 * minutes:
                 yield f"{pod.name} of {name} waits for {now - since[key]:.0f} s for a node that we could leave"
     step.past.waiting = since
 
