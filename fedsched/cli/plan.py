@@ -58,10 +58,12 @@ def plan(
     """
     from fedsched.cli.moment import unseen
     from fedsched.cli.planned import planned
+    from fedsched.forecast import as_counted
 
     moment = chosen(config, snapshot, recorded=recorded, live=True)
     decision = moment.decided()
-    rows = planned(decision, moment.snapshot.observation, moment.files, moment.fresh_s)
+    seen = as_counted(moment.snapshot, moment.snapshot.memory.held)
+    rows = planned(decision, seen, moment.files, moment.fresh_s)
     code = exit_code(moment, rows, detailed=detailed_exitcode)
     if form is Format.JSON:
         output.emit_json(
@@ -118,7 +120,7 @@ def show(moment: Moment, rows: Planned) -> None:
     _counts(rows)
     if rows.unmet:
         output.line()
-        output.line(f"Without a startd after it: {sum(one.unmet for one in rows.unmet)} jobs.")
+        output.line(f"Without a place after it: {sum(one.unmet for one in rows.unmet)} jobs.")
         for one in rows.unmet[:MOST_UNMET]:
             output.wrapped(f"{one.principal}: {one.text}", indent=2)
         if len(rows.unmet) > MOST_UNMET:

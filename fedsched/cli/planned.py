@@ -35,13 +35,16 @@ from fedsched.matchmaker.resources import Resources, describe
 Verb = Literal["leave", "vacate", "withdraw", "park", "adopt", "delete", "forget-ads", "tell-negotiator", "tell-job"]
 SIGNS: dict[Verb, str] = {"delete": "-", "forget-ads": "-"}
 """The sign of a row; "~" for what is not here."""
+MOST_NAMED = 5
+"""So many Jobs of a row are named."""
 
 
 class Created(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Startds alike that would be started.
+    """Startds, or copies of users' Jobs, alike that would be started.
 
     overrides: names of what the member's file adds to their pods (L7). idle: jobs of their class that wait. why: why
-    the first of them goes there, one sentence.
+    the first of them goes there, one sentence. pods: of each, each of that size. jobs: of users' Jobs which,
+    "namespace/name".
     """
 
     count: int
@@ -59,6 +62,8 @@ class Created(msgspec.Struct, frozen=True, omit_defaults=True):
     overrides: tuple[str, ...] = ()
     idle: int = 0
     why: str = ""
+    pods: int = 1
+    jobs: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For a person."""
@@ -69,9 +74,22 @@ class Created(msgspec.Struct, frozen=True, omit_defaults=True):
         marks += ["DaemonSet"] if self.form == "startd-daemonset" else []
         marks += [f"overrides: {', '.join(self.overrides)}"] if self.overrides else []
         told = f" ({'; '.join(marks)})" if marks else ""
+        if self.form == "job":
+            return self._of_jobs(told)
         return (
             f"{self.member}/{self.node_group}: {self.count} x {describe(self.size)} "
             f"for {self.idle} idle jobs of {self.principal}, class {self.class_key}{told}. {self.why}"
+        )
+
+    def _of_jobs(self, told: str) -> str:
+        """The same of copies of users' Jobs."""
+        size = describe(self.size) if self.pods == 1 else f"{self.pods} pods of {describe(self.size)} each"
+        names = ", ".join(f"{self.schedd}:{job}" for job in self.jobs[:MOST_NAMED])
+        names += f" and {len(self.jobs) - MOST_NAMED} more" if len(self.jobs) > MOST_NAMED else ""
+        what = "Job" if self.count == 1 else "Jobs"
+        return (
+            f"{self.member}/{self.node_group}: {self.count} {what} of {size}, {names}, "
+            f"of {self.idle} that wait of {self.principal}, class {self.class_key}{told}. {self.why}"
         )
 
 
@@ -98,7 +116,7 @@ class Altered(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Unmet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A class of which jobs stay without a startd. text: one sentence with one action."""
+    """A class of which jobs stay without a startd, or Jobs without a place. text: one sentence with one action."""
 
     class_key: str
     schedd: str
@@ -137,6 +155,7 @@ def planned(decision: Decision, seen: Observation, files: Iterable[MemberFile] =
     whose = {demand.key: demand for view in seen.schedds for demand in view.classes}
     created: Counter[Created] = Counter()
     first: dict[Created, str] = {}
+    jobs: dict[Created, list[str]] = {}
     altered: list[Altered] = []
     added = {file.name: overrides(file.overrides) for file in files}
     for change in decision.changes:
@@ -144,6 +163,7 @@ def planned(decision: Decision, seen: Observation, files: Iterable[MemberFile] =
             one = _created(change, added)
             created[one] += 1
             first.setdefault(one, change.placement.id)
+            jobs.setdefault(one, []).append(change.placement.job)
         else:
             altered.append(_altered(change, held.get(_placement(change)), whose, (seen.at, fresh_s)))
     return Planned(
@@ -153,6 +173,7 @@ def planned(decision: Decision, seen: Observation, files: Iterable[MemberFile] =
                 count=count,
                 idle=whose[one.class_key].idle if one.class_key in whose else 0,
                 why=why_there(held[first[one]]) if first[one] in held else "",
+                jobs=tuple(sorted(jobs[one])) if one.form == "job" else (),
             )
             for one, count in sorted(created.items(), key=lambda item: _order(item[0]))
         ),
@@ -183,6 +204,7 @@ def _created(change: CreateObject, added: dict[str, tuple[str, ...]]) -> Created
         one.tier,
         one.price_per_hour,
         added.get(one.member, ()),
+        pods=one.pods,
     )
 
 

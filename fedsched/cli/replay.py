@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from fedsched.journal import Recorded
-    from fedsched.matchmaker.model import Policy
+    from fedsched.matchmaker.model import Change, Policy
     from fedsched.replay import Replayed
 
 SAY_AFTER_S = 2.0
@@ -227,7 +227,7 @@ def _show(tally: Tally, other: Policy | None, *, diff: bool) -> None:
     shown = tally.differing if diff else _telling(tally.differing)
     for made, told in shown:
         output.line(f"cycle {made.cycle}:")
-        lines = [*told, *(f"It issued {change}, which is not asked for now." for change in made.unasked)]
+        lines = [*told, *(f"It issued {_in_words(change)}, which is not asked for now." for change in made.unasked)]
         for text in lines if diff else lines[:MOST_DIFFERENCES]:
             output.wrapped(text, indent=2)
         if not diff and len(lines) > MOST_DIFFERENCES:
@@ -236,6 +236,15 @@ def _show(tally: Tally, other: Policy | None, *, diff: bool) -> None:
         output.line(f"… and {len(tally.differing) - len(shown)} more cycles (--diff shows all)")
     for text in _summary(tally, other):
         output.line(text)
+
+
+def _in_words(change: Change) -> str:
+    """A change; of a status that was written only whose."""
+    from fedsched.matchmaker.model import TellJob
+
+    if isinstance(change, TellJob):
+        return f"a status of Job {change.queue}:{change.job}"
+    return str(change)
 
 
 def _telling(differing: list[tuple[Replayed, tuple[str, ...]]]) -> list[tuple[Replayed, tuple[str, ...]]]:

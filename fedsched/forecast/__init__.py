@@ -8,7 +8,7 @@ from fedsched.forecast.evidence import known_lengths
 from fedsched.forecast.keeping import Watching, foretell
 from fedsched.forecast.lengths import Lengths, begun_at, learn
 from fedsched.forecast.outlook import ClassOutlook, Outlook, PrincipalOutlook
-from fedsched.forecast.queued import waiting
+from fedsched.forecast.queued import as_counted, waiting
 from fedsched.forecast.sayings import record_said, said
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "PrincipalOutlook",
     "Record",
     "Watching",
+    "as_counted",
     "begun_at",
     "estimates",
     "foretell",

@@ -11,13 +11,15 @@ import pytest
 
 from fedsched.cli import main
 from fedsched.cli.drained import listing
+from fedsched.cli.planned import planned
 from fedsched.cli.supposed import without_member
 from fedsched.cli.unheard import told, unheard
+from fedsched.forecast import as_counted
 from fedsched.journal import Holder, Recorded, open_journal
 from fedsched.log import configure
 from fedsched.loop import Mind, decide
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.model import CreateObject, Order, Principal
+from fedsched.matchmaker.model import CreateObject, Order, Principal, Room
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.replay import class_names, differences, tell
 from tests.cli.conftest import LAPTOP, MEMBER, Fedsched, Said
@@ -180,3 +182,25 @@ def test_one_waiting_job_is_told_its_own_place_in_line_and_one_that_runs_that_it
     assert "does not wait for a place: it is running" in said.err
     told_ = " ".join(fedsched("explain", f"hub:{line[-1]}", "--no-counterfactuals").out.split())
     assert "starts in" in told_ or "starts within" in told_
+
+
+def test_a_plan_names_the_jobs_that_it_would_place_with_their_pods(last: Recorded) -> None:
+    seen = msgspec.structs.replace(last.snapshot.observation, objects=())
+    jobs = tuple(msgspec.structs.replace(view, jobs=view.jobs[:2]) for view in seen.schedds)
+    views = tuple(
+        msgspec.structs.replace(
+            one,
+            node_groups=tuple(
+                msgspec.structs.replace(group, rooms=(Room(group.allocatable, 1),)) for group in one.node_groups
+            ),
+        )
+        for one in seen.members
+    )
+    empty = msgspec.structs.replace(last.snapshot.memory, held=())
+    seen = msgspec.structs.replace(seen, schedds=jobs, members=views)
+    snapshot = msgspec.structs.replace(last.snapshot, observation=seen, memory=empty)
+    decision = decide(Mind(negotiate, changes, policy(), snapshot.terms, snapshot.pools), snapshot)
+    (row,) = planned(decision, as_counted(snapshot, ())).created
+    names = sorted(one.id for view in jobs for one in view.jobs)
+    assert (row.count, row.pods, list(row.jobs)) == (2, 2, names)
+    assert f"2 Jobs of 2 pods of 1 core · 2 GiB · 1 GiB disk each, hub:{names[0]}, hub:{names[1]}, of 2" in row.text()
