@@ -163,7 +163,7 @@ def states(seed: int, *, with_jobs: bool = False) -> tuple[Frozen, ...]:
     queued: tuple[SimJob, ...] = ()
     if with_jobs:
         batches, members = batches[:3], tuple(taking_jobs(member) for member in members)
-        queued = tuple(a_job(luck, number, 200.0, PEOPLE, queues=("hub",)) for number in range(luck.randint(6, 20)))
+        queued = tuple(a_job(luck, number, 200.0, PEOPLE, queues=("hub",)) for number in range(luck.randint(25, 45)))
         queued = tuple(sorted(queued, key=lambda job: (job.at, job.id)))
     world = SimWorld(Scenario(members=members, batches=batches, pool=POOL, begins=BEGINS, queued=queued), seed)
     nothing = Snapshot(Observation(world.now()), Memory(), ())

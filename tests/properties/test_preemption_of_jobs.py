@@ -32,7 +32,7 @@ from tests.properties.test_preemption import (
     taker_of,
 )
 
-ROUNDS = settings(max_examples=80, deadline=None)
+ROUNDS = settings(max_examples=40, deadline=None)
 MANY = {"m1": ("n1", "n2"), "m2": ("n3", "n4")}
 assert {node for nodes in NODES.values() for node in nodes} <= {node for nodes in MANY.values() for node in nodes}
 
@@ -145,7 +145,7 @@ def test_nobody_yields_below_its_right_or_a_floor_whether_startds_or_jobs_go(sce
                 assert after[node] >= scene.shared.lines[node].floor
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(mixed(protect_s=0.0))
 def test_what_goes_for_one_job_makes_room_on_one_node_and_none_of_it_can_be_spared(scene: Scene) -> None:
     """PR3, PR4, MA2: what a Job of several pods frees on other nodes is there for whoever asks next."""
@@ -246,7 +246,7 @@ def test_no_order_of_wishes_copies_or_nodes_matters(scene: Scene, chance: random
     assert make_room(wishes, standing, shares(*tree), other) == scene.decide()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(mixed(protect_s=0.0))
 def test_who_yielded_does_not_take_its_room_back_as_job_or_as_startd(scene: Scene) -> None:
     """PR2, PR7: rights stay, the exchange is carried out, every yielder asks at once."""
