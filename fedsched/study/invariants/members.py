@@ -92,9 +92,10 @@ def who_only_observes_gets_nothing_and_a_trial_its_number(step: Step) -> Iterato
     """OW3: a member in `observe` gets nothing, one in `trial(n)` never holds more than n pods of ours.
 
     Of one epoch, and of all that is known when more is placed: what two fedscheds write in the same moment, before the
-    older is fenced, neither of them can know.
+    older is fenced, neither of them can know; nor what an older backup of the member brings back, until it is gone.
     """
-    pods = Counter((member, place.epoch) for member, place, _ in truth.placements(step.world))
+    back = {step.past.made.get(uid) for uid in step.past.revived}
+    pods = Counter((member, place.epoch) for member, place, _ in truth.placements(step.world) if place.id not in back)
     for (name, _), count in pods.items():
         terms = step.terms.get(name)
         if terms and terms.mode == "trial" and count > terms.trial:
