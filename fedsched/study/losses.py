@@ -92,4 +92,5 @@ def _copies(recorded: Recorded) -> dict[JobKey, _Claim]:
 def _ended(recorded: Recorded) -> frozenset[str]:
     """Copies of users' Jobs that ended by themselves, by placement."""
     ended = {held.placement.id for held in recorded.plan.held if held.ended is not None}
-    return frozenset(ended | {thing.placement_id for thing in recorded.observation.objects if thing.finished})
+    seen = (thing for thing in recorded.observation.objects if thing.finished and thing.status is not None)
+    return frozenset(ended | {thing.placement_id for thing in seen})
