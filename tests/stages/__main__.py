@@ -48,6 +48,9 @@ LONG_S = {
     "leaving": 155,
     "workflow": 150,
     "crash_points": 150,
+    "jobs_partitions": 150,
+    "jobs_end_to_end": 110,
+    "jobs_one_account": 100,
 }
 """About how long the long files take, in seconds; any other about a minute and a half."""
 
