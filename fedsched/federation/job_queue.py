@@ -9,7 +9,7 @@ from fedsched.matchmaker.model import Outcome, ScheddView, TellJob
 
 
 class JobQueue(Protocol):
-    """One queue. `latest` and `bundle` are called by any thread, `tell` by one at a time."""
+    """One queue. All but `start` and `stop` are called by any thread, `tell` by one at a time for each Job."""
 
     name: str
 

@@ -20,8 +20,8 @@ from fedsched.matchmaker.model import Change, CreateObject, InvalidateAds, Outco
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 """Pause of a lane after a `retry`: doubles from the first to the longest, or Retry-After where that is longer."""
-COPY_LANES = 4
-"""Lanes of one member for copies of users' Jobs, which come in their thousands, each after three questions."""
+COPY_LANES = TELL_LANES = 4
+"""Lanes of one member for copies of users' Jobs, and of one queue: they come in their thousands, several for each."""
 
 _LOG = log("lanes")
 
@@ -65,17 +65,21 @@ class Lanes(Protocol):
 def lane_of(change: Change) -> str:
     """The lane's name: the member's, "pool:NAME" for what goes to a collector, "pool:NAME/negotiator" for that one.
 
-    "queue:NAME" for what is told to a queue of Jobs, "MEMBER/copies-N" for a new copy of one: always the same for it.
+    "queue:NAME/N" for what is told to a queue of a Job, "MEMBER/copies-N" for a new copy: always the same for it.
     """
     if isinstance(change, TellJob):
-        return f"queue:{change.queue}"
+        return f"queue:{change.queue}/{_hand(change.uid, TELL_LANES)}"
     if isinstance(change, SetSubmitter):
         return f"pool:{change.pool}/negotiator"
     if isinstance(change, InvalidateAds):
         return f"pool:{change.pool}"
     if isinstance(change, CreateObject) and change.placement.form == "job":
-        return f"{change.member}/copies-{zlib.crc32(change.placement.id.encode()) % COPY_LANES}"
+        return f"{change.member}/copies-{_hand(change.placement.id, COPY_LANES)}"
     return change.member
+
+
+def _hand(what: str, hands: int) -> int:
+    return zlib.crc32(what.encode()) % hands
 
 
 def key_of(change: Change) -> str:

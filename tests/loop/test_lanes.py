@@ -13,8 +13,16 @@ import pytest
 
 from fedsched.journal import SqliteJournal
 from fedsched.loop import Loop, Mind, Unreachable
-from fedsched.loop.lanes import COPY_LANES, key_of, lane_of
-from fedsched.matchmaker.model import Change, CreateObject, DeletePod, InvalidateAds, Outcome
+from fedsched.loop.lanes import COPY_LANES, TELL_LANES, key_of, lane_of
+from fedsched.matchmaker.model import (
+    Change,
+    CreateObject,
+    DeletePod,
+    InvalidateAds,
+    JobStatus,
+    Outcome,
+    TellJob,
+)
 from tests.loop.shelf import Shelf, Wishes, placement
 
 Threaded = Callable[[Any, Mind], Loop]
@@ -194,6 +202,14 @@ def test_copies_of_jobs_are_written_beside_each_other_and_one_copy_always_in_the
     assert all(name.startswith("m1/copies-") for name in lanes)
     assert lanes == [lane_of(msgspec.structs.replace(change)) for change in copies]
     assert {lane_of(CreateObject("m1", placement(str(n)))) for n in range(40)} == {"m1"}, "startds come one by one"
+
+
+def test_jobs_of_a_queue_are_told_beside_each_other_and_one_job_always_in_the_same_lane() -> None:
+    tells = [TellJob("hub", f"lab/{n}", f"uid-{n}", "7", JobStatus()) for n in range(40)]
+    lanes = {lane_of(tell) for tell in tells}
+    assert len(lanes) == TELL_LANES
+    later = msgspec.structs.replace(tells[0], resource_version="8", status=JobStatus(active=1))
+    assert lane_of(later) == lane_of(tells[0])
 
 
 def test_lanes_of_copies_keep_the_members_pace_together(tmp_path: Path, threaded: Threaded) -> None:

@@ -18,7 +18,7 @@ SHOWN = "the Job shows it already, as far as it can be shown"
 
 
 class HubWriter:
-    """Writes statuses. kept: a Job as last seen, by its uid. One thread at a time."""
+    """Writes statuses. kept: a Job as last seen, by its uid. One thread at a time for each Job."""
 
     def __init__(self, transport: Transport, kept: Callable[[str], Kept | None]) -> None:
         self._transport = transport
