@@ -92,7 +92,7 @@ def test_a_jobs_logs_are_read_by_its_name_while_it_runs_and_after_its_pod_is_gon
 @pytest.mark.timeout(150)
 def test_lines_of_several_pods_are_interleaved_with_prefixes_and_followed_to_their_end(site: Site) -> None:
     fed = site.fed
-    script = "for n in 1 2 3; do echo step $n of $HOSTNAME; sleep 1; done; exit 7"
+    script = "for n in $(seq 15); do echo step $n of $HOSTNAME; sleep 1; done; exit 7"
     job = users_job("many", script, pod=REAL, spec={"parallelism": 2, "completions": 2, "backoffLimit": 0})
     site.hub.create(job)
     eventually("it has a pod", lambda: alive("many"), 60)
