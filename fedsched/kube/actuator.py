@@ -37,6 +37,8 @@ from fedsched.matchmaker.model import (
 
 CLASSES_S = 300.0
 """For so long a list of PriorityClasses is believed, in seconds."""
+AGAIN = 3
+"""So often a POST that a quota's own conflict refused is made again at once."""
 HEADS_THAT_PROVE = (names.MANAGED_BY, names.PART_OF, names.LABEL_MEMBER, names.LABEL_PLACEMENT)
 
 Object = dict[str, Any]
@@ -159,7 +161,7 @@ class Actuator:
     def _post(self, wanted: Object) -> tuple[str, str]:
         """Create an object of a placement, once (FA3); its uid, and facts about it."""
         try:
-            stored, warning = self._writer.create(wanted, "create-object")
+            stored, warning = self._created(wanted)
         except TransportError as error:
             if error.status == 409 and error.reason == "AlreadyExists":
                 return self._namesake(wanted)
@@ -168,6 +170,16 @@ class Actuator:
             raise
         facts = [each for each in (admission.changes(wanted, stored), one_line(warning)) if each]
         return str(stored["metadata"]["uid"]), "; ".join(facts)
+
+    def _created(self, wanted: Object) -> tuple[Object, str]:
+        """POST it; once more where the server says that nothing was made, as many at once fall over one quota."""
+        for _ in range(AGAIN):
+            try:
+                return self._writer.create(wanted, "create-object")
+            except TransportError as error:
+                if error.status != 409 or error.reason != "Conflict":
+                    raise
+        return self._writer.create(wanted, "create-object")
 
     def _namesake(self, wanted: Object) -> tuple[str, str]:
         """Success only if the object there is what we would have written (FA3); a foreign one stays untouched (L5)."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedsched.kube import admission, priority, quantities
+from fedsched.kube.actuator import Actuator
 from fedsched.kube.failures import ended
 from fedsched.kube.priority import PriorityClass
 from fedsched.kube.transport import Response, TransportError
@@ -174,3 +175,31 @@ def test_only_domain_names_are_extended_resources() -> None:
     for name in ("fpga", "cpu", "a.b/", "/c", "a b/c", "a.b/c d", "requests.cpu/x/y"):
         with pytest.raises(RefusedError):
             quantities.demand(Resources(other=((name, 1),)), "")
+
+
+class BusyQuota:
+    """A member whose quota changes under its hands so many times: a fake of our own transport."""
+
+    def __init__(self, times: int) -> None:
+        self.left, self.posts = times, 0
+
+    def request(self, method: str, *_: object, **_more: object) -> Response:
+        assert method == "POST"
+        self.posts += 1
+        self.left -= 1
+        if self.left >= 0:
+            return Response(409, {}, b'{"reason": "Conflict", "message": "the object has been modified"}')
+        return Response(201, {}, b'{"metadata": {"name": "fs-1", "uid": "u"}}')
+
+
+@pytest.mark.parametrize(("times", "posts"), [(0, 1), (2, 3), (9, 4)])
+def test_a_post_that_fell_over_the_quotas_own_conflict_is_made_again_at_once(times: int, posts: int) -> None:
+    busy = BusyQuota(times)
+    actuator = Actuator(member(), busy, "lab")  # type: ignore[arg-type]  # a fake
+    wanted = {"kind": "Job", "metadata": {"name": "fs-1"}}
+    if times < posts:
+        assert actuator._created(wanted)[0]["metadata"]["uid"] == "u"
+    else:
+        with pytest.raises(TransportError):
+            actuator._created(wanted)
+    assert busy.posts == posts
