@@ -147,7 +147,7 @@ def ready(fed: JobFederation, name: str) -> bool:
     return any(row["name"] == name and row["state"] == "ready" for row in fed.json("clusters")["members"])
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_in_partitions_no_job_ever_has_two_live_copies_and_none_is_lost(site: Site) -> None:
     checker, crowd = Checker(), Crowd(site.hub)
     began = time.time()
