@@ -169,5 +169,6 @@ def table(before: Took, through: Took, after: Took, count: int) -> str:
         "Complete as soon as it runs. Alone: made at the members in turn, in a namespace of its own, which is deleted "
         "afterwards. Through the hub: the same Jobs in a hub cluster with the queue's label alone; created, adopted, "
         "placed, copied, and over when the hub says so. The rate of the members is the mean of both runs. All of it "
-        f"shares {os.cpu_count()} cores: what hub and fedsched use the members lack."
+        f"shares {os.cpu_count()} cores: what hub and fedsched use the members lack. Load "
+        f"average {os.getloadavg()[0]:.1f} at the end."
     )
