@@ -105,7 +105,10 @@ def _manifest(told: Told, namespace: str, name: str) -> dict[str, object]:
 
 
 def news(job: QueuedJob, now: JobStatus, at: float) -> tuple[Told, ...]:
-    """What a status says that the Job did not show before: placed where, why no more, how it ended."""
+    """What a status says that the Job did not show before: placed where, why no more, how it failed.
+
+    That it is Complete its status says; of thousands of Jobs each further write counts.
+    """
     found = []
     placed, before = now.condition(CONDITION_PLACED), job.status.condition(CONDITION_PLACED)
     gone, gone_before = now.condition(CONDITION_PREEMPTED), job.status.condition(CONDITION_PREEMPTED)
@@ -113,13 +116,11 @@ def news(job: QueuedJob, now: JobStatus, at: float) -> tuple[Told, ...]:
         found.append(Told(job.id, job.uid, "Preempted", one_line(gone.message or gone.reason), at, warning=True))
     if placed is not None and placed.status == "True" and _said(placed) != _said(before):
         found.append(Told(job.id, job.uid, "Placed", one_line(placed.message or placed.reason), at))
-    end = next((one for one in now.conditions if one.type in {"Complete", "Failed"} and one.status == "True"), None)
+    end = next((one for one in now.conditions if one.type == "Failed" and one.status == "True"), None)
     if end is not None and not job.status.over:
-        failed = end.type == "Failed"
-        reason = end.reason or ("Failed" if failed else "Completed")
         where = f"; {placed.message}" if placed is not None and placed.status == "True" and placed.message else ""
-        words = one_line((end.message or f"Job is {end.type}") + where)
-        found.append(Told(job.id, job.uid, _camel(reason), words, at, warning=failed))
+        words = one_line((end.message or "Job is Failed") + where)
+        found.append(Told(job.id, job.uid, _camel(end.reason or "Failed"), words, at, warning=True))
     return tuple(found)
 
 

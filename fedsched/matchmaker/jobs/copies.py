@@ -148,10 +148,11 @@ def shows_end(held: Held, facts: Known) -> bool:
 def lived(stand: Standing, facts: Known, orders: tuple[Order, ...], policy: Policy) -> Held:
     """What its own life and people's orders on members ask of a copy (FA4, OW3, PR5).
 
-    To leave means to finish: it takes no new work anyway. What ended stays until its queue shows the end.
+    To leave means to finish: it takes no new work anyway. What ended stays until its queue shows the end, and for a
+    while, for whoever looks at the member.
     """
     held, at = _too_late(stand), facts.at
-    if held.ended is not None and not shows_end(held, facts):
+    if held.ended is not None and not (shows_end(held, facts) and at - held.since >= policy.startds.keep_finished_s):
         return held
     held = obey_orders(held, orders, at)
     if held.wanted == "leave" and held.leave_ordered_at is None:

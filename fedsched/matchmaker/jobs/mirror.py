@@ -18,6 +18,8 @@ OURS = (names.CONDITION_PLACED, names.CONDITION_PREEMPTED)
 ENDS = frozenset({"Complete", "Failed"})
 LEAD = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 """What batch/v1 wants to be true before a Job is over."""
+PATIENT_S = 10.0
+"""A Job that waits for so few seconds is not told that it does."""
 NOT_YET = ENDS | frozenset(LEAD.values())
 """What is told with the end itself: none of it can be taken back when the copy goes before, and another one runs."""
 
@@ -80,8 +82,14 @@ def _over(job: QueuedJob, copy: Standing, ended: JobStatus) -> JobStatus:
 
 
 def _alive(job: QueuedJob, copy: Standing) -> JobStatus:
-    """As the copy stands; what it was told last where nobody hears of it."""
+    """As the copy stands; what it was told last where nobody hears of it.
+
+    Before its controller has begun with it there is nothing to tell: most Jobs begin at once, and each write costs.
+    """
     seen = copy.object.status if copy.object is not None else None
+    begun = copy.held.job_started_at is not None or job.status.condition(names.CONDITION_PLACED) is not None
+    if job.state == "waiting" and not begun and copy.held.wanted == "run":
+        return job.status
     status = _progress(job.status, seen) if seen is not None else job.status
     own = tuple(one for one in (seen.conditions if seen else ()) if one.type not in NOT_YET)
     resumed = _resumed(job, own)
@@ -105,6 +113,9 @@ def _not_placed(job: QueuedJob, telling: Telling) -> JobStatus:
         reason, text = _camel(report.why.cause), _words(report.why)
     else:
         reason, text = "Waiting", "it waits for its turn"
+    patient = held is None and job.state == "waiting" and job.status.condition(names.CONDITION_PLACED) is None
+    if patient and telling.facts.at - job.created_at < PATIENT_S:
+        return job.status
     placed = JobCondition(names.CONDITION_PLACED, "False", reason, text)
     status = msgspec.structs.replace(
         job.status, active=0, ready=0, terminating=0, conditions=(*_resumed(job, ()), placed, *_kept(job))
