@@ -74,7 +74,9 @@ class HubQueue:
         if silent := self._open.reader.latest().error:
             raise Unreachable(silent)  # its members' lanes do not wait for a hub that is known to be silent
         try:
-            return copies.bundle(self._open.transport, job, uid, copied)
+            kept = self._open.reader.kept(uid)
+            known = kept.manifest if kept is not None and kept.job.id == job else None
+            return copies.bundle(self._open.transport, job, uid, copied, known)
         except TransportError as error:
             raise Unreachable(str(error)) from error
 

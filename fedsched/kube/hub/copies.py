@@ -19,14 +19,18 @@ READ_S = 10.0
 Object = dict[str, Any]
 
 
-def bundle(transport: Transport, job: str, uid: str, copied: tuple[str, ...]) -> JobBundle | None:
+def bundle(
+    transport: Transport, job: str, uid: str, copied: tuple[str, ...], known: Object | None = None
+) -> JobBundle | None:
     """The Job as it is now, None where it is gone, going or another; with the objects of these kinds that it names.
+
+    known: the Job as a watch that lives told it last, which is then not asked for.
 
     An object that is not there, or that we may not read, is left out: the member says what it lacks. TransportError
     when the hub does not answer.
     """
     namespace, _, name = job.partition("/")
-    manifest = _get(transport, path("Job", namespace, name))
+    manifest = known or _get(transport, path("Job", namespace, name))
     metadata = (manifest or {}).get("metadata") or {}
     if manifest is None or metadata.get("uid") != uid or metadata.get("deletionTimestamp"):
         return None

@@ -107,14 +107,16 @@ def _manifest(told: Told, namespace: str, name: str) -> dict[str, object]:
 def news(job: QueuedJob, now: JobStatus, at: float) -> tuple[Told, ...]:
     """What a status says that the Job did not show before: placed where, why no more, how it failed.
 
-    That it is Complete its status says; of thousands of Jobs each further write counts.
+    That it is Complete, or runs without ever having waited, its status says; of thousands of Jobs each further write
+    counts.
     """
     found = []
     placed, before = now.condition(CONDITION_PLACED), job.status.condition(CONDITION_PLACED)
     gone, gone_before = now.condition(CONDITION_PREEMPTED), job.status.condition(CONDITION_PREEMPTED)
     if gone is not None and gone.status == "True" and _said(gone) != _said(gone_before):
         found.append(Told(job.id, job.uid, "Preempted", one_line(gone.message or gone.reason), at, warning=True))
-    if placed is not None and placed.status == "True" and _said(placed) != _said(before):
+    waited = before is not None or (gone is not None and _said(gone) != _said(gone_before))
+    if placed is not None and placed.status == "True" and _said(placed) != _said(before) and waited:
         found.append(Told(job.id, job.uid, "Placed", one_line(placed.message or placed.reason), at))
     end = next((one for one in now.conditions if one.type == "Failed" and one.status == "True"), None)
     if end is not None and not job.status.over:

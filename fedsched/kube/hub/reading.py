@@ -9,7 +9,7 @@ import msgspec
 
 from fedsched.config.settings import Federation, QueueSettings
 from fedsched.kube.hub.statuses import status_of, strange
-from fedsched.kube.hub.wire import Head, JobItem, is_ours
+from fedsched.kube.hub.wire import Head, JobItem, JobMeta, is_ours
 from fedsched.kube.jobs.demand import demand_of
 from fedsched.kube.jobs.fields import LARGEST_JOB, read
 from fedsched.kube.jobs.principals import principal_of
@@ -24,13 +24,18 @@ from fedsched.matchmaker.model.names import LABEL_QUEUE, NOTE_GANG, NOTE_RANK, N
 
 NOTES = (NOTE_GANG, NOTE_RANK, NOTE_REQUIREMENTS, NOTE_RERUN)
 LONGEST_PROBLEM = 1024
+LARGEST_KEPT = 16 * 1024
+"""Bytes of a Job's spec that is kept while it waits; a larger one is asked for when its copy is made."""
+MOST_JUDGED = 20_000
+"""So many Jobs are not judged again while only their statuses change."""
 NOBODY = Principal("", "")
 
 
 class Kept(msgspec.Struct, frozen=True):
     """What stays of a Job. demand: of one that is understood. priority_class: name, "" for none.
 
-    held: our policy suspended it, for the server has no managedBy. strange: conditions of others, as they are.
+    held: our policy suspended it, for the server has no managedBy. strange: conditions of others, as they are. item: of
+    one that waits, and is no longer than LARGEST_KEPT: what its copy is made from, unless it has changed since.
     """
 
     job: QueuedJob
@@ -39,6 +44,21 @@ class Kept(msgspec.Struct, frozen=True):
     facts: StatusFacts
     held: bool = False
     strange: tuple[Condition, ...] = ()
+    item: JobItem | None = None
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """The Job as a manifest; None where it must be asked for."""
+        if self.item is None:
+            return None
+        meta = self.item.metadata
+        head: dict[str, Any] = {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}
+        head |= {"labels": meta.labels, "annotations": meta.annotations}
+        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": head, "spec": msgspec.json.decode(self.item.spec)}
+
+
+Judgement = tuple[DemandClass | None, Principal, str, str]
+"""Class, principal, problem, PriorityClass: a problem and no class, or a class and no problem."""
 
 
 class JobReading:
@@ -50,13 +70,14 @@ class JobReading:
         self._classes: dict[str, DemandClass] = {}
         self.priorities: dict[str, int] = {}
         """Values of PriorityClasses by name; "" stands for the cluster's default."""
+        self._known: dict[str, tuple[JobMeta, Judgement]] = {}
 
     def keep(self, item: JobItem) -> Kept:
         """The Job, whatever is in it. Never raises for its content."""
         meta = item.metadata
         head = _head(item.spec)
         demand, principal, problem, priority_class = (
-            self._judged(item) if head else (None, NOBODY, "spec: unreadable", "")
+            self._once(item) if head else (None, NOBODY, "spec: unreadable", "")
         )
         head = head or Head()
         status = status_of(item.status)
@@ -81,7 +102,10 @@ class JobReading:
         )
         held = not head.managed_by
         facts = _facts(head, suspended=bool(head.suspend))
-        return Kept(job, demand, priority_class, facts, held, strange(item.status))
+        waits = job.state == "waiting" and len(item.spec) <= LARGEST_KEPT
+        # A copy of its bytes: the others belong to a whole page of Jobs, which would stay with them.
+        own = msgspec.structs.replace(item, spec=item.spec.copy()) if waits else None
+        return Kept(job, demand, priority_class, facts, held, strange(item.status), own)
 
     def priority(self, name: str) -> int:
         """Of a PriorityClass; the cluster's default for none, and for one that it does not have."""
@@ -92,8 +116,19 @@ class JobReading:
         for key in self._classes.keys() - used:
             self._classes.pop(key, None)
 
-    def _judged(self, item: JobItem) -> tuple[DemandClass | None, Principal, str, str]:
-        """Class, principal, problem, PriorityClass: a problem and no class, or a class and no problem."""
+    def _once(self, item: JobItem) -> Judgement:
+        """The judgement of this very spec with these labels and annotations; most changes are our own statuses."""
+        meta = item.metadata
+        known = self._known.get(meta.uid)
+        if known is not None and _same(known[0], meta) and (known[1][0] is None or known[1][0].key in self._classes):
+            return known[1]
+        found = self._judged(item)
+        self._known[meta.uid] = meta, found
+        if len(self._known) > MOST_JUDGED:
+            self._known.pop(next(iter(self._known)), None)
+        return found
+
+    def _judged(self, item: JobItem) -> Judgement:
         meta = item.metadata
         principal = principal_of(meta.namespace, meta.labels, self._queue)
         charged = principal if isinstance(principal, Principal) else NOBODY
@@ -106,6 +141,12 @@ class JobReading:
             return None, charged, one_problem("; ".join(problems)), ""
         demand = demand_of(spec, principal, self._queue.name, self._settings)
         return self._classes.setdefault(demand.key, demand), principal, "", spec.priority_class
+
+
+def _same(known: JobMeta, meta: JobMeta) -> bool:
+    """Whether it is judged alike: a generation counts changes of the spec; 0 where the server does not say."""
+    said = meta.generation > 0 and known.generation == meta.generation
+    return said and (known.labels, known.annotations) == (meta.labels, meta.annotations)
 
 
 def one_problem(text: str) -> str:
