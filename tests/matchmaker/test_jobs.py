@@ -22,11 +22,13 @@ from fedsched.matchmaker.model import (
     Outcome,
     Plan,
     Principal,
+    Quota,
     Taint,
     TellJob,
     Toleration,
 )
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
+from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import T0, group, member, pod, res, terms
 from tests.matchmaker.queued import copied, copy_of, decide, kind, queue, queued, running, world
 
@@ -128,6 +130,16 @@ def test_a_copy_that_ended_is_told_first_and_cleared_some_time_after_its_queue_s
     seen = (queue(queued(state="over", status=status), seen_at=at),)
     _, changes = decide(world(members=(member(at=at),), memory=memory, schedds=seen, objects=(over,), at=at))
     assert removed(changes) == ["1-1"]
+
+
+def test_what_ended_is_cleared_at_once_where_a_quota_has_few_jobs_left() -> None:
+    mine = copied(phase="gone", ended=ENDED, since=T0 - 1)
+    over = copy_of(mine, pod(phase="succeeded"), finished="complete", status=ENDED)
+    for left, gone in ((99, ["1-1"]), (100, [])):
+        tight = member("m1", quotas=(Quota("q", Resources(), frozenset(), jobs_left=left),))
+        shown = queued(state="over", status=ENDED)
+        _, changes = decide(world(shown, mine=(mine,), objects=(over,), members=(tight,)))
+        assert removed(changes) == gone
 
 
 def test_an_end_that_was_seen_is_told_even_when_the_copy_vanishes_before() -> None:

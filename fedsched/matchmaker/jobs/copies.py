@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from fedsched.matchmaker.model import Held, MemberView, Order, Policy, QueuedJob, Snapshot
+from fedsched.matchmaker.model import Held, MemberView, Order, Policy, QueuedJob, Quota, Snapshot
 from fedsched.matchmaker.preempt import follow_life, obey_orders, urge
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing, surely_ended_at
 
+FEW = 100
+"""With fewer Jobs or pods than this left in a quota nothing that ended is kept there."""
 SETTLE_S = 5.0
 """How much newer than a placement its queue's answer must be before a missing Job means that it was deleted."""
 
@@ -23,6 +25,8 @@ class Known(msgspec.Struct, frozen=True):
     orders: Mapping[tuple[str, str], Order]
     """By (kind, the Job's uid): hold, cancel and prio."""
     at: float
+    tight: frozenset[str] = frozenset()
+    """Members whose quota has few Jobs or pods left."""
 
     def order(self, kind: str, uid: str) -> Order | None:
         """The standing order of that kind for the Job."""
@@ -37,7 +41,13 @@ def known(snapshot: Snapshot) -> Known:
         read_at={view.name: view.seen_at for view in queues if view.seen_at is not None},
         orders={(order.kind, order.target): order for order in snapshot.orders if order.kind in _OF_JOBS},
         at=snapshot.at,
+        tight=frozenset(view.name for view in snapshot.observation.members if any(map(_tight, view.quotas))),
     )
+
+
+def _tight(quota: Quota) -> bool:
+    few_pods = "pods" in quota.limits and quota.left.pods < FEW
+    return few_pods or (quota.jobs_left is not None and quota.jobs_left < FEW)
 
 
 _OF_JOBS = frozenset({"hold", "cancel", "prio"})
@@ -149,10 +159,11 @@ def lived(stand: Standing, facts: Known, orders: tuple[Order, ...], policy: Poli
     """What its own life and people's orders on members ask of a copy (FA4, OW3, PR5).
 
     To leave means to finish: it takes no new work anyway. What ended stays until its queue shows the end, and for a
-    while, for whoever looks at the member.
+    while, for whoever looks at the member, unless others need what it counts in the namespace's quota.
     """
     held, at = _too_late(stand), facts.at
-    if held.ended is not None and not (shows_end(held, facts) and at - held.since >= policy.startds.keep_finished_s):
+    keep_s = 0.0 if held.placement.member in facts.tight else policy.startds.keep_finished_s
+    if held.ended is not None and not (shows_end(held, facts) and at - held.since >= keep_s):
         return held
     held = obey_orders(held, orders, at)
     if held.wanted == "leave" and held.leave_ordered_at is None:
