@@ -214,6 +214,7 @@ def test_hostile_words_of_a_member_reach_the_hub_clean_and_short(hub: Hub, space
 def test_events_tell_what_happened_once_each(hub: Hub, space: str, queue: HubQueue) -> None:
     hub.create(space, "told")
     name = f"{space}/told"
+    told(queue, name, JobStatus(conditions=(JobCondition(CONDITION_PLACED, "False", "NoRoom", "it waits", T0),)))
     told(queue, name, JobStatus(active=1, started_at=T0, conditions=(PLACED,)))
     told(queue, name, JobStatus(active=1, ready=1, started_at=T0, conditions=(PLACED,)))
     told(queue, name, failed("BackoffLimitExceeded", "too often"))
