@@ -178,6 +178,8 @@ def test_a_copy_that_was_written_and_not_yet_seen_is_not_gone_for_a_while(
     if wanted == "run":
         assert (status is not None and status.over) == over
     else:
+        assert created(changes) == [], "its room is first given to whom it was promised"
+        _, changes = decide(world(queued(), mine=plan.held, at=T0 + 1))
         assert bool(created(changes)) == over
     assert over or [held.placement.id for held in plan.held] == ["1-1"]
 
@@ -512,4 +514,14 @@ def test_what_one_user_writes_into_a_job_closes_the_member_for_his_class_alone()
     assert plan.memory.members["m1"].refusals == ()
     other = queue(queued("b", class_key="c2"), classes=(kind("c2"),), seen_at=T0 + 12)
     _, changes = decide(world(members=(member(at=T0 + 12),), memory=memory, schedds=(other,), at=T0 + 12))
+    assert created(changes) == ["lab/b"]
+
+
+def test_the_room_of_an_evicted_job_goes_to_whom_it_was_made_for_and_not_to_itself_again() -> None:
+    one = member("m1", group(nodes=1, free=res(1, 2, 1)))
+    hep = Principal("hep", "ann@b")
+    mine = copied(wanted="vacate", yields_to="c2", yields_at=T0 - 5, yields_with="1-1", yields_room=res())
+    kinds = (kind(), kind("c2", principal=hep))
+    both = (queued(priority=9), queued("b", class_key="c2", principal=hep, created_at=T0 - 1))
+    _, changes = decide(world(members=(one,), mine=(mine,), schedds=(queue(*both, classes=kinds),)))
     assert created(changes) == ["lab/b"]

@@ -199,7 +199,8 @@ def nothing_left_of_job(held: Held, views: Views) -> bool:
     if held.ended is not None or (held.failure is not None and held.failure.cause is Cause.VANISHED):
         return False
     if held.written_at is not None:
-        return gone(held, views)
+        # Not in the cycle that sees it gone: the room that it made is first given to whom it was promised (PR3).
+        return held.since < views.at and gone(held, views)
     definite = held.failure is not None and held.failure.cause in DEFINITE
     if definite and not held.unanswered and held.placement.epoch == views.epoch:
         return held.since < views.at  # each POST was answered, and by us; its class's breaker has seen it once
