@@ -131,9 +131,11 @@ def a_denied_principal_leaves(step: Step) -> Iterator[str]:
 def budgets_of_a_member_are_kept(step: Step) -> Iterator[str]:
     """FA9: nothing new beyond `objects_in_flight`, nor while `pods_pulling` pods were seen pulling.
 
-    What is swept in this very cycle pulls no more.
+    What is swept in this very cycle pulls no more, nor what goes already and nobody remembers.
     """
     swept = {change.uid for change in step.plan.sweep}
+    held = {one.placement.id for one in step.plan.held}
+    swept |= {one.uid for one in step.objects.values() if one.deleting and one.placement_id not in held}
     for name, new in step.new_at.items():
         budgets = step.terms[name].budgets
         flying = sum(held.phase in {"intended", "starting"} for held in step.held_at[name])

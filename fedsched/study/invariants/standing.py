@@ -82,11 +82,13 @@ def a_ghost_is_no_supply(step: Step) -> Iterator[str]:
 def nobody_adopts_what_he_made_himself(step: Step) -> Iterator[str]:
     """FA3: memory is durable before anything is created, so an object of this very epoch is always known.
 
-    But what an older backup of its member brought back.
+    But what an older backup of its member brought back, and what nobody was ever answered of, nor saw, until it was
+    given up after `intent_s`.
     """
     for held in step.plan.held:
         ours = held.placement.epoch == step.recorded.snapshot.epoch
-        if held.adopted and ours and held.uid not in step.past.revived:
+        heard = held.uid in step.before.known
+        if held.adopted and ours and heard and held.uid not in step.past.revived:
             yield f"{held.placement.id} was created under this epoch, forgotten and adopted"
 
 
