@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--seeds N] [--partitions N] [--mixed] [--from N] [--jobs N] [--seed N [--trace]]`: random storms.
+"""`python -m tests.faults [--seeds N] [--partitions N] [--mixed] [--from N] [--jobs N] [--seed N [--trace]]`: storms.
 
 0 when all hold. Storms of partitions are numbered from 1000000 on.
 """
