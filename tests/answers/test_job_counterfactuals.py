@@ -47,7 +47,7 @@ def wanting(**of_shape: Any) -> Any:
             cycle(wanting(grants=("hostNetwork spec.template.spec.hostNetwork",))),
             {"would start now if m1 admitted hostNetwork under `jobs.grants`"},
         ),
-        (cycle(wanting(pods=1000)), {"would start now with at most 80 pods at once"}),
+        (cycle(wanting(pods=1000, gang=True)), {"would start now with at most 80 pods at once"}),
         (cycle(queue(job()), terms=(terms("m1"),)), {"would start now if m1 admitted job under `forms`"}),
         (cycle(queue(job(), demand=shape(request=res(20)))), {"would start now with at most 8 cores"}),
         (

@@ -123,7 +123,7 @@ def test_a_job_that_waits_is_told_by_its_class_under_its_own_name_with_the_link_
             "member",
             "spec.template.spec.hostNetwork",
         ),
-        (JobTerms(), {"pods": 100_000}, Cause.TOO_MANY_PODS, "node", "100000"),
+        (JobTerms(), {"pods": 100_000, "gang": True}, Cause.TOO_MANY_PODS, "node", "100000"),
     ],
 )
 def test_what_keeps_only_jobs_away_is_told_with_its_link_and_number(
