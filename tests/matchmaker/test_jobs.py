@@ -161,6 +161,9 @@ def test_a_copy_that_vanished_unseen_is_unknown_finished_and_not_run_again() -> 
     assert failed is not None
     assert failed.reason == "UnknownFinished"
     assert created(changes) == []
+    untold, changes = decide(world(queued(), mine=plan.held, at=T0 + 1))
+    assert created(changes) == []
+    assert untold.held
     plan, changes = decide(world(queued(state="over", status=status), mine=plan.held))
     assert created(changes) == []
     assert plan.held == ()
