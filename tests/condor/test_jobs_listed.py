@@ -45,7 +45,7 @@ def test_jobs_come_in_pages_that_say_how_to_go_on(run: Run, guest: Guest) -> Non
     code, out, _ = run("--limit", "3")
     assert code == 0
     rows = out.splitlines()
-    assert rows[0].split()[:3] == ["JOB", "SCHEDD", "STATE"]
+    assert rows[0].split()[:3] == ["JOB", "SOURCE", "STATE"]
     assert [row.split()[0] for row in rows[1:4]] == [f"{cluster}.{proc}" for proc in range(3)]
     assert "3 of 6 jobs at " in out
     after = re.search(r"--after (\S+)$", out, re.MULTILINE)

@@ -224,9 +224,14 @@ def test_a_workspace_that_no_member_has_is_named_as_what_is_missing(site: Site) 
     print(said)
     assert f"PersistentVolumeClaim/{PVC}" in said
     assert "`jobs.objects` in clusters/w1.toml" in said, "and what would change that"
-    placed = [one for one in site.hub.status("run-job-shared")["conditions"] if one["type"] == "fedsched.io/Placed"]
-    assert placed[0]["status"] == "False"
-    assert PVC in placed[0]["message"]
+
+    def placed() -> list[Thing]:
+        told = site.hub.status("run-job-shared").get("conditions", [])
+        return [one for one in told if one["type"] == "fedsched.io/Placed"]
+
+    (waits,) = eventually("the Job itself says so, once it has waited for ten seconds", placed, 30)
+    assert waits["status"] == "False"
+    assert PVC in waits["message"]
     site.hub.plane.kubectl("delete", "job", "run-job-shared", "-n", NAMESPACE, "--wait=false")
 
 

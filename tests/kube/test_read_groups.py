@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fedsched.config.settings import DeclaredGroup
 from fedsched.kube.amounts import Amounts
-from fedsched.kube.attributes import FLAGS, FROM_LABELS, NUMBERS, attributes
+from fedsched.kube.attributes import FLAGS, FROM_LABELS, NUMBERS, attributes, gpu_fact
 from fedsched.kube.declared import declared_groups
 from fedsched.kube.node_groups import Grouper
 from fedsched.kube.nodes import Node
@@ -211,7 +211,8 @@ def test_every_attribute_stands_in_the_documentation_and_no_other() -> None:
         FLAGS.values(), "true"
     )
     storage = (("FedschedCsiDrivers", '""'), ("FedschedStorageClasses", '""'))
-    assert {name for name, _ in attributes(labels, file, storage)} == documented
+    facts = (*storage, *gpu_fact("nvidia.com/gpu"))
+    assert {name for name, _ in attributes(labels, file, facts)} == documented
 
 
 @given(st.text(max_size=30))

@@ -15,6 +15,9 @@ from fedsched.web.metrics import Metrics, Sources
 from tests.answers.jobs import after, copy_of, cycle, decided, job, queue, view
 from tests.matchmaker.builders import T0, pod
 
+REFUSED = job("bad", state="refused", problem="spec.template.spec.hostNetwork: true is not allowed")
+"""Told so at once, as one that is placed is not."""
+
 
 def scrape(metrics: Metrics) -> dict[str, float]:
 
@@ -33,7 +36,7 @@ def watched(tmp_path: Path, shown: list[View]) -> Metrics:
 
 
 def test_jobs_copies_and_statuses_are_counted_by_queue_and_member(tmp_path: Path) -> None:
-    snap = cycle(queue(job(), job("other"), job("gone", state="over")))
+    snap = cycle(queue(job(), job("other"), job("gone", state="over"), REFUSED))
     plan = decided(snap)
     shown = [view(snap, plan)]
     metrics = watched(tmp_path, shown)
@@ -60,7 +63,7 @@ def test_jobs_copies_and_statuses_are_counted_by_queue_and_member(tmp_path: Path
 
 
 def test_a_status_that_was_told_is_no_longer_untold(tmp_path: Path) -> None:
-    snap = cycle(queue(job()))
+    snap = cycle(queue(REFUSED))
     plan = decided(snap)
     metrics = watched(tmp_path, [view(snap, plan)])
     metrics.see(Recorded(snap, plan))
