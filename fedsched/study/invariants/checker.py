@@ -107,6 +107,7 @@ class Checker(LoopWorld):
         step = Step(recorded, self.world, self.policy, self.terms, self.past, self.before)
         self._count(step)
         self._judge((rule.__name__, rule.__doc__, rule(step)) for rule in STEPS)
+        self._hear(recorded)
         self.before.answers = 0
         self.past.at = self.world.now()
         self.past.strangers = truth.strangers(self.world)
@@ -185,13 +186,17 @@ class Checker(LoopWorld):
                 before.heard_at[view.name] = at
 
     def _look(self, recorded: Recorded) -> None:
-        """Objects that this journal knows by now, and how often it has seen those that came back."""
+        """Objects that were to go by now, and how often this journal has seen those that came back."""
         seen = {thing.uid for thing in recorded.observation.objects}
-        self.before.known |= seen | {outcome.uid for outcome in recorded.snapshot.outcomes if outcome.uid}
         self.past.deleted |= {change.uid for change in recorded.issued if isinstance(change, DeleteObject)}
         self.past.deleted |= {held.uid for held in recorded.plan.held if held.wanted not in {"run", "leave"}}
         for uid in seen & self.past.revived.keys():
             self.past.revived[uid] += 1
+
+    def _hear(self, recorded: Recorded) -> None:
+        """Objects that this journal knows from now on; each cycle is judged by what was known before it."""
+        seen = {thing.uid for thing in recorded.observation.objects}
+        self.before.known |= seen | {outcome.uid for outcome in recorded.snapshot.outcomes if outcome.uid}
 
     def _count(self, step: Step) -> None:
         """Starts by interval, evictions by member."""

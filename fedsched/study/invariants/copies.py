@@ -123,7 +123,8 @@ def what_may_still_run_elsewhere_is_not_placed(step: Step) -> Iterator[str]:
 def a_copy_that_came_back_goes_within_a_cycle(step: Step) -> Iterator[str]:
     """FA7: what an older backup revives is told to go one cycle after it was first seen, and a notice says so.
 
-    Where its Job waits and has no other copy it may stay. One that was never seen to end came back for nobody.
+    Where its Job waits and has no other copy it may stay. One that was never seen to end came back for nobody. One
+    that had ended in the backup already runs nothing: it is kept for a while like every other end, and cleared.
     """
     seen = {thing.uid: thing for thing in step.recorded.observation.objects}
     for uid, cycles in step.past.revived.items():
@@ -135,7 +136,7 @@ def a_copy_that_came_back_goes_within_a_cycle(step: Step) -> Iterator[str]:
         if cycles == 1 and _superfluous(step, thing):
             then = step.known.get(thing.placement_id)
             step.past.superfluous[uid] = then is None or then.ended is not None
-        if cycles < 2 or uid not in step.past.superfluous or thing.deleting:
+        if cycles < 2 or uid not in step.past.superfluous or thing.deleting or thing.finished:
             continue
         wanted = [held.wanted for held in step.plan.held if held.placement.id == thing.placement_id]
         swept = any(change.uid == uid for change in step.plan.sweep)

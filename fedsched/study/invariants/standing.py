@@ -83,10 +83,10 @@ def nobody_adopts_what_he_made_himself(step: Step) -> Iterator[str]:
     """FA3: memory is durable before anything is created, so an object of this very epoch is always known.
 
     But what an older backup of its member brought back, and what nobody was ever answered of, nor saw, until it was
-    given up after `intent_s`.
+    given up after `intent_s`: then this cycle is the first that hears of it.
     """
     for held in step.plan.held:
-        ours = held.placement.epoch == step.recorded.snapshot.epoch
+        ours = held.placement.epoch == step.recorded.snapshot.epoch and held.placement.id not in step.known
         heard = held.uid in step.before.known
         if held.adopted and ours and heard and held.uid not in step.past.revived:
             yield f"{held.placement.id} was created under this epoch, forgotten and adopted"
