@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from fedsched.journal import Recorded, open_journal
-from fedsched.matchmaker.model import Held, MemberMemory, Memory, Plan, Policy, Snapshot
+from fedsched.matchmaker.model import CreateObject, Held, MemberMemory, Memory, Plan, Policy, Snapshot
 from fedsched.sim.backups import backup, restore
 from fedsched.study.invariants import Broken, Checker
-from tests.sim.queued import copy, hub, seen, sim_job
+from tests.sim.builders import placement
+from tests.sim.queued import copy, delete, hub, job, seen, sim_job
 
 
 @pytest.fixture
@@ -61,6 +62,40 @@ def test_a_copy_that_comes_back_when_nobody_needs_it_goes(checker: Checker) -> N
 
 def test_a_copy_that_comes_back_as_one_that_is_over_may_stay_like_every_end(checker: Checker) -> None:
     assert "came back" not in back(checker, after_s=300.0)
+
+
+def test_a_copy_that_a_new_journal_only_saw_on_its_way_out_may_have_been_evicted(checker: Checker) -> None:
+    make(checker, 1)
+    checker.world.sleep(60.0)
+    delete(checker.world)
+    cycle(checker)
+    assert "FA4 a copy that vanished" not in again(checker)
+
+
+def test_a_copy_that_was_seen_before_somebody_else_deleted_it_is_not_run_again(checker: Checker) -> None:
+    make(checker, 1)
+    checker.world.sleep(60.0)
+    cycle(checker)
+    delete(checker.world)
+    cycle(checker)
+    assert "FA4 a copy that vanished is not run again" in again(checker)
+
+
+def again(checker: Checker) -> str:
+    """What is found when the Job is placed again, once nothing of its first copy is left."""
+    world = checker.world
+    world.sleep(60.0)
+    assert not world.members["m1"].api.things
+    make(checker, 2)
+    return cycle(checker)
+
+
+def make(checker: Checker, number: int) -> None:
+    """A copy that this fedsched makes."""
+    its = job(checker.world)
+    base = placement(checker.world.now(), number, "job")
+    of = msgspec.structs.replace(base, job=its.id, job_uid=its.uid, schedd="hub")
+    checker.act(CreateObject("m1", of))
 
 
 def back(checker: Checker, after_s: float) -> str:

@@ -194,9 +194,13 @@ class Checker(LoopWorld):
             self.past.revived[uid] += 1
 
     def _hear(self, recorded: Recorded) -> None:
-        """Objects that this journal knows from now on; each cycle is judged by what was known before it."""
-        seen = {thing.uid for thing in recorded.observation.objects}
-        self.before.known |= seen | {outcome.uid for outcome in recorded.snapshot.outcomes if outcome.uid}
+        """Objects that this journal knows from now on; each cycle is judged by what was known before it.
+
+        Of one that it only ever saw on its way out it does not know whose order that was: an older journal did.
+        """
+        seen = {thing.uid for thing in recorded.observation.objects if not thing.deleting}
+        told = {outcome.uid for outcome in recorded.snapshot.outcomes if outcome.uid}
+        self.before.known |= seen | told | {held.uid for held in recorded.plan.held if held.uid}
 
     def _count(self, step: Step) -> None:
         """Starts by interval, evictions by member."""

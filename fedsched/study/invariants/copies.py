@@ -59,7 +59,8 @@ def what_is_over_is_never_placed_again(write: Write) -> Iterator[str]:
 def a_copy_that_vanished_is_not_run_again(write: Write) -> Iterator[str]:
     """FA4: a copy that was known and is gone without an order of ours has ended, nobody knows how: it is not rerun.
 
-    But where it surely ended by its own deadline while its member was away.
+    But where it surely ended by its own deadline while its member was away. One that this journal only ever saw on its
+    way out may have been evicted by an order that an older journal knew: then its Job is to run again.
     """
     new = _created(write)
     if new is None:
