@@ -34,7 +34,7 @@ def _notice(pair: Pair, view: View, shown: Callable[[str], str], *, names: bool)
         key=demand.key,
         schedd=demand.schedd,
         group=demand.principal.group,
-        user=demand.principal.user if names else "",
+        user=(demand.user or demand.principal.user) if names else "",
         idle=demand.idle,
         unmet=report.unmet if report else demand.idle,
         word=word(report),

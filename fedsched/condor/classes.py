@@ -10,7 +10,7 @@ import msgspec
 
 from fedsched.condor.lengths import job_length
 from fedsched.condor.limits import concurrency
-from fedsched.condor.principals import LONGEST, Origin, names_its_group, principal
+from fedsched.condor.principals import LONGEST, Origin, names_its_group, principal, unnameable
 from fedsched.condor.questions import Terms
 from fedsched.condor.requests import JobNumbers, asked
 from fedsched.condor.rows import Row, few, readable
@@ -76,8 +76,10 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
     account = _string(job, "AccountingGroup") or _account(job)
     requirements, rank = job.text("Requirements") or "", job.text("Rank") or ""
     attributes = _attributes(row.attributes)
-    gate = row.gate or gated(requirements, rank, attributes)
-    whole = hashlib.sha256(f"{requirements}\0{rank}\0{attributes}".encode("utf-8", "replace")).hexdigest()
+    who = principal(account, user, origin, terms.principals)
+    unnamed = unnameable(user, who.group)
+    gate = row.gate or gated(requirements, rank, attributes) or unnamed
+    whole = hashlib.sha256(f"{requirements}\0{rank}\0{attributes}{unnamed}".encode("utf-8", "replace")).hexdigest()
     if gate:
         requirements, rank, attributes = requirements[:REFUSED_TEXT], "", ()
     numbers = {name: job.number(name) for name in terms.lengths}
@@ -85,7 +87,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         key="",
         pool=origin.pool,
         schedd=origin.schedd,
-        principal=principal(account, user, origin, terms.principals),
+        principal=who,
         request=what.request,
         length=job_length(numbers, terms.lengths, terms.assumed_length_s),
         idle=row.jobs,
@@ -101,6 +103,7 @@ def _class_of(row: Row, origin: Origin, terms: Terms, at: float) -> DemandClass:
         lumped=row.rows if row.rows > 1 else 0,
         gate=gate,
         ungrouped=not names_its_group(account, user, origin, terms.principals),
+        user="" if unnamed or user == who.user else user,
     )
     if row.owners > 1:
         return nobodys(one)
@@ -124,9 +127,16 @@ def _attributes(attributes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _key(one: DemandClass, whole: str) -> str:
+    """Users of one principal are classes of their own: a startd admits one of them, as all its jobs have one uid.
+
+    In a class of several, startds made for one would count as supply for the next, and two who wait would be packed
+    into a pod that takes only one at a time.
+    """
     parts: tuple[object, ...] = (one.schedd, one.principal, one.request, one.length, one.image, whole)
     if one.concurrency:
         parts += (one.concurrency,)
+    if one.user:
+        parts += (one.user,)
     return hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest()[:20]
 
 

@@ -11,13 +11,14 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from fedsched.config.settings import PrincipalRule
-from fedsched.matchmaker.model import Principal
+from fedsched.matchmaker.model import Principal, names
 
 LONGEST = 200
 """Most characters of a user's or group's name."""
 _ODD = re.compile(r"[^\w.\-+=]", re.ASCII)
 _ODD_USER = re.compile(r"[\x00-\x20\x7f\"'\\]")
 _UNRULED = PrincipalRule(schedd="*")
+_WORD = re.compile(names.WORD, re.ASCII)
 
 
 class Origin(NamedTuple):
@@ -51,6 +52,14 @@ def names_its_group(account: str, user: str, origin: Origin, rules: Sequence[Pri
     name, _ = _split_user(user)
     group, _ = _split_account(account.rpartition("@")[0] if "@" in account else account, name)
     return _lists(rule_for(origin, rules), group)
+
+
+def unnameable(user: str, group: str) -> str:
+    """Why no startd can be told to admit these jobs (MA4); "" when one can. user: as their schedd has it."""
+    for what, text in (("User", user), ("accounting group", group)):
+        if text and not _WORD.fullmatch(text):
+            return f"{what} cannot be written into a startd's START: at most 253 letters, digits and ._@+:/=,- can"
+    return ""
 
 
 def rule_for(origin: Origin, rules: Sequence[PrincipalRule]) -> PrincipalRule:

@@ -73,7 +73,7 @@ def _whom(placement: Placement) -> dict[str, str]:
     class_cores = max(1, placement.size.cpu_milli // 1000 // max(1, placement.units))
     return {
         "FEDSCHED_GROUP": vetting.word(placement.principal.group, "accounting group"),
-        "FEDSCHED_USER": check(vetting.WORD, placement.principal.user, "user"),
+        "FEDSCHED_USER": check(vetting.WORD, placement.user or placement.principal.user, "user"),
         "FEDSCHED_SHARE": placement.share,
         "FEDSCHED_FIRST_REFUSAL_S": _seconds(placement.first_refusal_s, "first_refusal_s"),
         "FEDSCHED_MIN_CPUS": str((class_cores + 1) // 2),

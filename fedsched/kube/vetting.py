@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from fedsched.matchmaker.model import names
+
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", re.ASCII)
 LABEL_NAME = LABEL_VALUE
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
 DATA_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
-WORD = re.compile(r"[A-Za-z0-9._@+:/=,-]{1,253}", re.ASCII)
-"""What the startd's entry script takes: nothing that a shell, HTCondor's configuration or a kubelet would read."""
+WORD = re.compile(names.WORD, re.ASCII)
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}", re.ASCII)
 PLACEMENT_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 MAX_ENV_BYTES = 4096

@@ -33,7 +33,7 @@ JOBS = frozenset({"QueuedJob.id", "Placement.job", "TellJob.job"})
 """Users' Kubernetes Jobs, "namespace/name": both parts are what people call things, or themselves."""
 ORDERS = frozenset({"leave", "vacate"})
 """What is wanted of a single node, beside its name."""
-PEOPLE = frozenset({"Principal.user", "Order.by", "ScheddView.identity"})
+PEOPLE = frozenset({"Principal.user", "DemandClass.user", "Placement.user", "Order.by", "ScheddView.identity"})
 PHRASES = {
     "SitePod.name": "pod",
     "Order.reason": "note",

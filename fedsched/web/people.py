@@ -32,6 +32,9 @@ class People:
         self.users = {line.path.rpartition("/")[2] for line in lines if "/" in line.path}
         principals = set(_principals(view))
         self.users |= {one.user for one in principals}
+        # Whom a schedd knows by the name that he is charged to, in another domain, is still one person.
+        charged = {_bare(user) for user in self.users}
+        self.users |= {user for user in _own_users(view) if _bare(user) not in charged}
         groups = {line.path for line in lines if "/" not in line.path} | {one.group for one in principals}
         self.groups = sorted((group.lower() for group in groups if group), key=len, reverse=True)
         self.users |= {order.by for order in (*view.orders, *view.recorded.snapshot.orders) if order.by}
@@ -50,6 +53,16 @@ def _of_themselves(principals: Iterable[Principal]) -> Iterator[str]:
         bare = one.user.partition("@")[0]
         if bare and one.group.lower().rpartition(".")[2] == bare.lower():
             yield from (bare, one.group)
+
+
+def _bare(user: str) -> str:
+    return user.partition("@")[0].lower()
+
+
+def _own_users(view: View) -> Iterator[str]:
+    """Users that are charged under another name."""
+    for schedd in view.observation.schedds:
+        yield from (demand.user for demand in schedd.classes if demand.user)
 
 
 def _principals(view: View) -> Iterator[Principal]:

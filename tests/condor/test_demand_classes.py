@@ -56,6 +56,58 @@ def test_a_class_says_whether_its_jobs_name_the_group_that_they_are_charged_to()
     assert [one.ungrouped for one in (named, given, other)] == [False, True, True]
 
 
+def renaming(max_classes: int = 1000) -> Terms:
+    rule = PrincipalRule(schedd="schedd-b@*", groups=("physics",), user_domain="lab.example")
+    return msgspec.structs.replace(TERMS, principals=(rule,), max_classes=max_classes)
+
+
+def test_a_class_carries_the_user_that_its_schedd_knows_only_where_the_principal_has_another_name() -> None:
+    production = {"AcctGroup": '"physics"', "AcctGroupUser": '"production"'}
+    (renamed,) = classes(row(), terms=renaming())
+    assert (renamed.principal.user, renamed.user) == ("alice@lab.example", "alice@pool-b")
+    (charged,) = classes(row(attributes=production), terms=renaming())
+    assert (str(charged.principal), charged.user) == ("physics.production@lab.example", "alice@pool-b")
+    assert not only(row()).user
+    assert not classes(row(User='"alice@lab.example"'), terms=renaming())[0].user
+
+
+def test_users_that_are_charged_as_one_principal_are_classes_of_their_own_also_when_they_are_lumped() -> None:
+    both = [row(2, User='"alice@pool-b"'), row(3, "2.0", User='"alice@pool-c"'), row(4, "3.0", User='"alice@pool-b"')]
+    found = classes(*both, terms=renaming())
+    assert {one.principal.user for one in found} == {"alice@lab.example"}
+    assert {one.user: one.idle for one in found} == {"alice@pool-b": 6, "alice@pool-c": 3}
+    many = [
+        row(1, f"{n}.0", User=f'"alice@pool-{"bc"[n % 2]}"', Requirements=f"TARGET.N == {n}", RequestCpus=str(1 + n))
+        for n in range(40)
+    ]
+    found = classes(*many, terms=renaming(max_classes=10))
+    assert sum(one.lumped or 1 for one in found) == 40
+    lumps = [one for one in found if one.lumped]
+    assert {one.user for one in lumps} == {"alice@pool-b", "alice@pool-c"}
+    assert len({one.key for one in lumps}) == len(lumps)
+    assert not any(one.gate for one in lumps)
+    crowd = [row(1, f"{n}.0", User=f'"u{n}@pool-b"', AccountingGroup='"physics.production"') for n in range(40)]
+    (rest,) = [one for one in classes(*crowd, terms=renaming(max_classes=10)) if one.lumped]
+    assert rest.gate
+    assert not rest.user
+
+
+@pytest.mark.parametrize(
+    "name", ['x\\" || True || \\"@b', "two words@b", "a\nb@b", "$(HOST)@b", "\N{GREEK SMALL LETTER ALPHA}@b", "u" * 254]
+)
+def test_a_user_whom_no_startd_could_be_told_is_not_placed_for(name: str) -> None:
+    """MA4: a pod's settings take a word; whatever else a schedd calls its users gets no startd."""
+    one = only(row(User=f'"{name}"'))
+    assert "cannot be written into a startd's START" in one.gate
+    assert not one.user
+
+
+def test_a_user_whose_name_is_mended_for_its_share_does_not_join_the_class_of_one_who_has_that_name() -> None:
+    found = classes(row(5, User='"a b@c"'), row(3, "2.0", User='"a_b@c"'))
+    assert {one.principal.user for one in found} == {"a_b@c"}
+    assert {bool(one.gate): one.idle for one in found} == {True: 5, False: 3}
+
+
 def test_requests_are_rounded_up_to_steps_and_never_down() -> None:
     one = only(row(RequestMemory="513", RequestDisk="2097153"))
     assert one.request == Resources(2000, 768, 3072, 0, 1)
@@ -261,4 +313,4 @@ def test_a_name_of_three_hundred_characters_is_cut_and_told() -> None:
     one = only(row(User=f'"{"u" * 300}@b"', Requirements=f"TARGET.{'n' * 300} > 1"))
     assert len(one.principal.user) == 200
     assert "User is longer than 200 characters: cut" in one.floors
-    assert not one.gate
+    assert "User cannot be written into a startd's START" in one.gate, "whom its startds admit is not cut"

@@ -88,5 +88,5 @@ def _ours(views: tuple[ScheddView, ...]) -> list[ScheddView]:
 def _said(one: DemandClass) -> dict[str, object]:
     """Everything that decisions read of a class; ids, times and remarks are left out."""
     names = ("key", "pool", "schedd", "principal", "request", "length", "idle", "requirements", "rank", "attributes")
-    more = ("image", "priorities", "concurrency", "gate", "ungrouped", "announced")
+    more = ("image", "priorities", "concurrency", "gate", "ungrouped", "user", "announced")
     return {name: getattr(one, name) for name in (*names, *more)}

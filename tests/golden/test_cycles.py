@@ -6,6 +6,7 @@ A new case is one copied file. `FEDSCHED_GOLDEN=write` decides all of them anew,
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,16 @@ def test_a_golden_cycle_is_small_and_written_as_we_write(file: Path) -> None:
     assert file.stat().st_size <= LARGEST
     if file.suffix == ".json":
         assert file.read_bytes() == encode(read(file))
+
+
+def test_a_cycle_recorded_before_classes_and_placements_told_a_user_is_decided_as_it_was(tmp_path: Path) -> None:
+    text, left_out = re.subn(r'\n *"user": "",', "", FILES[0].read_text(encoding="utf-8"))
+    older = tmp_path / FILES[0].name
+    older.write_text(text, encoding="utf-8")
+    assert left_out
+    saved = read(older)
+    assert replay(saved.recorded, saved.policy).exact
+    assert encode(saved) == FILES[0].read_bytes()
 
 
 def test_there_is_a_spike_an_eviction_a_freeze_and_a_lost_member() -> None:

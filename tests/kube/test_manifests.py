@@ -215,6 +215,25 @@ def test_a_hostile_word_never_yields_an_object_that_is_not_vetted(field: str, wo
     _vetted(written)
 
 
+def test_a_startd_for_a_renamed_user_is_told_the_name_that_the_schedd_has() -> None:
+    plain = {each["name"]: each for each in container(made(placement()))["env"]}
+    renamed = {each["name"]: each for each in container(made(placement(user="alice@ce.example")))["env"]}
+    assert renamed == plain | {"FEDSCHED_USER": {"name": "FEDSCHED_USER", "value": "alice@ce.example"}}
+
+
+@given(HOSTILE)
+def test_a_hostile_name_that_a_schedd_has_is_refused_or_stands_only_in_its_variable(user: str) -> None:
+    try:
+        written = made(placement(user=user))
+    except RefusedError:
+        return
+    _vetted(written)
+    plain = made(placement())
+    env, before = ({each["name"]: each for each in container(one)["env"]} for one in (written, plain))
+    assert {name for name in env if env[name] != before[name]} <= {"FEDSCHED_USER"}
+    assert written["spec"]["template"]["metadata"] == plain["spec"]["template"]["metadata"]
+
+
 @given(HOSTILE, HOSTILE)
 def test_a_hostile_principal_is_refused_or_stands_only_in_its_two_variables(group: str, user: str) -> None:
     try:
@@ -262,7 +281,8 @@ def _vetted(written: Manifest) -> None:
     for each in container(written)["env"]:
         assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", each["name"])
         assert each.get("value", "").isprintable()
-        assert "$(" not in each.get("value", "")
+        # a kubelet replaces $(NAME): in the member's own variables that is the member's business
+        assert "$(" not in each.get("value", "") or not each["name"].startswith("FEDSCHED_")
     assert written["metadata"]["labels"][names.PART_OF] == FEDERATION
     assert container(written)["command"] == ["/bin/sh", "/etc/fedsched/start"]
 

@@ -236,6 +236,21 @@ def test_somebody_elses_startd_is_not_supply() -> None:
     assert negotiate(snap, Policy()).classes[0].placed == 1
 
 
+def test_a_startd_for_another_user_who_is_charged_as_the_same_principal_is_not_supply() -> None:
+    """START admits the User that it was placed for, and no other of those whom a schedd's rule charges as one."""
+    for user, placed in (("alice@ce2", 1), ("alice@ce1", 0)):
+        mine = held(placement(class_key="other", user=user), phase="unclaimed", slot_seen_at=T0 - 30)
+        snap = snapshot(
+            memory=Memory(at=T0 - 5, held=(mine,), pairs={"m1/g/": SEEN}),
+            objects=(thing(mine.placement, pod()),),
+            slots=(slot(mine.placement),),
+            schedds=(schedd(demand(user="alice@ce1")),),
+        )
+        plan = negotiate(snap, Policy())
+        assert (plan.classes[0].placed, plan.classes[0].served) == (placed, 1 - placed)
+        assert {one.placement.user for one in plan.held if one.phase == "intended"} <= {"alice@ce1"}
+
+
 def test_an_idle_startd_without_demand_makes_way_sooner_when_others_wait_for_room() -> None:
     mine = held(placement(class_key="over"), phase="unclaimed", slot_seen_at=T0 - 60)
     waited = slot(mine.placement, unclaimed_since=T0 - 40, size=res(1, 1), free=res(1, 1, pods=0))

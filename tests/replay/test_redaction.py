@@ -37,6 +37,7 @@ SECRETS = (
     *("annemarie", "evelyn", "Fitzgerald", "svc-cms", "uni-hamburg.de", "physics.example", "ce-grid-07", "login3"),
     *("worker-rack9", "10.20.30.40", "2001:db8:0:0:0:0:0:7", "api.k8s.uni-hamburg.de", "jupyter-fitzgerald"),
     *("registry.desy.de", "/home/annemarie", "CN=Anne Marie Exemplary", "his laptop was stolen", "oconnor"),
+    "am4711",
 )
 """Names as they stand in the snapshot below, in all the places in which one can stand."""
 
@@ -57,7 +58,7 @@ def full_of_names() -> Saved:
         ("x509userproxysubject", '"/DC=de/CN=Anne Marie Exemplary 4711"'),
     )
     classes = (
-        demand("c1", 3, principal=anne, requirements=wants, attributes=attributes, schedd=ce),
+        demand("c1", 3, principal=anne, requirements=wants, attributes=attributes, schedd=ce, user="am4711@ce"),
         demand("c2", 2, principal=eve, schedd="login3", image=image),
         demand("c3", 2, principal=liam, schedd="login3", requirements="false"),
     )

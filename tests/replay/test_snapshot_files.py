@@ -61,7 +61,7 @@ def test_it_is_json_that_any_program_reads_and_its_lines_can_be_compared(saved: 
 def broken(saved: Saved, kind: str) -> tuple[bytes, str]:
     """A document with one fault, and what must be said of it."""
     document = encode(saved)
-    cut = document[:20_000]
+    cut = document[: document.index(b'"user"', 20_000) + 3]
     lines = document.split(b"\n")
     number = next(n for n, line in enumerate(lines) if b'"max_classes"' in line)
     lines[number] = lines[number].replace(b": ", b": oops ")

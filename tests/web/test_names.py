@@ -18,8 +18,9 @@ from fedsched.web.questions import QUESTIONS, Question
 from tests.web.daemons import Daemon, Starting, recorded
 from tests.web.test_questions import asked
 
-ALICE, BOB, CAROL, AL = "alice.smith", "bob-7", "carol", "al"
-"""user-1 and user-3 of the recorded cycle under names that are easy to find; an operator; a name like a syllable."""
+ALICE, BOB, CAROL, AL, DAVE = "alice.smith", "bob-7", "carol", "al", "dave.jones"
+"""user-1 and user-3 of the recorded cycle under names that are easy to find; an operator; a name like a syllable; one
+who is charged under that name."""
 HEADER = "X-Remote-User"
 
 
@@ -41,7 +42,11 @@ def peopled() -> Recorded:
         for one in schedd.classes
     )
     al = msgspec.structs.replace(
-        classes[0], key="k-al", principal=msgspec.structs.replace(classes[0].principal, user=f"{AL}@site-1.example")
+        classes[0],
+        key="k-al",
+        principal=msgspec.structs.replace(classes[0].principal, user=f"{AL}@site-1.example"),
+        user=f"{DAVE}@ce",
+        attributes=(("Iwd", f'"/home/{DAVE}/work"'),),
     )
     schedd = msgspec.structs.replace(schedd, classes=(*classes, al), error=f"refused by physics.{ALICE}@site-3.example")
     observation = msgspec.structs.replace(snap.observation, schedds=(schedd, *snap.observation.schedds[1:]))
@@ -51,8 +56,8 @@ def peopled() -> Recorded:
     )
 
 
-FOREIGN = (re.compile(rf"(?<![a-z]){re.escape(name)}(?![a-z])", re.IGNORECASE) for name in (ALICE, BOB, CAROL))
-PATTERNS = dict(zip((ALICE, BOB, CAROL), FOREIGN, strict=True))
+FOREIGN = (re.compile(rf"(?<![a-z]){re.escape(name)}(?![a-z])", re.IGNORECASE) for name in (ALICE, BOB, CAROL, DAVE))
+PATTERNS = dict(zip((ALICE, BOB, CAROL, DAVE), FOREIGN, strict=True))
 PATTERNS[AL] = re.compile(rf'"{AL}"|\b{AL}@')
 
 

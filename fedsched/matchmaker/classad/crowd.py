@@ -56,11 +56,11 @@ def _heard(view: ScheddView, most: int) -> ScheddView:
 
 
 def _shape(one: DemandClass) -> tuple[object, ...]:
-    return one.principal, one.request, bool(one.gate), one.concurrency
+    return one.principal, one.user, one.request, bool(one.gate), one.concurrency
 
 
 def _owner(one: DemandClass) -> tuple[object, ...]:
-    return one.principal, bool(one.gate)
+    return one.principal, one.user, bool(one.gate)
 
 
 def _anybody(_: DemandClass) -> tuple[object, ...]:
@@ -86,6 +86,7 @@ def fold(group: Sequence[DemandClass]) -> DemandClass:
         return first
     request = reduce(_larger, {one.request for one in group})
     named = f"lump {first.schedd} {first.principal} {request} {first.gate and 'gated'} {first.concurrency}"
+    named += f" {first.user}" if first.user else ""
     whole = msgspec.structs.replace(
         first,
         key=_digest(named),
@@ -101,15 +102,15 @@ def fold(group: Sequence[DemandClass]) -> DemandClass:
         concurrency=_most_units(one.concurrency for one in group),
         lumped=sum(one.lumped or 1 for one in group),
     )
-    owners = {one.principal for one in group}
+    owners = {(one.principal, one.user) for one in group}
     return whole if len(owners) == 1 else nobodys(whole)
 
 
 def nobodys(one: DemandClass) -> DemandClass:
-    """A class of several principals: nobody can be charged, so nothing is placed for it, and it says so."""
+    """A class of several principals or Users: nobody can be charged or admitted; nothing is placed, and it says so."""
     many = "principals with little demand each at a schedd that has too many of them to tell apart"
     key = _digest(f"nobody's {one.schedd}")
-    return msgspec.structs.replace(one, key=key, principal=Principal("", OTHERS), gate=many)
+    return msgspec.structs.replace(one, key=key, principal=Principal("", OTHERS), user="", gate=many)
 
 
 def _digest(text: str) -> str:

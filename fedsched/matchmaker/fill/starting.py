@@ -56,6 +56,7 @@ def held_for(turn: Turn, option: Option, birth: Birth, nodes: int, life: Startds
         priority=-turn.order()[0],
         probe=not (place.jobs or place.pair.attributes),
         ungrouped=demand.ungrouped,
+        user=demand.user,
     )
     cause = Cause.PROBE if placement.probe else Cause.DEMAND
     why = place.here(Reason(cause, demand.key, str(demand.idle), str(turn.ask.served), at=birth.at))

@@ -38,6 +38,8 @@ class DemandClass(msgspec.Struct, frozen=True):
     concurrency: (name, units) of the job's ConcurrencyLimits, sorted by name (Q7).
     gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
     ungrouped: jobs of it do not name the principal's group themselves: their schedd's rule charges them to it.
+    user: the User of its jobs at their schedd where it is not the principal's (its rule renames it, or they are charged
+    to another name); START compares with it. "" where it is the same.
     job: what it asks as a class of Kubernetes Jobs; None for jobs that startds run. Its `request` is then one pod's,
     its `pool` "", and its `schedd` the queue's name.
     """
@@ -63,6 +65,7 @@ class DemandClass(msgspec.Struct, frozen=True):
     gate: str = ""
     concurrency: tuple[tuple[str, int], ...] = ()
     ungrouped: bool = False
+    user: str = ""
     job: JobShape | None = None
 
     @property

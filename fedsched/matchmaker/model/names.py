@@ -29,6 +29,9 @@ MOST_EPOCH = 10**12
 PARKED_SELECTOR = {PREFIX + "parked": "true"}
 """Node selector that no node has: a DaemonSet leaves by being pointed here."""
 
+WORD = r"[A-Za-z0-9._@+:/=,-]{1,253}"
+"""Pattern of what a startd's entry script takes: nothing that a shell, HTCondor's configuration or a kubelet reads."""
+
 ATTR_MEMBER = "FedschedMember"
 ATTR_PLACEMENT = "FedschedPlacement"
 ATTR_NODE_GROUP = "FedschedNodeGroup"

@@ -69,6 +69,8 @@ class Placement(msgspec.Struct, frozen=True):
     """This is the one probe startd of a new (member, image) pair (MA6)."""
     ungrouped: bool = False
     """Its jobs do not name the principal's group: its startd goes by the user alone."""
+    user: str = ""
+    """User of the jobs that it admits, as their schedd has it; "" where that is the principal's."""
     job: str = ""
     """The Job of the queue `schedd` that it is the copy of, "namespace/name"; "" for startds."""
     job_uid: str = ""

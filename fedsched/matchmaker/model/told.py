@@ -197,8 +197,9 @@ class FoundJob(msgspec.Struct, frozen=True):
 class ClassNotice(msgspec.Struct, frozen=True):
     """A class with idle jobs as a pool's collector is told of it: what its owner asks, answered in one ad.
 
-    user: "" where names are not for everybody. word, sentence, next: as in Explanation. request: as shown to a person.
-    oldest_at: epoch seconds of the oldest idle job's submission, 0 where not known. at: of the cycle that says so.
+    user: as their schedd has it, "" where names are not for everybody. word, sentence, next: as in Explanation.
+    request: as shown to a person. oldest_at: epoch seconds of the oldest idle job's submission, 0 where not known.
+    at: of the cycle that says so.
     """
 
     pool: str

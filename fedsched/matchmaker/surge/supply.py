@@ -42,7 +42,8 @@ def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> di
 
     Only what is usable counts: enough of the scarcest resource, life left for the job's length, not leaving, not
     failed, not on a lost member unless its slot is heard of. A startd serves its own class first, then others of its
-    principal. A job that was idle when its schedd was asked and was claimed since is served, too.
+    principal whose jobs have the same User: START admits no other. A job that was idle when its schedd was asked and
+    was claimed since is served, too.
     """
     found: dict[str, int] = {}
     spare: list[Standing] = []
@@ -73,13 +74,13 @@ def _serve(stand: Standing, demand: DemandClass, found: dict[str, int], ask: Ask
 
 
 def _share_out(spare: list[Standing], found: dict[str, int], ask: Asked) -> None:
-    """Startds that their own class does not need serve the principal's other classes."""
+    """Startds that their own class does not need serve other classes of the same user of the principal."""
     others: dict[object, list[DemandClass]] = {}
     for demand in ask.classes.values():
-        others.setdefault((demand.schedd, demand.principal), []).append(demand)
+        others.setdefault((demand.schedd, demand.principal, demand.user), []).append(demand)
     for stand in spare:
         placement = stand.held.placement
-        for demand in others.get((placement.schedd, placement.principal), []):
+        for demand in others.get((placement.schedd, placement.principal, placement.user), []):
             if _serve(stand, demand, found, ask):
                 break
 
