@@ -71,7 +71,7 @@ class HubQueue:
         """See JobQueue."""
         if self._open is None:
             raise Unreachable(self._problem)
-        if silent := self._open.reader.latest().error:
+        if silent := self._open.reader.error():
             raise Unreachable(silent)  # its members' lanes do not wait for a hub that is known to be silent
         try:
             kept = self._open.reader.kept(uid)

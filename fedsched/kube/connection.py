@@ -13,8 +13,10 @@ import urllib3.connection
 from kubernetes.client import ApiClient, Configuration
 
 from fedsched.config.settings import Credential
+from fedsched.kube.watchdog import Watchdog
 
 _here = threading.local()
+_watchdog = Watchdog()
 
 
 class Deadline:
@@ -24,15 +26,15 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self.abort)
-        self._timer.daemon = True
+        self._seconds = seconds
+        self._ticket = -1
         self._connection: Any = None
         self._sockets: list[socket.socket] = []
         self.expired = False
 
     def __enter__(self) -> Self:
         _here.deadline = self
-        self._timer.start()
+        self._ticket = _watchdog.set(self._seconds, self.abort)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -40,7 +42,7 @@ class Deadline:
 
     def release(self) -> None:
         """The time limit no longer counts; `abort` still works."""
-        self._timer.cancel()
+        _watchdog.forget(self._ticket)
         _here.deadline = None
 
     def follow(self, connection: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -107,26 +107,52 @@ def refused(item: EventItem) -> Refused | None:
     return Refused(item.involved_object.uid, at, one_line(item.message))
 
 
-def views(
-    objects: Iterable[OwnObject], pods: Iterable[OwnPod], events: Iterable[Refused], anchor_uid: str
-) -> tuple[ObjectView, ...]:
-    """Objects with their pods, sorted by name."""
-    by_owner: dict[str, list[OwnPod]] = {}
-    for pod in pods:
-        by_owner.setdefault(pod.owner, []).append(pod)
-    refusals: dict[str, Refused] = {}
-    for event in sorted(events, key=lambda e: e.at):
-        refusals[event.uid] = event
-    found = [_joined(o, by_owner.get(o.view.uid, []), refusals, anchor_uid) for o in objects]
-    return tuple(sorted(found, key=lambda view: (view.kind, view.name)))
+class _Join(NamedTuple):
+    """One object with its pods, and all that its view was made of."""
+
+    own: OwnObject
+    pods: list[OwnPod]
+    said: str
+    owned: bool
+    view: ObjectView
 
 
-def _joined(own: OwnObject, pods: list[OwnPod], refusals: Mapping[str, Refused], anchor_uid: str) -> ObjectView:
-    refusal = refusals.get(own.view.uid)
-    said = refusal.text if refusal is not None and not pods and not own.view.finished else ""
-    seen = sorted((_with_facts(pod, own) for pod in pods), key=lambda pod: pod.name)
-    owned = bool(anchor_uid) and anchor_uid in own.owners
-    return msgspec.structs.replace(own.view, pods=tuple(seen), refused=said, owned=owned)
+class Joined:
+    """Objects with their pods; of what did not change since the last call the view is the very same."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, _Join] = {}
+
+    def views(
+        self, objects: Iterable[OwnObject], pods: Iterable[OwnPod], events: Iterable[Refused], anchor_uid: str
+    ) -> tuple[ObjectView, ...]:
+        """All of them, sorted by kind and name."""
+        by_owner: dict[str, list[OwnPod]] = {}
+        for pod in pods:
+            by_owner.setdefault(pod.owner, []).append(pod)
+        refusals: dict[str, Refused] = {}
+        for event in sorted(events, key=lambda e: e.at):
+            refusals[event.uid] = event
+        found = [self._join(own, by_owner.get(own.view.uid, []), refusals, anchor_uid) for own in objects]
+        self._last = {join.own.view.uid: join for join in found}
+        return tuple(sorted((join.view for join in found), key=lambda view: (view.kind, view.name)))
+
+    def _join(self, own: OwnObject, pods: list[OwnPod], refusals: Mapping[str, Refused], anchor_uid: str) -> _Join:
+        refusal = refusals.get(own.view.uid)
+        said = refusal.text if refusal is not None and not pods and not own.view.finished else ""
+        owned = bool(anchor_uid) and anchor_uid in own.owners
+        last = self._last.get(own.view.uid)
+        if last is not None and last.own is own and (last.said, last.owned) == (said, owned) and _same(last.pods, pods):
+            return last
+        seen = sorted((_with_facts(pod, own) for pod in pods), key=lambda pod: pod.name)
+        return _Join(
+            own, pods, said, owned, msgspec.structs.replace(own.view, pods=tuple(seen), refused=said, owned=owned)
+        )
+
+
+def _same(before: list[OwnPod], now: list[OwnPod]) -> bool:
+    """The very same pods: what is kept of a pod is made anew with each of its events."""
+    return len(before) == len(now) and all(one is other for one, other in zip(before, now, strict=True))
 
 
 def _with_facts(pod: OwnPod, own: OwnObject) -> PodView:

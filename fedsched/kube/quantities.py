@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from fedsched.kube.vetting import RefusedError, name_part
 from fedsched.matchmaker.resources import Resources
@@ -15,6 +16,8 @@ BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", sta
 DECIMAL = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "k": Fraction(1000)} | {
     letter: Fraction(10 ** (3 * power)) for power, letter in enumerate("MGTPE", start=2)
 }
+LONGEST = 64
+"""Characters of a quantity: more than two numbers of 18 digits with a point, a sign and a suffix."""
 LEAST_DISK_MIB = 64
 """A pod without a disk limit could fill the node: less than this is never asked for."""
 
@@ -63,7 +66,13 @@ def resource_name(name: str) -> str:
 
 def value(text: str) -> Fraction | None:
     """The number that a quantity stands for; None for what is no quantity."""
-    found = QUANTITY.fullmatch(text.strip())
+    return _value(text.strip()) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _value(text: str) -> Fraction | None:
+    """All pods of a class ask for the same few."""
+    found = QUANTITY.fullmatch(text)
     if found is None:
         return None
     number, suffix, exponent = found.groups()

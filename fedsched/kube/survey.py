@@ -16,7 +16,7 @@ from fedsched.kube.attributes import attributes, gpu_fact, text
 from fedsched.kube.declared import declared_groups, template_groups
 from fedsched.kube.node_groups import Group, Grouper
 from fedsched.kube.nodes import Node
-from fedsched.kube.objects import OwnPod, epoch, views
+from fedsched.kube.objects import Joined, OwnPod, epoch
 from fedsched.kube.overrides import barring
 from fedsched.kube.pods import Seat, Stuck
 from fedsched.kube.quota import limits, quota
@@ -52,6 +52,7 @@ class Survey:
     def __init__(self, member: MemberFile) -> None:
         self._member = member
         self._rooms = Rooms()
+        self._joined = Joined()
         self._grouper = Grouper(member)
         self._groups: tuple[Group, ...] = ()
         self._group_of: dict[str, Group] = {}
@@ -84,7 +85,7 @@ class Survey:
         anchor = next((c.metadata.uid for c in configs if c.metadata.name == ANCHOR), "")
         pods: list[OwnPod] = list(entries["own pods"].values())
         own = [*entries["jobs"].values(), *entries["daemonsets"].values()]
-        objects = views(own, pods, entries["events"].values(), anchor)
+        objects = self._joined.views(own, pods, entries["events"].values(), anchor)
         quotas = self._quotas(entries["resourcequotas"].values())
         ranges: Iterable[LimitRangeItem] = entries["limitranges"].values()
         found = MemberView(

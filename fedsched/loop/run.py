@@ -52,30 +52,52 @@ class Agenda:
         return self._stopping
 
 
+class _Pace:
+    """How close together cycles may begin that changes cause."""
+
+    def __init__(self, clock: Clock, debounce_s: float) -> None:
+        self._clock = clock
+        self._debounce_s = debounce_s
+        self._next_at = clock.monotonic()
+
+    def left_s(self) -> float:
+        """Until the next one may begin; not above 0 when it may."""
+        return self._next_at - self._clock.monotonic()
+
+    def cycle(self, do: Callable[[str], None]) -> None:
+        """One cycle, whatever caused it."""
+        began = self._clock.monotonic()
+        do(CYCLE)
+        took_s = self._clock.monotonic() - began
+        self._next_at = began + max(self._debounce_s, 2 * took_s)
+
+
 def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Callable[[str], None]) -> None:
     """Do what is due until the agenda is stopped.
 
     A change that the world reports makes a cycle due at once, but cycles that changes cause begin at least
-    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds.
+    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds; and at most half of the
+    loop's time: what carries changes out and what reads members run in the same process.
     """
-    began = -debounce_s
+    pace = _Pace(clock, debounce_s)
     woken = False
     while not agenda.is_stopping():
         quiet_s = agenda.look()
-        now = clock.monotonic()
         due = agenda.take()
-        if CYCLE not in due and woken and now - began >= debounce_s:
+        if CYCLE not in due and woken and pace.left_s() <= 0:
             due = (*due, CYCLE)
         for chore in due:
             if agenda.is_stopping():
                 return
             if chore == CYCLE:
-                began, woken = clock.monotonic(), False
-            do(chore)
+                woken = False
+                pace.cycle(do)
+            else:
+                do(chore)
         if due:
             continue
-        # Once woken there is nothing to wait for but the debounce; waiting on the world would return at once.
+        # Once woken there is nothing to wait for but the pause; waiting on the world would return at once.
         if woken:
-            clock.sleep(min(quiet_s, max(0.01, began + debounce_s - now)))
+            clock.sleep(min(quiet_s, max(0.01, pace.left_s())))
         else:
             woken = world.wait(quiet_s)

@@ -25,8 +25,13 @@ class Busy(Shelf):
         return False
 
 
-def times(tmp_path: Path, seconds: float, changing: Callable[[float], bool], every: float = 1e9) -> list[float]:
-    """When cycles began, in seconds after the start, with a debounce of 1 s and one on the agenda each `every` s."""
+def times(
+    tmp_path: Path, seconds: float, changing: Callable[[float], bool], every: float = 1e9, took: float = 0.0
+) -> list[float]:
+    """When cycles began, in seconds after the start, with a debounce of 1 s and one on the agenda each `every` s.
+
+    took: seconds that a cycle takes.
+    """
     clock, agenda = VirtualClock(), Agenda()
     began: list[float] = []
     due = [every]
@@ -34,6 +39,7 @@ def times(tmp_path: Path, seconds: float, changing: Callable[[float], bool], eve
     def do(chore: str) -> None:
         if chore == "cycle":
             began.append(clock.at - START)
+            clock.sleep(took)
 
     class Ticking(Busy):
         def wait(self, timeout_s: float) -> bool:
@@ -75,6 +81,12 @@ def test_a_storm_of_changes_costs_one_cycle_per_debounce(tmp_path: Path) -> None
     began = times(tmp_path, 30, lambda at: at < 29)
     assert 25 <= len(began) <= 31
     assert all(later - earlier >= 0.999 for earlier, later in itertools.pairwise(began))
+
+
+def test_long_cycles_take_no_more_than_half_of_the_time_when_changes_storm(tmp_path: Path) -> None:
+    began = times(tmp_path, 60, lambda at: at < 59, took=3.0)
+    assert 9 <= len(began) <= 11
+    assert all(6 <= later - earlier < 6.5 for earlier, later in itertools.pairwise(began))
 
 
 def test_a_chore_is_done_once_however_often_it_was_put_down(tmp_path: Path) -> None:

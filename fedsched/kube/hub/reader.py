@@ -85,7 +85,13 @@ class HubReader:
         """What is known now, with its age; never waits for the hub."""
         with self._lock:
             view = self._views.view([watched.entries for watched in self._jobs])
-        return msgspec.structs.replace(view, seen_at=self._seen_at(), reads=self._reads, error=self._error())
+        return msgspec.structs.replace(view, seen_at=self._seen_at(), reads=self._reads, error=self.error())
+
+    def error(self) -> str:
+        """Why the hub does not tell its Jobs now; "" while it does."""
+        record = self._transport.record
+        told = next((watched.error for watched in self._jobs if watched.error), "")
+        return record.error or told
 
     def kept(self, uid: str) -> Kept | None:
         """One Job as last seen."""
@@ -105,11 +111,6 @@ class HubReader:
             return None
         ages = [watched.current_at(self._transport.record.ok_at) for watched in self._jobs]
         return None if any(age is None for age in ages) else min(age for age in ages if age is not None)
-
-    def _error(self) -> str:
-        record = self._transport.record
-        told = next((watched.error for watched in self._jobs if watched.error), "")
-        return record.error or told
 
     def _moved(self, before: Kept | None, after: Kept | None) -> None:
         self._views.moved()
