@@ -18,15 +18,16 @@ FLOCKED = """
 [[principal]]
 schedd = "schedd-b@*"
 groups = ["group_atlas"]
+user_domain = "lab.example"
 """
 IN_HUB = """
 [[queue.principal]]
 namespace = "atlas"
 user_label = "who"
-user_domain = "pool-b"
+user_domain = "lab.example"
 default = "group_atlas"
 """
-"""Both say that alice is alice@pool-b of group_atlas."""
+"""Both say that alice is alice@lab.example of group_atlas; the schedd's jobs have the User alice@pool-b."""
 ONE_GROUP = """
 [group."group_atlas"]
 weight = 1
@@ -60,7 +61,7 @@ def both(tmp_path: Any, target_pool: Pool) -> Iterator[JobFederation]:
 
 def account(fed: Federation, user: str) -> dict[str, Any]:
     """The one line of a person; all numbers 0 where there is none."""
-    found = [line for line in fed.json("share")["shares"] if line["path"].endswith(f"{user}@pool-b")]
+    found = [line for line in fed.json("share")["shares"] if line["path"].endswith(f"{user}@lab.example")]
     assert len(found) <= 1, f"{user} has several accounts: {found}"
     return dict(found[0]) if found else {"path": "", "counted": 0.0, "charged": 0.0, "core_s": 0.0}
 
