@@ -13,13 +13,15 @@ from fedsched.journal import Holder, open_journal
 from fedsched.log import configure
 from fedsched.loop import Loop, Mind, Options, new_epoch
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.model import NodeGroup, Plan, Policy, Room, Snapshot
+from fedsched.matchmaker.model import InvalidateAds, NodeGroup, Plan, Policy, Room, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import STEPS, WRITES, Broken, Checker
 from fedsched.study.invariants.room import packs
 from tests.faults.storm import drawn, run
+from tests.sim.builders import place
+from tests.sim.builders import world as small
 
 RULES = (Path(__file__).parents[2] / "docs/rules.md").read_text()
 
@@ -61,6 +63,25 @@ def test_a_matchmaker_that_says_nothing_of_who_waits_is_found_out(tmp_path: Path
     loop = Loop(checker, journal, mind, world, Options(inline=True, told=(checker.told,)))
     with pytest.raises(Broken, match="RE1 every job is accounted for"):
         _cycles(loop, world, 40)
+    journal.close()
+
+
+def test_the_ad_of_a_startd_goes_in_the_moment_in_which_its_pod_is_gone_and_not_before(tmp_path: Path) -> None:
+    world = small(batches=())
+    place(world, 1)
+    world.sleep(60)
+    journal = open_journal(f"sqlite:{tmp_path / 'j.db'}")
+    checker = Checker(world, journal, Policy(), ())
+    (startd,) = world.pool.startds.values()
+    ad = InvalidateAds("target", "p-1", startd.pod.name, "m1")
+    checker.act(ad)
+    with pytest.raises(Broken, match="FA8 the ad of a living startd stays"):
+        checker.verify()
+    world.members["m1"].api.remove(world.members["m1"].api.things["fs-p-1"])
+    checker.act(ad)
+    with pytest.raises(Broken) as found:
+        checker.verify()
+    assert "FA8" not in str(found.value)
     journal.close()
 
 

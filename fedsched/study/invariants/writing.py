@@ -77,8 +77,9 @@ def the_ad_of_a_living_startd_stays(write: Write) -> Iterator[str]:
     change = write.change
     if not isinstance(change, InvalidateAds):
         return
+    there = {pod.uid for _, _, pod in truth.placements(write.world) if pod.running}
     for startd in write.world.pool.startds.values():
-        if startd.pod.name == change.pod and startd.pod.running and startd.lost_at is None:
+        if startd.pod.name == change.pod and startd.pod.uid in there and startd.lost_at is None:
             yield f"the ad of {change.pod} was invalidated while its pod runs"
 
 
