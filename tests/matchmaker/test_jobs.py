@@ -73,6 +73,20 @@ def test_a_waiting_job_is_placed_as_its_own_copy_and_told_where_once_that_has_be
     )
 
 
+def test_of_a_copy_that_just_began_nothing_is_told_but_its_end() -> None:
+    for began, tells in ((T0 - 4, False), (T0 - 6, True)):
+        mine = copied(job_started_at=began, of={"created_at": began - 1})
+        assert (told(decide(world(queued(), mine=(mine,), objects=(running(mine),)))[1]) is not None) == tells
+        over = copy_of(mine, pod(phase="succeeded"), finished="complete", status=ENDED)
+        end = told(decide(world(queued(), mine=(mine,), objects=(over,)))[1])
+        assert end is not None
+        assert end.over
+    known = JobStatus(active=1, started_at=T0 - 4, conditions=(JobCondition("fedsched.io/Placed", "False", "NoRoom"),))
+    mine = copied(job_started_at=T0 - 4)
+    now = told(decide(world(queued(status=known), mine=(mine,), objects=(running(mine),)))[1])
+    assert now is not None, "who was told that it waits is told at once that it does not"
+
+
 def test_a_job_is_told_that_it_waits_after_some_seconds_and_at_once_by_whom_it_is_held() -> None:
     nowhere = (member("m1", group(nodes=0, rooms=())),)
     fresh = queued(created_at=T0 - 3)

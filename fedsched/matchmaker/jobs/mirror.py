@@ -20,6 +20,8 @@ LEAD = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 """What batch/v1 wants to be true before a Job is over."""
 PATIENT_S = 10.0
 """A Job that waits for so few seconds is not told that it does."""
+SOON_S = 5.0
+"""Of a copy that began so few seconds ago nothing is told but its end: short Jobs come in their thousands."""
 NOT_YET = ENDS | frozenset(LEAD.values())
 """What is told with the end itself: none of it can be taken back when the copy goes before, and another one runs."""
 
@@ -61,7 +63,7 @@ def _wanted(job: QueuedJob, copy: Standing | None, telling: Telling) -> JobStatu
         text = f"its copy at {copy.held.placement.member} is gone and its end was not seen; it is not run again"
         return _failed(job, "UnknownFinished", text, telling)
     if copy is not None:
-        return _alive(job, copy)
+        return _alive(job, copy, telling.facts.at)
     cancelled = telling.facts.order("cancel", job.uid)
     if cancelled is not None:
         return _failed(job, "Cancelled", f"cancelled by {cancelled.by or 'an operator'}: {cancelled.reason}", telling)
@@ -81,15 +83,11 @@ def _over(job: QueuedJob, copy: Standing, ended: JobStatus) -> JobStatus:
     )
 
 
-def _alive(job: QueuedJob, copy: Standing) -> JobStatus:
-    """As the copy stands; what it was told last where nobody hears of it.
-
-    Before its controller has begun with it there is nothing to tell: most Jobs begin at once, and each write costs.
-    """
-    seen = copy.object.status if copy.object is not None else None
-    begun = copy.held.job_started_at is not None or job.status.condition(names.CONDITION_PLACED) is not None
-    if job.state == "waiting" and not begun and copy.held.wanted == "run":
+def _alive(job: QueuedJob, copy: Standing, at: float) -> JobStatus:
+    """As the copy stands; what it was told last where nobody hears of it."""
+    if _too_soon(job, copy, at):
         return job.status
+    seen = copy.object.status if copy.object is not None else None
     status = _progress(job.status, seen) if seen is not None else job.status
     own = tuple(one for one in (seen.conditions if seen else ()) if one.type not in NOT_YET)
     resumed = _resumed(job, own)
@@ -101,6 +99,14 @@ def _alive(job: QueuedJob, copy: Standing) -> JobStatus:
     if job.state == "suspended":
         return _suspended(status)
     return status
+
+
+def _too_soon(job: QueuedJob, copy: Standing, at: float) -> bool:
+    """Whether there is nothing to tell yet, as each write costs: its controller has not begun with it, or just now."""
+    if job.state != "waiting" or copy.held.wanted != "run" or job.status.condition(names.CONDITION_PLACED) is not None:
+        return False
+    began = copy.held.job_started_at
+    return began is None or at < began + SOON_S
 
 
 def _not_placed(job: QueuedJob, telling: Telling) -> JobStatus:
