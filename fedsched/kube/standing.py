@@ -11,6 +11,7 @@ from fedsched.config.settings import MemberFile
 from fedsched.kube import manifests
 from fedsched.kube.failures import EndedError
 from fedsched.kube.manifests import Owner
+from fedsched.kube.shared_read import SharedRead
 from fedsched.kube.transport import TransportError
 from fedsched.kube.vetting import RefusedError
 from fedsched.kube.worker_bundle import WorkerBundle
@@ -56,13 +57,18 @@ class Standing:
         self._writer = writer
         self._federation_id = federation_id
         self._known: dict[str, float] = {}
+        self._footing = SharedRead(self._look)
 
     def owner(self, footing: Footing) -> Owner:
         """On whose behalf objects are written now."""
         return Owner(self._federation_id, footing.anchor_uid)
 
     def footing(self) -> Footing:
-        """Anchor and fence in one request; NoAnchorError without an anchor of this federation."""
+        """Anchor and fence as they stand after this was called; NoAnchorError without an anchor of this federation."""
+        return self._footing.get()
+
+    def _look(self) -> Footing:
+        """In one request."""
         found = {each["metadata"]["name"]: each for each in self._writer.items("ConfigMap", ROLES)}
         anchor = found.get(names.ANCHOR)
         if anchor is None:
