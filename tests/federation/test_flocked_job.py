@@ -1,4 +1,7 @@
-"""The walking federation: a flocked job runs in a pod that fedsched placed, and nothing is left behind (D3, L1, X4)."""
+"""The walking federation: a flocked job runs in a pod that fedsched placed, and nothing is left behind (D3, L1, X4).
+
+The jobs are of two users who are charged as one, and whom a rule renames: their startds admit them all the same.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import Federation, claimed, eventually, sleep_job, slots
+from tests.federation.harness import PRINCIPALS, Federation, claimed, eventually, sleep_job, slots
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 from tests.laboratory.realnode import RealNode
+
+
+RENAMED = PRINCIPALS + 'user_domain = "lab.example"\n'
+ACCOUNT = "accounting_group = group_atlas\naccounting_group_user = production"
 
 
 class Chain:
@@ -71,18 +78,21 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
     target_pool: Pool,
     guest_pool: Pool,
 ) -> None:
-    hub = federation()
+    hub = federation(principals=RENAMED)
     hub.join(control_plane, "m1")
     level = control_plane.api.get("/api/v1/namespaces/fedsched")["metadata"]["labels"]
     assert level["pod-security.kubernetes.io/enforce"] == "restricted"
     hub.start()
     chain = Chain()
-    cluster = guest_pool.submit("alice", sleep_job(2, 1, 64, count=12))
-    second = guest_pool.submit("alice", sleep_job(2, 1, 300, count=8))
+    cluster = guest_pool.submit("alice", sleep_job(2, 1, 64, ACCOUNT, count=12))
+    second = guest_pool.submit("bob", sleep_job(2, 1, 300, ACCOUNT, count=8))
     followed = Told(hub, f"{cluster}.0"), Told(hub, f"{second}.7")
     chain.note("submitted", there=True)
 
+    charged: set[str] = set()
+
     def watch() -> bool:
+        charged.update(line["path"] for line in hub.json("share")["shares"])
         for told in followed:
             told.ask()
         queue = hub.json("q")["classes"]
@@ -99,6 +109,8 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
     eventually("all 20 jobs are done", watch, 240)
     finished = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
     assert {job["ExitCode"] for job in finished} == {0}
+    assert {job["User"] for job in finished} == {"alice@pool-b", "bob@pool-b"}
+    assert {path for path in charged if "@" in path} == {"group_atlas/production@lab.example"}
     assert all("fs-" in str(job.get("LastRemoteHost", "")) for job in finished)
 
     def gone() -> bool:
