@@ -6,6 +6,10 @@ Classes and places that differ only in what no expression reads share their answ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.match.ads import (
     Pairs,
@@ -75,6 +79,13 @@ class Side:
         return found
 
 
+class Alike(NamedTuple):
+    """Which places a job cannot tell apart: of each its kind, and of each kind the number of one place."""
+
+    kinds: NDArray[np.int64]
+    samples: list[int]
+
+
 class Matching:
     """Answers for all pairs of one round at the time `at` (epoch seconds)."""
 
@@ -90,6 +101,7 @@ class Matching:
         self._shapes: dict[tuple[frozenset[str], Resources], Pairs] = {}
         self._ranks: dict[tuple[str, Pairs, int, Pairs], float] = {}
         self._families = {site.formulas: site for site in self.sites}
+        self._alike: dict[tuple[frozenset[str], ...], Alike] = {}
 
     def side(self, demand: DemandClass) -> Side:
         """The job's side of a class."""
@@ -97,6 +109,21 @@ class Matching:
         found = self._sides.get(key)
         if found is None:
             found = self._sides[key] = Side(demand)
+        return found
+
+    def alike(self, side: Side, shapes: Iterable[int]) -> Alike:
+        """Which places the job cannot tell apart; shapes: of each place what gives a startd there its size."""
+        key = tuple(side.reads("", site) for site in self._families.values())
+        found = self._alike.get(key)
+        if found is None:
+            kinds: dict[tuple[int, frozenset[str] | None, int], int] = {}
+            samples, numbers = [], []
+            for site, shape in zip(self.sites, shapes, strict=True):
+                kind = (self._projection(side.reads("", site), site), site.known, shape)
+                if kind not in kinds:
+                    samples.append(site.number)
+                numbers.append(kinds.setdefault(kind, len(kinds)))
+            found = self._alike[key] = Alike(np.array(numbers, np.int64), samples)
         return found
 
     def misses(self, side: Side, site: Site, size: Resources) -> int:

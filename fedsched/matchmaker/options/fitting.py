@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedsched.matchmaker.match import (
     Place,
     Site,
@@ -42,9 +45,12 @@ class Fitting:
 
     def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
         self._policy = policy
-        self._shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
+        self.shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
         self._kinds = _numbered(_kind(site.place) for site in sites)
-        self.samples = tuple(dict(zip(self._shapes, sites, strict=True)).values())
+        self.samples = tuple(dict(zip(self.shapes, sites, strict=True)).values())
+        self._of_shape = np.array(self.shapes, np.int64)
+        self._of_kind = np.array(self._kinds, np.int64)
+        self._one_of_each = tuple(dict(zip(self._kinds, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
         self._asked: DemandClass | None = None
@@ -55,7 +61,7 @@ class Fitting:
         """A startd for the class there."""
         if demand is not self._asked:
             self._turn_to(demand)
-        number = self._shapes[site.number]
+        number = self.shapes[site.number]
         found = self._its_fits.get(number)
         if found is None:
             found = self._its_fits[number] = self._measure(demand, site.place)
@@ -70,6 +76,20 @@ class Fitting:
         if found is None:
             found = self._its_refusals[kind] = sum(1 for _ in refused_by_terms(demand, site.place))
         return found
+
+    def passed(self, demand: DemandClass) -> NDArray[np.int64]:
+        """Of every place how many limits stand in the way there."""
+        return np.array([self.fit(demand, site).passed for site in self.samples], np.int64)[self._of_shape]
+
+    def lacking(self, demand: DemandClass) -> NDArray[np.float64]:
+        """Of every place the part of a request that an empty node lacks at most."""
+        fits = (self.fit(demand, site) for site in self.samples)
+        lacks = [max((1 - had / needed for _, needed, had in fit.short), default=0.0) for fit in fits]
+        return np.array(lacks, np.float64)[self._of_shape]
+
+    def refusals(self, demand: DemandClass) -> NDArray[np.int64]:
+        """Of every place how many of the member's terms refuse the class."""
+        return np.array([self.refused(demand, site) for site in self._one_of_each], np.int64)[self._of_kind]
 
     def _turn_to(self, demand: DemandClass) -> None:
         """One class is asked about many places in a row: what depends on it is looked up once."""
@@ -103,9 +123,12 @@ def known_length(demand: DemandClass) -> int | None:
 
 
 def _kind(place: Place) -> tuple[object, ...]:
-    """What a member's terms say depends on; of users' Jobs also on the group's nodes."""
-    kind = (place.terms.name, form_for(place), place.group.barred)
-    return (*kind, place.group.name) if place.jobs else kind
+    """What a member's terms say depends on; of users' Jobs also on the member's namespaces and the group's nodes."""
+    terms = place.terms
+    if place.jobs:
+        return terms.name, place.group.name
+    admitted = (terms.pools, terms.principals, terms.images, place.group.barred)
+    return *admitted, form_for(place), terms.max_lifetime_s, place.startd_s, place.join_s
 
 
 def _shape(place: Place, *, packs: bool) -> tuple[object, ...]:

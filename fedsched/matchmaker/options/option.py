@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias, overload
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.match import Place, Shape
 from fedsched.matchmaker.model import Form, Order, Policy
 from fedsched.matchmaker.resources import Resources
+
+Numbers: TypeAlias = NDArray[np.int64]
+"""Positions of places in a round, or numbers of options."""
 
 
 class Choosing(msgspec.Struct, frozen=True):
@@ -54,11 +59,16 @@ def preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]
 
 
 class Options(Sequence[Option]):
-    """The options of a class, best first, found one by one as they are asked for; its length finds them all."""
+    """The options of a class, best first, found in batches as they are asked for; its length finds them all.
 
-    def __init__(self, source: Iterator[Option]) -> None:
-        self._source = source
-        self._found: list[Option] = []
+    batches: numbers of options, of an option that is for a single job beside a packed one less than 0 (its complement).
+    make: the option of such a number.
+    """
+
+    def __init__(self, batches: Iterator[Numbers], make: Callable[[int], Option]) -> None:
+        self._batches, self._make = batches, make
+        self._found = np.empty(0, np.int64)
+        self._made: dict[int, Option] = {}
 
     @overload
     def __getitem__(self, index: int) -> Option: ...
@@ -66,23 +76,35 @@ class Options(Sequence[Option]):
     def __getitem__(self, index: slice) -> list[Option]: ...
     def __getitem__(self, index: int | slice) -> Option | list[Option]:
         """IndexError behind the last one."""
-        if isinstance(index, slice) or index < 0:
-            return self.all()[index]
-        while len(self._found) <= index:
-            option = next(self._source, None)
-            if option is None:
-                break
-            self._found.append(option)
-        return self._found[index]
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        found = self._made.get(index)
+        if found is None:
+            while len(self._found) <= index and self._more():
+                pass
+            found = self._made[index] = self._make(int(self._found[index]))
+        return found
 
     def __len__(self) -> int:
-        return len(self.all())
+        return len(self.numbers())
 
     def __bool__(self) -> bool:
-        """Whether there is one; finds no more than that."""
-        return next(iter(self), None) is not None
+        """Whether there is one; finds little more than that."""
+        while not len(self._found):
+            if not self._more():
+                return False
+        return True
 
-    def all(self) -> list[Option]:
-        """Every option, found now."""
-        self._found += self._source
+    def numbers(self) -> Numbers:
+        """Those of all options, found now."""
+        while self._more():
+            pass
         return self._found
+
+    def _more(self) -> bool:
+        batch = next(self._batches, None)
+        if batch is not None:
+            self._found = np.concatenate((self._found, batch))
+        return batch is not None

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
 from fedsched.matchmaker.options.near import nearest
-from fedsched.matchmaker.options.option import Choosing, Option, Options, preference
+from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
 from fedsched.matchmaker.options.sets import smallest
+from fedsched.matchmaker.options.sweep import Sweep, readable
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
 
-class _Judged:
-    """What a round knows of one kind of class. held: options that somebody holds back, complete once `options` is."""
+class _Judged(NamedTuple):
+    """What a round knows of one kind of class. held: places that somebody holds back, complete once all options are."""
 
-    def __init__(self, options: Callable[[list[tuple[Option, Site]]], Iterator[Option]]) -> None:
-        self.held: list[tuple[Option, Site]] = []
-        self.options = Options(options(self.held))
+    sweep: Sweep
+    held: list[Site]
+    options: Options
+
+
+class _Order(NamedTuple):
+    """Every place, best first, and of each place by number its ranks."""
+
+    numbers: Numbers
+    ranks: tuple[tuple[float, float], ...]
 
 
 class OneTable:
@@ -31,13 +42,14 @@ class OneTable:
     def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
         self._rules = rules
         self._matching = Matching(places, rules.at)
-        self._sites: dict[str, list[Site]] = {}
-        for site in self._matching.sites:
-            self._sites.setdefault(site.place.terms.name, []).append(site)
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
+        names = sorted({name for name, _ in self._by_name})
+        self._members = tuple(names)
+        self._member_of = np.array([names.index(s.place.terms.name) for s in self._matching.sites], np.int64)
         self._fitting = Fitting(self._matching.sites, rules.policy)
         self._judged: dict[tuple[object, ...], _Judged] = {}
-        self._orders: dict[tuple[object, ...], tuple[tuple[Site, tuple[float, float]], ...]] = {}
+        self._orders: dict[tuple[object, ...], _Order] = {}
+        self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
 
     @property
@@ -51,14 +63,17 @@ class OneTable:
 
     def nevers(self, demand: DemandClass, place: Place) -> tuple[Reason, ...]:
         """All that would have to change before the class could ever run there; () where it could."""
-        site = self._by_name[place.terms.name, place.group.name]
-        side, size = self._matching.side(_readable(demand)), self._fitting.fit(demand, site).size
-        known = self._matching.known(side, site, size)
-        return tuple(nevers(demand, place, size, self._matching.meeting(side, site, size), known))
+        return tuple(self._nevers(demand, place))
 
     def never(self, demand: DemandClass, place: Place) -> Reason | None:
         """The first of these; None where it could run."""
-        return next(iter(self.nevers(demand, place)), None)
+        return next(self._nevers(demand, place), None)
+
+    def _nevers(self, demand: DemandClass, place: Place) -> Iterator[Reason]:
+        site = self._by_name[place.terms.name, place.group.name]
+        side, size = self._matching.side(readable(demand)), self._fitting.fit(demand, site).size
+        known = self._matching.known(side, site, size)
+        return nevers(demand, place, size, self._matching.meeting(side, site, size), known)
 
     def verdicts(
         self, demand: DemandClass, blocker: Callable[[Option], Reason | None], *, all_blocked: bool = False
@@ -68,37 +83,38 @@ class OneTable:
         all_blocked: it is known that no place is open; then only the best place of each member is asked.
         """
         known = self._know(demand)
-        answers = self._open(known, blocker, all_blocked=all_blocked)
-        for option, site in known.held:
-            name, group = option.place.terms.name, option.place.group.name
+        answers = self._open(known.options, blocker, all_blocked=all_blocked)
+        for site in known.held:
+            name, group = site.place.terms.name, site.place.group.name
             if name not in answers:
                 why = next(held_back(demand, site.place, self._rules.orders), None)
                 answers[name] = MemberVerdict(name, Verdict.CORDONED, why, group)
-        for name, sites in self._sites.items():
-            if name not in answers:
-                site = self._nearest(demand, sites)
-                why = self.never(demand, site.place)
-                answers[name] = MemberVerdict(name, Verdict.NEVER, why, site.place.group.name)
-        return tuple(answers[name] for name in sorted(answers))
+        for site in self._nearest_of_each(known.sweep, answers):
+            name, group = site.place.terms.name, site.place.group.name
+            answers[name] = MemberVerdict(name, Verdict.NEVER, self.never(demand, site.place), group)
+        return tuple(answers[name] for name in self._members)
 
-    @staticmethod
     def _open(
-        known: _Judged, blocker: Callable[[Option], Reason | None], *, all_blocked: bool
+        self, options: Options, blocker: Callable[[Option], Reason | None], *, all_blocked: bool
     ) -> dict[str, MemberVerdict]:
         """Members with an option: "now" where nothing blocks one of them, else what blocks the best."""
-        first: dict[str, MemberVerdict] = {}
-        free: set[str] = set()
-        for option in known.options:
-            name, group = option.place.terms.name, option.place.group.name
-            if name in free or (all_blocked and name in first):
-                continue
-            reason = blocker(option)
-            if reason is None:
-                free.add(name)
-                first[name] = MemberVerdict(name, Verdict.NOW, None, group)
-            elif name not in first and not option.packed:
-                first[name] = MemberVerdict(name, Verdict.NOT_NOW, reason, group)
-        return first
+        numbers = options.numbers()
+        members = self._member_of[_sites(numbers)]
+        by_member = np.argsort(members, kind="stable")
+        found, begins = np.unique(members[by_member], return_index=True)
+        ends, answers = [*begins[1:].tolist(), len(members)], {}
+        for member, begin, end in zip(found.tolist(), begins.tolist(), ends, strict=False):
+            its = (options[i] for i in by_member[begin:end].tolist())
+            answers[self._members[member]] = _best(self._members[member], its, blocker, all_blocked=all_blocked)
+        return answers
+
+    def _nearest_of_each(self, sweep: Sweep, answered: Container[str]) -> Iterator[Site]:
+        """Of each member that has no answer yet the place that the fewest things rule out."""
+        silent = np.array([name not in answered for name in self._members], np.bool_)
+        if silent.any():
+            nearest = sweep.nearest(np.flatnonzero(silent[self._member_of]))
+            _, first = np.unique(self._member_of[nearest], return_index=True)
+            yield from (self._matching.sites[number] for number in nearest[first].tolist())
 
     def reasons(
         self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]], *, all_blocked: bool = False
@@ -116,11 +132,12 @@ class OneTable:
             )
             return smallest((blockers(option) for option in ways), none_empty=all_blocked)
         if known.held:
-            orders = (held_back(demand, site.place, self._rules.orders) for _, site in known.held)
+            orders = (held_back(demand, site.place, self._rules.orders) for site in known.held)
             return smallest(orders, none_empty=True)
         if not self._matching.sites:
             return (Reason(Cause.NO_NODE_GROUPS, "node groups", "1", "0", source="no member that is joined shows one"),)
-        return self.nevers(demand, self._nearest(demand, self._matching.sites).place)
+        everywhere = np.arange(len(self._matching.sites))
+        return self.nevers(demand, self._matching.sites[known.sweep.nearest(everywhere)[0]].place)
 
     def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
         """For a class that can run nowhere: single changes with which it could (E9); () for any other."""
@@ -128,7 +145,7 @@ class OneTable:
 
     def runs(self, demand: DemandClass, site: Site) -> bool:
         """Whether the class could run there, held back or not."""
-        return self._distance(demand, site)[0] == 0
+        return bool(len(self._know(demand).sweep.open(np.array([site.number]))))
 
     def sites(self) -> tuple[Site, ...]:
         """Every place of the round."""
@@ -152,18 +169,6 @@ class OneTable:
         known = self._know(demand)
         return bool(known.options or known.held)
 
-    def _nearest(self, demand: DemandClass, sites: Iterable[Site]) -> Site:
-        """The place that the fewest things rule out; of equals where least is lacking."""
-        return min(sites, key=lambda one: self._distance(demand, one))
-
-    def _distance(self, demand: DemandClass, site: Site) -> tuple[int, float, int]:
-        """How many things rule the class out there, and what part of a request is lacking at most."""
-        fit = self._fitting.fit(demand, site)
-        count = self._fitting.refused(demand, site) + fit.passed
-        count += bool(demand.gate) + self._matching.misses(self._matching.side(_readable(demand)), site, fit.size)
-        lacks = max((1 - had / needed for _, needed, had in fit.short), default=0.0)
-        return count, lacks, site.number
-
     def _know(self, demand: DemandClass) -> _Judged:
         key = (
             *(
@@ -180,48 +185,76 @@ class OneTable:
         )
         found = self._judged.get(key)
         if found is None:
-            found = self._judged[key] = _Judged(lambda held: self._could(demand, held))
+            sweep, held = Sweep(demand, self._matching, self._fitting), list[Site]()
+            options = Options(self._batches(demand, sweep, held), partial(self._option, demand))
+            found = self._judged[key] = _Judged(sweep, held, options)
         return found
 
-    def _could(self, demand: DemandClass, held: list[tuple[Option, Site]]) -> Iterator[Option]:
-        """Options one by one, best first; `held` gets those that somebody holds back."""
+    def _batches(self, demand: DemandClass, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
+        """Numbers of options, best first; `held` gets the places that somebody holds back.
+
+        Each batch is larger than the one before: a class that the first place serves does not pay for the others.
+        """
         if demand.gate:
             return
-        side, orders = self._matching.side(demand), self._rules.orders
-        for site, rank in self._order(demand, side):
-            fit = self._fitting.fit(demand, site)
-            if fit.passed or self._fitting.refused(demand, site) or self._matching.misses(side, site, fit.size):
-                continue
-            form: Form = form_for(site.place) or "startd-job"
-            alone = self._alone(demand, site, fit, form)
-            pods = demand.job.least if demand.job is not None else 1
-            option = Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None, pods=pods)
-            if next(held_back(demand, site.place, orders), None) is None:
-                yield option
-                if alone is not None:
-                    yield msgspec.structs.replace(option, size=alone, units=1, packed=False)
-            else:
-                held.append((option, site))
+        begin, size, order = 0, 1, self._order(demand).numbers
+        while begin < len(order):
+            numbers = sweep.open(order[begin : begin + size])
+            back = self._held_back(demand)[numbers]
+            held += [self._matching.sites[number] for number in numbers[back].tolist()]
+            yield self._with_singles(demand, numbers[~back])
+            begin, size = begin + size, size * 4
 
-    def _alone(self, demand: DemandClass, site: Site, fit: Fit, form: Form) -> Resources | None:
+    def _held_back(self, demand: DemandClass) -> NDArray[np.bool_]:
+        """Of every place whether somebody holds the class back from it."""
+        key = (demand.schedd, demand.principal) if self._denies else ()
+        if key not in self._back:
+            held = (next(held_back(demand, s.place, self._rules.orders), None) for s in self._matching.sites)
+            self._back[key] = np.array([why is not None for why in held], np.bool_)
+        return self._back[key]
+
+    def _with_singles(self, demand: DemandClass, numbers: Numbers) -> Numbers:
+        """After each option for several jobs the one for a single job, which less can keep from there."""
+        if self._fitting.packed(demand) == 1:
+            return numbers
+        found = []
+        for number in numbers.tolist():
+            alone = self._alone(demand, self._matching.sites[number])
+            found += [number] if alone is None else [number, ~number]
+        return np.array(found, np.int64)
+
+    def _option(self, demand: DemandClass, number: int) -> Option:
+        site = self._matching.sites[number if number >= 0 else ~number]
+        fit, rank = self._fitting.fit(demand, site), self._order(demand).ranks[site.number]
+        form: Form = form_for(site.place) or "startd-job"
+        alone = self._alone(demand, site)
+        if number < 0 and alone is not None:
+            return Option(site.place, form, alone, 1, rank)
+        pods = demand.job.least if demand.job is not None else 1
+        return Option(site.place, form, fit.size, fit.units, rank, packed=alone is not None, pods=pods)
+
+    def _alone(self, demand: DemandClass, site: Site) -> Resources | None:
         """The size of a startd for one job where one for several may be too large; None where it would not match."""
-        size = single(demand.request)
-        if fit.units == 1 or form != "startd-job" or self._matching.misses(self._matching.side(demand), site, size):
+        units = self._fitting.fit(demand, site).units
+        if units == 1 or form_for(site.place) == "startd-daemonset":
             return None
-        return size
+        size = single(demand.request)
+        return None if self._matching.misses(self._matching.side(demand), site, size) else size
 
-    def _order(self, demand: DemandClass, side: Side) -> tuple[tuple[Site, tuple[float, float]], ...]:
+    def _order(self, demand: DemandClass) -> _Order:
         """Every place, best first (MA5)."""
-        ranks = (self._rules.policy.rank, demand.rank)
+        policy = self._rules.policy.rank
+        side, ranks = self._matching.side(demand), (policy, demand.rank)
         needs_gpus = demand.request.gpus > 0
         sizes = [self._fitting.fit(demand, site).size for site in self._fitting.samples] if any(ranks) else []
         key = (needs_gpus, *((text, self._matching.read_by_rank(text, side, sizes)) for text in ranks))
         found = self._orders.get(key)
         if found is None:
-            ranked = [(site, self._rank(demand, side, site)) for site in self._matching.sites]
-            ranked.sort(key=lambda one: preference(one[0].place, needs_gpus=needs_gpus))
-            ranked.sort(key=lambda one: (-one[1][0], -one[1][1]))
-            found = self._orders[key] = tuple(ranked)
+            values = tuple(self._rank(demand, side, site) for site in self._matching.sites)
+            ranked = sorted(self._matching.sites, key=lambda site: preference(site.place, needs_gpus=needs_gpus))
+            ranked.sort(key=lambda site: (-values[site.number][0], -values[site.number][1]))
+            numbers = np.array([site.number for site in ranked], np.int64)
+            found = self._orders[key] = _Order(numbers, values)
         return found
 
     def _rank(self, demand: DemandClass, side: Side, site: Site) -> tuple[float, float]:
@@ -233,6 +266,24 @@ class OneTable:
         return self._matching.rank(policy, side, site, size), self._matching.rank(demand.rank, side, site, size)
 
 
-def _readable(demand: DemandClass) -> DemandClass:
-    """The class without what the gate refused, which is not evaluated; what members require of it is."""
-    return msgspec.structs.replace(demand, requirements="") if demand.gate else demand
+def _best(
+    member: str, options: Iterable[Option], blocker: Callable[[Option], Reason | None], *, all_blocked: bool
+) -> MemberVerdict:
+    """What a member with these options answers; all_blocked: only the best of them is asked."""
+    first: MemberVerdict | None = None
+    for option in options:
+        reason, group = blocker(option), option.place.group.name
+        if reason is None:
+            return MemberVerdict(member, Verdict.NOW, None, group)
+        if first is None and not option.packed:
+            first = MemberVerdict(member, Verdict.NOT_NOW, reason, group)
+        if first is not None and all_blocked:
+            break
+    if first is None:
+        raise AssertionError("a packed option without the one for a single job behind it")
+    return first
+
+
+def _sites(numbers: Numbers) -> Numbers:
+    """Of options the places."""
+    return np.where(numbers < 0, ~numbers, numbers)

@@ -1,0 +1,49 @@
+"""What rules one class out, asked of many places at once; which of them comes first is the table's business."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from fedsched.matchmaker.match import Matching, Site
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.options.fitting import Fitting
+from fedsched.matchmaker.options.option import Numbers
+
+_UNKNOWN = -1
+
+
+class Sweep:
+    """One class against the places of a round; places that are alike to it are judged once, when one is asked for."""
+
+    def __init__(self, demand: DemandClass, matching: Matching, fitting: Fitting) -> None:
+        self._demand, self._matching, self._fitting = demand, matching, fitting
+        self._side = matching.side(readable(demand))
+        self._alike = matching.alike(self._side, fitting.shapes)
+        self._misses = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
+        self._limits = fitting.passed(demand) + fitting.refusals(demand) + bool(demand.gate)
+
+    def open(self, numbers: Numbers) -> Numbers:
+        """Those of the places where the class could run, in the same order."""
+        allowed: Numbers = numbers[self._limits[numbers] == 0]
+        found: Numbers = allowed[self._missed(allowed) == 0]
+        return found
+
+    def nearest(self, numbers: Numbers) -> Numbers:
+        """The places by how many things rule the class out there; of equals where least is lacking, then by number."""
+        counts = self._limits[numbers] + self._missed(numbers)
+        return numbers[np.lexsort((numbers, self._fitting.lacking(self._demand)[numbers], counts))]
+
+    def _missed(self, numbers: Numbers) -> Numbers:
+        """How many clauses keep a startd there from matching."""
+        kinds = self._alike.kinds[numbers]
+        for kind in set(kinds[self._misses[kinds] == _UNKNOWN].tolist()):
+            site: Site = self._matching.sites[self._alike.samples[kind]]
+            size = self._fitting.fit(self._demand, site).size
+            self._misses[kind] = self._matching.misses(self._side, site, size)
+        return self._misses[kinds]
+
+
+def readable(demand: DemandClass) -> DemandClass:
+    """The class without what the gate refused, which is not evaluated; what members require of it is."""
+    return msgspec.structs.replace(demand, requirements="") if demand.gate else demand
