@@ -71,22 +71,26 @@ def test_a_class_carries_the_user_that_its_schedd_knows_only_where_the_principal
     assert not classes(row(User='"alice@lab.example"'), terms=renaming())[0].user
 
 
-def test_users_that_are_charged_as_one_principal_are_classes_of_their_own_also_when_they_are_lumped() -> None:
+def test_users_that_are_charged_as_one_principal_are_classes_of_their_own() -> None:
     both = [row(2, User='"alice@pool-b"'), row(3, "2.0", User='"alice@pool-c"'), row(4, "3.0", User='"alice@pool-b"')]
     found = classes(*both, terms=renaming())
     assert {one.principal.user for one in found} == {"alice@lab.example"}
     assert {one.user: one.idle for one in found} == {"alice@pool-b": 6, "alice@pool-c": 3}
-    many = [
-        row(1, f"{n}.0", User=f'"alice@pool-{"bc"[n % 2]}"', Requirements=f"TARGET.N == {n}", RequestCpus=str(1 + n))
-        for n in range(40)
+
+
+@pytest.mark.parametrize("shapes", [1, 20])
+def test_a_lump_is_of_one_user_or_of_nobody(shapes: int) -> None:
+    two = [
+        row(1, f"{n}.0", User=f'"alice@pool-{"bc"[n % 2]}"', Requirements=f"N == {n}", RequestCpus=str(1 + n % shapes))
+        for n in range(20)
     ]
-    found = classes(*many, terms=renaming(max_classes=10))
-    assert sum(one.lumped or 1 for one in found) == 40
+    found = classes(*two, terms=renaming(max_classes=10))
+    assert sum(one.lumped or 1 for one in found) == 20
     lumps = [one for one in found if one.lumped]
     assert {one.user for one in lumps} == {"alice@pool-b", "alice@pool-c"}
     assert len({one.key for one in lumps}) == len(lumps)
     assert not any(one.gate for one in lumps)
-    crowd = [row(1, f"{n}.0", User=f'"u{n}@pool-b"', AccountingGroup='"physics.production"') for n in range(40)]
+    crowd = [row(1, f"{n}.0", User=f'"u{n}@pool-b"', AccountingGroup='"physics.production"') for n in range(20)]
     (rest,) = [one for one in classes(*crowd, terms=renaming(max_classes=10)) if one.lumped]
     assert rest.gate
     assert not rest.user

@@ -17,7 +17,6 @@ from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 from tests.laboratory.realnode import RealNode
 
-
 RENAMED = PRINCIPALS + 'user_domain = "lab.example"\n'
 ACCOUNT = "accounting_group = group_atlas\naccounting_group_user = production"
 
