@@ -1,0 +1,175 @@
+"""What ads say, attribute by attribute: literals as columns, formulas as texts, refusals as the gate has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from fedsched.matchmaker.classad.ads import check_together, tree
+from fedsched.matchmaker.classad.gate import MAX_BYTES, NOW, Refused, bound, reads
+from fedsched.matchmaker.classad.typed import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED, Typed, constant
+from fedsched.matchmaker.columns.values import Column, Mask, Rows, Strings, column_of
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+"""An ad: (name, ClassAd text). Names are case-insensitive; the last of two equal ones counts."""
+
+TIME = NOW.lower()
+"""The name that both sides of a match have, whatever their ads say: the time."""
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_SPECIAL = frozenset({"my", "target", "other", "self", "parent", "root", "toplevel"})
+_LITERAL = re.compile(
+    r"""
+    (?P<integer>-?(?:0|[1-9][0-9]{0,17}))
+  | (?P<real>-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18})
+  | "(?P<string>[\x20\x21\x23-\x5b\x5d-\x7e]*)"
+  | (?P<word>true|false|undefined|error)
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+_WORDS = {
+    "true": Typed(BOOLEAN, value=True),
+    "false": Typed(BOOLEAN, value=False),
+    "undefined": Typed(UNDEFINED),
+    "error": Typed(ERROR),
+}
+
+
+@lru_cache(maxsize=1 << 17)
+def literal(text: str) -> Typed | None:
+    """The value of a text that is plainly a literal; None for everything else."""
+    found = _LITERAL.fullmatch(text)
+    if found is None or len(text) > MAX_BYTES:
+        return None
+    if found.lastgroup == "integer":
+        return Typed(INTEGER, int(text))
+    if found.lastgroup == "real":
+        return Typed(REAL, float(text))
+    return Typed(STRING, found["string"]) if found.lastgroup == "string" else _WORDS[text.lower()]
+
+
+def texts_of(pairs: Pairs) -> dict[str, str]:
+    """The texts by lower-case name, without the time, which a match sets."""
+    texts = {name.lower(): text for name, text in pairs}
+    texts.pop(TIME, None)
+    return texts
+
+
+def readable(names: Iterable[str]) -> bool:
+    """Whether these names of attributes mean the same here and to the library."""
+    return all(_NAME.fullmatch(name) and name not in _SPECIAL for name in names)
+
+
+def refused(texts: Mapping[str, str]) -> bool:
+    """Whether the gate refuses an ad with these texts."""
+    try:
+        for text in texts.values():
+            if literal(text) is None:
+                _passed(text)
+        check_together(texts)
+    except Refused:
+        return True
+    return False
+
+
+@lru_cache(maxsize=1 << 14)
+def _passed(text: str) -> None:
+    tree(text)
+
+
+class Attribute(NamedTuple):
+    """One attribute of many ads.
+
+    texts: the distinct ones; codes: which of them each ad has, -1 where it has none. values: those that are known
+    without the other side, UNDEFINED elsewhere. formulas: the texts that are not, by code. strange: some value is one
+    that only the library handles.
+    """
+
+    texts: tuple[str, ...]
+    codes: Rows
+    values: Column
+    formulas: Mapping[int, str]
+    strange: bool
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every ad has it."""
+        return bool((self.codes >= 0).all())
+
+
+class Table(NamedTuple):
+    """Ads as columns; `passed` says which of them the gate lets through."""
+
+    ads: tuple[Pairs, ...]
+    attributes: Mapping[str, Attribute]
+    passed: Mask
+    readable: bool
+
+
+def table(ads: Sequence[Pairs], strings: Strings) -> Table:
+    """The columns of these ads."""
+    codes: dict[str, Rows] = {}
+    texts: dict[str, dict[str, int]] = {}
+    folded: dict[str, str] = {}
+    for row, pairs in enumerate(ads):
+        for name, text in pairs:
+            key = folded.get(name)
+            if key is None:
+                key = folded[name] = name.lower()
+            known = texts.get(key)
+            if known is None:
+                known = texts[key] = {}
+                codes[key] = np.full(len(ads), -1, np.intp)
+            codes[key][row] = known.setdefault(text, len(known))
+    texts.pop(TIME, None)
+    attributes = {name: _attribute(tuple(known), codes[name], strings) for name, known in texts.items()}
+    return Table(tuple(ads), attributes, _passing(attributes, len(ads)), readable(attributes))
+
+
+def _attribute(texts: tuple[str, ...], codes: Rows, strings: Strings) -> Attribute:
+    formulas = {code: text for code, text in enumerate(texts) if literal(text) is None}
+    known = [literal(text) or Typed(UNDEFINED) for text in texts]
+    for code, text in tuple(formulas.items()):
+        if not _reads_anything(text):
+            known[code] = constant(bound(text))
+            del formulas[code]
+    strange = any(value.kind == OTHER for value in known)
+    values = column_of([*known, Typed(UNDEFINED)], strings)  # the last one is that of ads without it
+    return Attribute(texts, codes, values.take(codes), formulas, strange)
+
+
+def _reads_anything(text: str) -> bool:
+    """Also where the gate refuses the text: its ad is refused as a whole."""
+    try:
+        return bool(set(reads(text)) - _CONSTANT)
+    except Refused:
+        return True
+
+
+_CONSTANT = frozenset(_WORDS)
+
+
+def _passing(attributes: Mapping[str, Attribute], rows: int) -> Mask:
+    """Which ads the gate lets through.
+
+    Judged once for all ads that have the same formulas, as if each literal were as long as the longest of its name;
+    only where that is refused each ad is looked at by itself.
+    """
+    passed = np.ones(rows, np.bool_)
+    risky = {name: one for name, one in attributes.items() if any(literal(text) is None for text in one.texts)}
+    longest = {name: '"' + "x" * max(map(len, one.texts)) + '"' for name, one in attributes.items()}
+    combined: Rows = np.zeros(rows, np.intp)
+    for one in risky.values():
+        _, combined = np.unique(combined * (len(one.texts) + 1) + one.codes, return_inverse=True)
+    _, first, combined = np.unique(combined, return_index=True, return_inverse=True)
+    for number, row in enumerate(first.tolist()):
+        own = {name: one.texts[one.codes[row]] for name, one in risky.items() if one.codes[row] >= 0}
+        if not refused({**longest, **own}):
+            continue
+        for each in np.flatnonzero(combined == number).tolist():
+            texts = {name: one.texts[one.codes[each]] for name, one in attributes.items() if one.codes[each] >= 0}
+            passed[each] = not refused(texts)
+    return passed
