@@ -65,19 +65,20 @@ def readable(names: Iterable[str]) -> bool:
 
 def refused(texts: Mapping[str, str]) -> bool:
     """Whether the gate refuses an ad with these texts."""
+    formulas = {name: text for name, text in texts.items() if literal(text) is None}
     try:
-        for text in texts.values():
-            if literal(text) is None:
-                _passed(text)
-        check_together(texts)
+        read = {name for text in formulas.values() for name in _passed(text)}
+        check_together({name: text for name, text in texts.items() if name in read or name in formulas})
     except Refused:
         return True
     return False
 
 
 @lru_cache(maxsize=1 << 14)
-def _passed(text: str) -> None:
+def _passed(text: str) -> frozenset[str]:
+    """What a text that the gate lets through may read: it alone can make other attributes weigh."""
     tree(text)
+    return frozenset(name for name, _ in reads(text))
 
 
 class Attribute(NamedTuple):

@@ -12,7 +12,7 @@ from fedsched.matchmaker.classad.typed import BOOLEAN, INTEGER, OTHER, REAL
 from fedsched.matchmaker.columns.ads import Pairs, literal, readable, refused, table, texts_of
 from fedsched.matchmaker.columns.binding import JOB, REQUIREMENTS, SLOT, Binder
 from fedsched.matchmaker.columns.reading import names_read, together
-from fedsched.matchmaker.columns.running import Frame, Machine
+from fedsched.matchmaker.columns.running import Frame, Machine, Truth
 from fedsched.matchmaker.columns.syntax import Declined
 from fedsched.matchmaker.columns.values import Column, Mask, Reals, Rows, Strings
 
@@ -75,23 +75,22 @@ class Block:
         try:
             true, doubt = self._both(job, at)
         except Declined:
-            true, doubt = ~self.slots.passed, self.slots.passed
+            true, doubt = np.zeros(len(self.slots.ads), np.bool_), self.slots.passed
         matched = true & self.slots.passed
         if doubt is not None:
             rows = np.flatnonzero(doubt & self.slots.passed)
             matched[rows] = self._asked(job, rows, at)
         return matched
 
-    def _both(self, job: Mapping[str, str], at: int) -> tuple[Mask, Mask | None]:
+    def _both(self, job: Mapping[str, str], at: int) -> Truth:
         """Where both sides' Requirements are true, and where only the library can tell."""
         binder = self._binder(job, at)
-        mine, doubt = self._all.true(binder.requirements(JOB))
-        theirs, more = self._all.true(binder.requirements(SLOT))
-        unsure = None
-        if doubt is not None or more is not None:
-            unsure = (mine if doubt is None else mine | doubt) & (theirs if more is None else theirs | more)
-            unsure &= ~(mine & theirs)
-        return mine & theirs, unsure
+        mine, theirs = self._all.true(binder.requirements(JOB)), self._all.true(binder.requirements(SLOT))
+        true = mine.true & theirs.true
+        if mine.doubt is None and theirs.doubt is None:
+            return Truth(true)
+        possible = (mine.true | mine.some_doubt()) & (theirs.true | theirs.some_doubt())
+        return Truth(true, possible & ~true)
 
     def _binder(self, job: Mapping[str, str], at: int) -> Binder:
         if not (self.slots.readable and readable(job)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,17 @@ from fedsched.matchmaker.columns.binding import JOB, Step, Steps
 from fedsched.matchmaker.columns.functions import calls, table
 from fedsched.matchmaker.columns.operators import TRUE, UNKNOWN, truth
 from fedsched.matchmaker.columns.values import Column, Gathered, Mask, Rows, Strings, column_of, distinct, values_of
+
+
+class Truth(NamedTuple):
+    """Where something is true; doubt: where only the library could tell, None for nowhere."""
+
+    true: Mask
+    doubt: Mask | None = None
+
+    def some_doubt(self) -> Mask:
+        """The doubt as a mask."""
+        return np.zeros(len(self.true), np.bool_) if self.doubt is None else self.doubt
 
 
 class Machine:
@@ -34,7 +46,7 @@ class Frame:
         self._machine = machine
         self._rows = rows
         self._columns: dict[int, Column] = {}
-        self._masks: dict[int, tuple[Mask, Mask | None]] = {}
+        self._masks: dict[int, Truth] = {}
         self._parts: dict[tuple[str, int], tuple[Rows, Frame]] = {}
         self._slots: dict[str, Column] = {}
         self._ways: dict[str, Callable[[Step], Column]] = {
@@ -45,29 +57,42 @@ class Frame:
             "library": self._library,
         }
 
-    def true(self, number: int) -> tuple[Mask, Mask | None]:
-        """Where the step's value is true, and where only the library could tell; None for nowhere.
+    def true(self, number: int) -> Truth:
+        """Where the step's value is true, and where only the library could tell.
 
         What `&&` joins is true where all of it is, so that its operands are kept and shared, not their conjunction.
         """
         step = self._machine.steps.all[number]
         if step.kind == "apply" and step.name == "&&":
             return self._both(*step.of)
+        if step.kind == "formulas":
+            return self._each(step)
         found = self._masks.get(number)
         if found is None:
             seen = np.broadcast_to(truth(self.column(number)), len(self._rows))
             unknown = seen == UNKNOWN
-            found = self._masks[number] = (seen == TRUE, unknown if unknown.any() else None)
-            self._machine.kept += len(self._rows) * (1 if found[1] is None else 2)
+            found = self._masks[number] = Truth(seen == TRUE, unknown if unknown.any() else None)
+            self._machine.kept += len(self._rows) * (1 if found.doubt is None else 2)
         return found
 
-    def _both(self, left: int, right: int) -> tuple[Mask, Mask | None]:
-        (one, doubt), (other, more) = self.true(left), self.true(right)
-        if doubt is None and more is None:
-            return one & other, None
-        nowhere = np.zeros(len(self._rows), np.bool_)
-        doubt, more = nowhere if doubt is None else doubt, nowhere if more is None else more
-        return one & other, doubt | (one & more)
+    def _both(self, left: int, right: int) -> Truth:
+        one, other = self.true(left), self.true(right)
+        true = one.true & other.true
+        if one.doubt is None and other.doubt is None:
+            return Truth(true)
+        return Truth(true, one.some_doubt() | (one.true & other.some_doubt()))
+
+    def _each(self, step: Step) -> Truth:
+        """The same for an attribute of which some texts are formulas, each of them true or not in its own frame."""
+        literals = self.true(self._machine.steps.add(Step("column", step.name)))
+        true, doubt = literals.true.copy(), literals.some_doubt()
+        for code, number in zip(step.codes, step.of, strict=True):
+            rows, part = self._part(step.name, code)
+            if len(rows):
+                told = part.true(number)
+                true[rows] = told.true
+                doubt[rows] = told.some_doubt()
+        return Truth(true, doubt if doubt.any() else None)
 
     def column(self, number: int) -> Column:
         """The values of a step."""
