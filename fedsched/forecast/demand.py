@@ -98,6 +98,7 @@ def _kind(demand: DemandClass) -> Batch:
         requirements=demand.requirements or "true",
         attributes=demand.attributes,
         length_s=stated,
+        user=demand.user,
     )
 
 
@@ -106,7 +107,15 @@ def _unseen(key: str, schedd: str, claim: Claim, placement: Placement) -> Demand
     size = claim.amount if claim.amount.cpu_milli else placement.size
     request = msgspec.structs.replace(size, cpu_milli=claim.cpu_milli or size.cpu_milli, pods=1)
     return DemandClass(
-        key, placement.pool, schedd, claim.principal, request, JobLength(UNSEEN_S, "assumed"), 0, image=placement.image
+        key,
+        placement.pool,
+        schedd,
+        claim.principal,
+        request,
+        JobLength(UNSEEN_S, "assumed"),
+        0,
+        image=placement.image,
+        user=placement.user,
     )
 
 

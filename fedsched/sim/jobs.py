@@ -108,6 +108,8 @@ def class_key(batch: Batch) -> str:
     )
     if batch.priority or batch.patience_s:
         said = (*said, batch.priority, batch.patience_s)
+    if batch.user:
+        said = (*said, batch.user)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
 

@@ -130,7 +130,7 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     """Jobs alike that one person submits: `count` of them spread evenly over `over_s`.
 
     runs_s: how long each runs (±20 % by the seed). length_s: what the job says of its length, 0 for nothing.
-    patience_s: a job that never ran is removed by its owner after so long; 0 for never.
+    patience_s: a job that never ran is removed by its owner after so long; 0 for never. user: as in DemandClass.
     """
 
     at: float
@@ -145,6 +145,7 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     length_s: int = 0
     priority: int = 0
     patience_s: float = 0.0
+    user: str = ""
 
 
 class TraceJob(msgspec.Struct, frozen=True, omit_defaults=True):

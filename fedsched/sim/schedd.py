@@ -171,6 +171,7 @@ class Schedd:
             running=count.running,
             oldest_at=count.oldest_at,
             examples=count.examples,
+            user=batch.user,
         )
 
 

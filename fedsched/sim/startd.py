@@ -114,7 +114,7 @@ class Startd:
             return False
         mine, theirs = self.placement.principal, batch.principal
         if at < self.shared_at or self.placement.share == "user":
-            return mine == theirs
+            return mine == theirs and self.placement.user == batch.user
         return self.placement.share == "any" or mine.group == theirs.group
 
     def slot(self, pool: str, at: float) -> SlotView:

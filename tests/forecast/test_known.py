@@ -124,6 +124,20 @@ def test_what_stands_in_a_moment_stands_in_the_world_that_is_made_from_it(tmp_pa
         assert _slots(made) == _slots(seen)
 
 
+def test_startds_of_one_user_are_not_foretold_to_another_who_is_charged_as_the_same(tmp_path: Path) -> None:
+    with living(tmp_path, jobs(ANN, 12), policy()) as run:
+        run.until(1.5 * RUNS_S)
+        recorded, lengths = moment(run)
+        (view,) = recorded.observation.schedds
+        (waits,) = view.classes
+        for user in ("", "ann@ce"):
+            other = msgspec.structs.replace(view, classes=(msgspec.structs.replace(waits, user=user),))
+            seen = msgspec.structs.replace(recorded.observation, schedds=(other,))
+            world = AheadWorld(msgspec.structs.replace(recorded.snapshot, observation=seen), 1, lengths)
+            world.sleep(RUNS_S)
+            assert world.waits(waits.key, 1) is bool(user)
+
+
 def _slots(seen: object) -> dict[str, tuple[object, ...]]:
     pools = getattr(seen, "pools", ())
     return {

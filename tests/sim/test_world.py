@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fedsched.matchmaker.model import (
@@ -16,7 +17,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.sim.scenario import Faults, Scenario, Window
 from fedsched.study.run import SimRun
-from tests.sim.builders import batch, member, placement, world
+from tests.sim.builders import batch, member, place, placement, world
 from tests.sim.spike import conference_spike, policy
 
 
@@ -58,6 +59,26 @@ def test_a_startd_joins_after_pull_and_start_serves_the_jobs_and_leaves_nothing(
     assert thing.finished == "complete"
     made.act(DeleteObject("m1", "p-1", thing.name, "Job", thing.uid))
     assert made.quiet
+
+
+def test_a_startd_serves_one_of_the_users_who_are_charged_as_one_and_every_one_of_them_gets_his_own(
+    tmp_path: Path,
+) -> None:
+    theirs = tuple(msgspec.structs.replace(batch(count=12), user=user) for user in ("ann@ce1", "ann@ce2"))
+    both = world(batches=theirs)
+    (ce1,) = both.observe(both.now()).schedds
+    assert sorted(demand.user for demand in ce1.classes) == ["ann@ce1", "ann@ce2"]
+    made = world(batches=theirs[:1])
+    place(made, 1, user="ann@ce2")
+    made.sleep(60)
+    assert not made.observe(made.now()).pools[0].slots[0].claims
+    place(made, 2, user="ann@ce1")
+    made.sleep(60)
+    assert [bool(slot.claims) for slot in made.observe(made.now()).pools[0].slots] == [False, True]
+    run = SimRun(Scenario((member(nodes=3),), theirs), Policy(), tmp_path, seed=5)
+    report = run.until(4 * 3600)
+    run.close()
+    assert (report.done, report.jobs, report.left) == (24, 24, ())
 
 
 def test_a_pod_holds_its_room_and_what_does_not_fit_stays_pending() -> None:
