@@ -13,6 +13,8 @@ from fedsched.matchmaker.columns.reading import Formulas, levels_read, names_rea
 from fedsched.matchmaker.columns.syntax import MAX_DEPTH, Declined, Tree, odd, parsed
 
 REQUIREMENTS = "requirements"
+STEEP = 6
+"""Levels that an attribute counts beside those of its text: following it takes so many calls of Python."""
 JOB, SLOT = "job", "slot"
 """Whose MY it is that a tree is evaluated with."""
 
@@ -137,7 +139,9 @@ class Binder:
         before = self._strange, self._deepest
         self._strange, self._deepest = False, self._depth
         self._path.append(key)
+        self._deepen(STEEP)
         number = self._of_job(key[1]) if key[0] == JOB else self._of_slots(key[1])
+        self._depth -= STEEP
         self._path.pop()
         found = _Bound(number, self._deepest - self._depth, self._strange)
         self._strange, self._deepest = before[0], max(before[1], self._deepest)
@@ -161,15 +165,16 @@ class Binder:
         return self._steps.add(Step("formulas", name, tuple(told.values()), codes=tuple(told)))
 
     def _of_slot(self, text: str) -> int:
-        depth = self._depth
+        before = self._depth, len(self._path), self._strange
         try:
             return self._bound(text, SLOT)
         except Declined:  # only the slots that have it are asked of the library
-            self._depth = depth
-            return self._steps.constant(Typed(OTHER))
+            value = Typed(OTHER)
         except Refused:  # the ads that have it are refused: whatever it is, they do not match
-            self._depth = depth
-            return self._steps.constant(Typed(UNDEFINED))
+            value = Typed(UNDEFINED)
+        self._depth, height, self._strange = before
+        del self._path[height:]
+        return self._steps.constant(value)
 
     def _tree(self, tree: Tree, side: str) -> int:
         if tree.kind == "literal":

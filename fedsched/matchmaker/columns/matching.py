@@ -157,7 +157,7 @@ class Cache:
     def laid_out(self, slots: Sequence[Pairs]) -> Cache:
         """The cache with these slots in it: those that are new in a block of their own, or all in one anew."""
         new = [ad for ad in dict.fromkeys(slots) if ad not in self.places]
-        if not new:
+        if not new and self.blocks:
             return self
         needed = set(slots)
         gone = sum(len(block.slots.ads) for block in self.blocks) + len(new) - len(needed)

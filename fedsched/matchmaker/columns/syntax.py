@@ -13,6 +13,9 @@ from fedsched.matchmaker.classad.typed import OTHER, Typed, constant
 MAX_DEPTH = 150
 """Deepest tree that is compiled; the library gives up at 400, counting brackets and attributes that are followed."""
 
+MAX_NESTED = 50
+"""Most brackets, conditions and signs within one another: each takes several calls of Python to read."""
+
 
 class Declined(Exception):  # noqa: N818 - no error: the library is asked
     """An expression that is not compiled."""
@@ -70,6 +73,7 @@ class _Reader:
     def __init__(self, found: list[Token]) -> None:
         self._tokens = [*found, _END]
         self._at = 0
+        self._open = 0
 
     def whole(self) -> Tree:
         """The tree of all tokens."""
@@ -103,12 +107,19 @@ class _Reader:
     def _expression(self) -> Tree:
         """The conditional operator, which takes everything to its right."""
         start = self._at
-        condition = self._binary(0)
-        if not self._take("?"):
-            return condition
-        chosen = self._expression()
-        self._need(":")
-        return self._node("operator", "?", start, (condition, chosen, self._expression()))
+        self._enter()
+        tree = self._binary(0)
+        if self._take("?"):
+            chosen = self._expression()
+            self._need(":")
+            tree = self._node("operator", "?", start, (tree, chosen, self._expression()))
+        self._open -= 1
+        return tree
+
+    def _enter(self) -> None:
+        self._open += 1
+        if self._open > MAX_NESTED:
+            raise Declined("nested too deeply")
 
     def _binary(self, loosest: int) -> Tree:
         start = self._at
@@ -133,7 +144,10 @@ class _Reader:
         if self._next.kind != "operator" or sign not in {"!", "~", "-", "+"}:
             return self._postfix()
         self._at += 1
-        return self._node("operator", f"unary {sign}", start, (self._unary(),))
+        self._enter()
+        operand = self._unary()
+        self._open -= 1
+        return self._node("operator", f"unary {sign}", start, (operand,))
 
     def _postfix(self) -> Tree:
         """Items, and `?:`, which binds tighter than any other operator and takes another of this level."""
