@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.model import (
+    Budgets,
     Claim,
     Held,
+    MemberView,
     Memory,
     NodeRoom,
     ObjectView,
@@ -151,6 +153,52 @@ def test_room_that_is_asked_for_counts_as_growth_at_once() -> None:
 
     assert sum(one.yields_to == "owned" for one in plan.held) == 2
     assert plan.memory.ramps["owned"].used == 2
+
+
+def full_of_borrowers(name: str) -> tuple[list[Placement], MemberView]:
+    """A member whose only node they hold whole."""
+    free = Resources(memory_mib=1024, disk_mib=1024, pods=40)
+    node = group("g", 1, res(4, 40, 50, pods=50), rooms=(Room(free, 1),))
+    places = [placement(f"{name}-{n}", name, principal=BORROWER.principal, class_key="small") for n in range(4)]
+    return places, member(name, node, node_rooms=(NodeRoom("n1", "g", free),))
+
+
+def test_room_that_is_made_where_a_budget_is_spent_just_now_is_waited_for_and_not_made_again_elsewhere() -> None:
+    first, here = full_of_borrowers("m1")
+    second, there = full_of_borrowers("m2")
+    claim = Claim(BORROWER.principal, 1000, T0 - 2000)
+    goes = held(
+        first[0],
+        "leaving",
+        wanted="vacate",
+        why=Reason(Cause.PREEMPTED, at=T0 - 3),
+        yields_to="owned",
+        yields_at=T0 - 3,
+        yields_with=first[0].id,
+        yields_room=res(1, 2),
+    )
+    rest = [held(place, "claimed", claimed_at=T0 - 2000, claims=1) for place in (*first[2:], *second)]
+    pods = {place.id: pod(f"{place.object_name}-abc", deleting=place is first[0]) for place in (*first, *second)}
+    pods[first[1].id] = pod(f"{first[1].object_name}-abc", "pending", started_at=None)
+    snap = snapshot(
+        members=(here, there),
+        schedds=(schedd(*(msgspec.structs.replace(OWNER, key=key, request=res(1, 2)) for key in ("owned", "young"))),),
+        objects=tuple(thing(place, pods[place.id]) for place in (*first, *second)),
+        slots=tuple(
+            slot(one.placement, pods[one.placement.id].name, free=Resources(), claims=(claim,), unclaimed_since=None)
+            for one in rest
+        ),
+        memory=Memory(
+            at=T0 - 1,
+            held=(goes, held(first[1], "starting"), *rest),
+            pairs={"m1/g/": SEEN, "m2/g/": SEEN},
+        ),
+    )
+    policy = Policy(sharing=Sharing(slot_weight="Cpus"))
+    for most in (50, 1):
+        budgets = terms("m1", budgets=Budgets(objects_in_flight=most))
+        plan = negotiate(msgspec.structs.replace(snap, terms=(budgets, terms("m2"))), policy)
+        assert [h.placement.id for h in plan.held if h.yields_to == "owned"] == [first[0].id]
 
 
 def test_what_was_promised_stands_in_the_order_in_which_it_was_decided() -> None:

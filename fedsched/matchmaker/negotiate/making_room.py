@@ -10,6 +10,7 @@ import msgspec
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
 from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 
 MOST_WISHES = 100
@@ -73,7 +74,7 @@ def _asks(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> bool:
     demand = turn.ask.demand
     if not turn.unmet or turn.ask.blocked or not _starts(turn, seen) or not _may_ask(demand, turns):
         return False
-    return next(_open_but_full(turn, turns, seen), None) is not None
+    return next(_full(turn, turns, seen, _in_the_way(turn, seen)), None) is not None
 
 
 def _starts(turn: fill.Turn, seen: _Seen) -> int:
@@ -83,16 +84,23 @@ def _starts(turn: fill.Turn, seen: _Seen) -> int:
 
 def _wish(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> preempt.Wish:
     """What such a class asks of preemption."""
-    options = tuple(_open_but_full(turn, turns, seen))
-    return preempt.Wish(turn.ask.demand, options, turn.unmet, _starts(turn, seen))
+    options = tuple(_full(turn, turns, seen, preempt.ROOM))
+    besides = _in_the_way(turn, seen)
+    kept = options if besides is preempt.ROOM else tuple(_full(turn, turns, seen, besides))
+    return preempt.Wish(turn.ask.demand, options, turn.unmet, _starts(turn, seen), kept)
 
 
-def _open_but_full(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> Iterator[Option]:
-    """Options on members where somebody could yield, that nothing but room keeps the class from."""
+def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
+    """What may keep the class from a place that it asks about: room; where room is on its way, a budget, too (PR3)."""
+    return preempt.ROOM | {Cause.BUDGET} if seen.awaited.get(turn.ask.demand.key) else preempt.ROOM
+
+
+def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
+    """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
     for option in turn.options:
         if option.place.terms.name in seen.members:
             reasons = tuple(turns.room_blockers(turn.ask.demand, option))
-            if reasons and all(reason.cause in preempt.ROOM for reason in reasons):
+            if reasons and all(reason.cause in causes for reason in reasons):
                 yield option
 
 

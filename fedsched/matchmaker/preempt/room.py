@@ -41,7 +41,8 @@ class _Turn:
 
     def __init__(self, wish: Wish) -> None:
         self.demand = wish.demand
-        self.options = tuple(o for o in wish.options if o.form != "startd-daemonset" and o.pods == 1)
+        self.options = _single(wish.options)
+        self.kept = _single(wish.kept) or self.options
         self.pods = max((option.pods for option in wish.options), default=1)
         self.path = path_of(wish.demand.principal)
         self.unmet = wish.unmet
@@ -158,7 +159,7 @@ class _Round:
                     self._exchange.remember(turn.path, losses(stand, self._shared.sizes))
                 where = {stand.held.placement.member for stand in leaving}
                 nodes = _together(leaving)
-                option = next((o for o in turn.options if o.place.terms.name in where), None)
+                option = next((o for o in turn.kept if o.place.terms.name in where), None)
                 if option is None:
                     continue
                 fitting = [node for node in self._ground.nodes(option) if node in nodes]
@@ -255,6 +256,11 @@ class _Round:
     def _refuse(self, demand: DemandClass, reason: Reason | None) -> None:
         if reason is not None:
             self._refused[demand.key] = reason
+
+
+def _single(options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Options of one pod each: for these an eviction makes room."""
+    return tuple(o for o in options if o.form != "startd-daemonset" and o.pods == 1)
 
 
 def _together(leaving: Iterable[Standing]) -> frozenset[str]:

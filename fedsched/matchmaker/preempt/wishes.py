@@ -38,13 +38,15 @@ class Wish(msgspec.Struct, frozen=True):
     """A class that found no room, with the places that are open to it, best first.
 
     options: tier open, budget left, breaker closed, member healthy; without room. unmet: jobs that nothing runs or is
-    started for. starts: startds that ramp and trust still allow now.
+    started for. starts: startds that ramp and trust still allow now. kept: the options, and those that only a budget of
+    their member holds up besides: room that was made there is waited for (PR3); none are the options alone.
     """
 
     demand: DemandClass
     options: tuple[Option, ...]
     unmet: int
     starts: int
+    kept: tuple[Option, ...] = ()
 
 
 class Rules(msgspec.Struct, frozen=True):
