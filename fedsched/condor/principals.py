@@ -56,9 +56,9 @@ def names_its_group(account: str, user: str, origin: Origin, rules: Sequence[Pri
 
 def unnameable(user: str, group: str) -> str:
     """Why no startd can be told to admit these jobs (MA4); "" when one can. user: as their schedd has it."""
-    for what, text in (("User", user), ("accounting group", group)):
+    for what, text in (("User", user), ("AccountingGroup", group)):
         if text and not _WORD.fullmatch(text):
-            return f"{what} cannot be written into a startd's START: at most 253 letters, digits and ._@+:/=,- can"
+            return f"{what}: only up to 253 letters, digits and ._@+:/=,- can stand in START"
     return ""
 
 

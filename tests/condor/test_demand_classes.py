@@ -102,8 +102,14 @@ def test_a_lump_is_of_one_user_or_of_nobody(shapes: int) -> None:
 def test_a_user_whom_no_startd_could_be_told_is_not_placed_for(name: str) -> None:
     """MA4: a pod's settings take a word; whatever else a schedd calls its users gets no startd."""
     one = only(row(User=f'"{name}"'))
-    assert "cannot be written into a startd's START" in one.gate
+    assert one.gate == "User: only up to 253 letters, digits and ._@+:/=,- can stand in START"
     assert not one.user
+
+
+def test_a_group_whom_no_startd_could_be_told_is_not_placed_for() -> None:
+    terms = msgspec.structs.replace(TERMS, principals=(PrincipalRule(schedd="*", groups=("*",)),))
+    (one,) = classes(row(AcctGroup='"group of physicists"', AcctGroupUser='"alice"'), terms=terms)
+    assert one.gate.startswith("AccountingGroup: ")
 
 
 def test_a_user_whose_name_is_mended_for_its_share_does_not_join_the_class_of_one_who_has_that_name() -> None:
@@ -317,4 +323,4 @@ def test_a_name_of_three_hundred_characters_is_cut_and_told() -> None:
     one = only(row(User=f'"{"u" * 300}@b"', Requirements=f"TARGET.{'n' * 300} > 1"))
     assert len(one.principal.user) == 200
     assert "User is longer than 200 characters: cut" in one.floors
-    assert "User cannot be written into a startd's START" in one.gate, "whom its startds admit is not cut"
+    assert one.gate.startswith("User: "), "whom its startds admit is not cut"

@@ -117,6 +117,7 @@ def _held_there() -> dict[str, Situation]:
         "the quota is full": moment(members=(member(quotas=(quota,)),)),
         "no node has room": moment(members=(member("m1", FULL),)),
         "no node will ever do": moment(demand(idle=10, request=res(64, 8))),
+        "no startd could know the user": moment(wants(gate="User: only up to 253 letters can stand in START")),
         "no slot satisfies the job": moment(wants(requirements="TARGET.HasCVMFS =?= true")),
         "the first startd is being tried": one("starting", pod(), probe=True, demand=wants(), memory={"pairs": {}}),
         "the first startd cannot pull its image": one(

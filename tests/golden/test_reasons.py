@@ -110,6 +110,9 @@ NUMBERS = {
 }
 SPECIAL = (
     Reason(Cause.FORM_REFUSED, "pool", "physics", "astro", member="m1"),
+    Reason(
+        Cause.EXPRESSION_REFUSED, "User", have="only up to 253 letters, digits and - can stand in START", member="m1"
+    ),
     Reason(Cause.QUOTA_FULL, "jobs", "1", "0", member="m1"),
     Reason(Cause.QUOTA_FULL, "memory_mib", "16 GiB", "3 GiB", member="m1"),
     Reason(Cause.NO_ROOM, "node group", "no DaemonSet of ours", "one is there", member="m1", node_group="big"),

@@ -23,6 +23,9 @@ class Meeting(NamedTuple):
     at: float
 
 
+_NAMES = frozenset({"User", "AccountingGroup"})
+"""Attributes of a job by which its startd knows it."""
+
 Known = Callable[[str], bool]
 """Whether what a clause asks for is known of a place, or only a real slot can tell (MA6)."""
 
@@ -37,12 +40,20 @@ def nevers(
 ) -> Iterator[Reason]:
     """All that rules the class out there, the member's terms first; nothing where it could run."""
     if demand.gate:
-        yield place.here(Reason(Cause.EXPRESSION_REFUSED, what="Requirements", have=demand.gate))
+        yield place.here(_gated(demand.gate))
     yield from (place.here(reason) for reason in refused_by_terms(demand, place))
     yield from (place.here(reason) for reason in too_small(size, place))
     yield from (place.here(r) for r in barred_by_limits(size + place.terms.pod_overhead, place.view.limits))
     requirements = "" if demand.gate else demand.requirements
     yield from (place.here(reason) for reason in unsatisfied(requirements, place, ads, known))
+
+
+def _gated(gate: str) -> Reason:
+    """Names are no expressions: what is wrong with one is told apart, as "User: …"."""
+    what, _, why = gate.partition(": ")
+    if what in _NAMES:
+        return Reason(Cause.EXPRESSION_REFUSED, what=what, have=why)
+    return Reason(Cause.EXPRESSION_REFUSED, what="Requirements", have=gate)
 
 
 def unsatisfied(requirements: str, place: Place, ads: Meeting, known: Known = everything) -> Iterator[Reason]:

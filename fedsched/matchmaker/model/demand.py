@@ -36,7 +36,7 @@ class DemandClass(msgspec.Struct, frozen=True):
     floors: sentences for each request that was raised or taken from an expression (D7).
     lumped: how many classes above max_classes were folded into this one; 0 for an ordinary class.
     concurrency: (name, units) of the job's ConcurrencyLimits, sorted by name (Q7).
-    gate: why the expression gate refused the class's expressions; "" when it did not (MA4).
+    gate: why the expression gate refused the class's expressions, or the name of who submits; "" when it did not (MA4).
     ungrouped: jobs of it do not name the principal's group themselves: their schedd's rule charges them to it.
     user: the User of its jobs at their schedd where it is not the principal's (its rule renames it, or they are charged
     to another name); START compares with it. "" where it is the same.
