@@ -342,13 +342,10 @@ VARIANTS: dict[tuple[Cause, str], Saying] = {
         "{who} lends nothing to the pool | pool {need} | it lends to {have}",
         "add the pool under `pools` in clusters/{member}.toml, with the site's consent",
     ),
-    **{
-        (Cause.EXPRESSION_REFUSED, name): Saying(
-            "no startd could know the job by its {what} | {have}",
-            "submit under a plain name, or ask the access point's admin for one",
-        )
-        for name in ("User", "AccountingGroup")
-    },
+    **dict.fromkeys(
+        ((Cause.EXPRESSION_REFUSED, "User"), (Cause.EXPRESSION_REFUSED, "AccountingGroup")),
+        Saying("no startd could know the job by its {what} | {have}", "submit under a plain name, or ask for one"),
+    ),
     (Cause.QUOTA_FULL, "jobs"): Saying(
         "the quota of {site} allows no further Job | {need} needed | {have} left",
         "ask the admin of {member} for a larger count/jobs.batch, or wait",
