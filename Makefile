@@ -52,7 +52,7 @@ test: $(MADE) ## all tests that this machine can run, in stages; the last lines:
 mutants: $(MADE) ## seeded faults in the matchmaker, every one of which its tests must find
 	@$(BIN)/python -m tests.mutants
 
-faults: $(MADE) ## 1,300 random storms and 1,000 of partitions over small simulated federations: all that must hold, holds; about 7 min on two cores
+faults: $(MADE) ## 1,000 random storms and 1,000 of partitions over small simulated federations: all that must hold, holds; about 7 min on two cores
 	@$(BIN)/python -m tests.faults --jobs 2 $(FAULTS)
 
 reasons: $(MADE) ## 10,000 random states: every named reason is lifted, every counterfactual made; REASONS="--seed N" repeats one
