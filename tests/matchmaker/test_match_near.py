@@ -6,7 +6,7 @@ import msgspec
 
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import JobLength, NearestMiss, Order
-from fedsched.matchmaker.options import Option, candidates
+from fedsched.matchmaker.options import Asked, Option, candidates
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import demand, res
@@ -23,7 +23,7 @@ def test_a_request_that_no_node_holds_is_told_with_what_would_do_and_where() -> 
     """E9: needs 96 GiB, the largest node has 64 GiB in C; at 62 GiB three members match."""
     answers = table(with_nodes("A", 62.1), with_nodes("B", 62), with_nodes("C", 64), with_nodes("D", 8))
     greedy = demand(request=res(8, 96), requirements="TARGET.Memory >= RequestMemory")
-    (why,) = answers.reasons(greedy, lambda _: ())
+    (why,) = answers.reasons(greedy, Asked(lambda _: ()))
     assert (why.cause, why.need, why.have, why.member) == (Cause.NODE_TOO_SMALL, "96 GiB", "64 GiB", "C")
     assert answers.near(greedy) == (
         NearestMiss("memory_mib", "96 GiB", "64 GiB", 1, "C"),
@@ -92,26 +92,26 @@ def test_where_one_change_suffices_one_is_named_although_a_better_place_needs_tw
     """RE2."""
     sets = {"a": (QUOTA, FULL), "b": (RATE,), "c": (FULL,)}
     answers = table(*(place(name) for name in sets))
-    assert answers.reasons(demand(), lambda o: sets[o.place.terms.name]) == (RATE,)
+    assert answers.reasons(demand(), Asked(lambda o: sets[o.place.terms.name])) == (RATE,)
 
 
 def test_where_two_facts_block_together_both_are_named() -> None:
     """RE2."""
     answers = table(place("a"), place("b"))
-    assert answers.reasons(demand(), lambda _: (QUOTA, FULL)) == (QUOTA, FULL)
+    assert answers.reasons(demand(), Asked(lambda _: (QUOTA, FULL))) == (QUOTA, FULL)
 
 
 def test_everything_that_holds_a_member_back_is_named_and_a_member_that_one_order_holds_comes_first() -> None:
     """RE2, MA3."""
     orders = (Order("cordon", "a", "fan"), Order("pause", "*", "holiday"))
     answers = table(place("a"), orders=orders)
-    assert [r.cause for r in answers.reasons(demand(), lambda _: ())] == [Cause.CORDONED, Cause.PAUSED]
+    assert [r.cause for r in answers.reasons(demand(), Asked(lambda _: ()))] == [Cause.CORDONED, Cause.PAUSED]
     answers = table(place("a"), place("b"), orders=orders)
-    assert [(r.cause, r.member) for r in answers.reasons(demand(), lambda _: ())] == [(Cause.PAUSED, "b")]
+    assert [(r.cause, r.member) for r in answers.reasons(demand(), Asked(lambda _: ()))] == [(Cause.PAUSED, "b")]
 
 
 def test_without_any_node_group_that_is_the_reason() -> None:
-    assert [r.cause for r in table().reasons(demand(), lambda _: ())] == [Cause.NO_NODE_GROUPS]
+    assert [r.cause for r in table().reasons(demand(), Asked(lambda _: ()))] == [Cause.NO_NODE_GROUPS]
 
 
 def told(blocked: tuple[str, ...], places: int = 8) -> list[tuple[str, str]]:

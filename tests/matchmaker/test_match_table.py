@@ -21,7 +21,7 @@ from fedsched.matchmaker.model import (
     Principal,
     Startds,
 )
-from fedsched.matchmaker.options import Choosing, Option, Table
+from fedsched.matchmaker.options import Asked, Choosing, Option, Table
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources, fits
 from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, terms
@@ -265,7 +265,7 @@ def test_all_that_rules_a_class_out_is_told(wanted: dict[str, Any], site: dict[s
     answers = table(there)
     assert [reason.cause for reason in answers.nevers(one, there)] == causes
     assert where(answers.options(one)) == []
-    verdict = answers.verdicts(one, lambda _: None)[0]
+    verdict = answers.verdicts(one, Asked(lambda _: ()))[0]
     assert (verdict.verdict, verdict.blocker) == (Verdict.NEVER, answers.never(one, there))
 
 
@@ -305,7 +305,7 @@ def test_what_somebody_holds_back_is_neither_an_option_nor_never() -> None:
     one, there = demand(), place()
     answers = table(there, orders=(Order("cordon", "m1", "broken fan"), Order("deny", "physics.*", "mining")))
     assert where(answers.options(one)) == []
-    verdict = answers.verdicts(one, lambda _: None)[0]
+    verdict = answers.verdicts(one, Asked(lambda _: ()))[0]
     assert verdict.verdict is Verdict.CORDONED
     assert verdict.blocker
     assert verdict.blocker.cause is Cause.CORDONED
@@ -325,11 +325,11 @@ def test_a_member_answers_with_the_best_of_its_groups() -> None:
     full, free, tiny = place("m1", "full"), place("m1", "free"), place("m1", "tiny", group={"free": res(0.1, 0.1)})
     busy = Reason(Cause.NO_ROOM)
 
-    def blocker(option: Option) -> Reason | None:
-        return busy if option.place.group.name == "full" else None
+    def blockers(option: Option) -> tuple[Reason, ...]:
+        return (busy,) if option.place.group.name == "full" else ()
 
     def said(*sites: Place) -> tuple[Verdict, Reason | None, str]:
-        answer = table(*sites).verdicts(demand(), blocker)[0]
+        answer = table(*sites).verdicts(demand(), Asked(blockers))[0]
         return answer.verdict, answer.blocker, answer.node_group
 
     assert said(full, free, tiny) == (Verdict.NOW, None, "free")
@@ -340,5 +340,5 @@ def test_a_member_answers_with_the_best_of_its_groups() -> None:
 def test_of_what_never_fits_the_nearest_group_is_told() -> None:
     hopeless = place("m1", "a", group={"free": res(0.1, 0.1)}, terms={"requirements": "TARGET.Nice"})
     close = place("m1", "b", terms={"requirements": "TARGET.Nice"})
-    answer = table(hopeless, close).verdicts(demand(), lambda _: None)[0]
+    answer = table(hopeless, close).verdicts(demand(), Asked(lambda _: ()))[0]
     assert answer.node_group == "b"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.book.keeping import kept
+from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import Place, Shape, footprint, lacks
@@ -46,6 +49,13 @@ class Book:
         self._keep_for_the_evictor(standing)
         for stand in standing:
             self._reserve(stand)
+        self._places = places
+        self._rooms = Rooms(self._groups)
+        overheads = [place.terms.pod_overhead for place in places]
+        self._beside = {
+            one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
+        }
+        self._apart: NDArray[np.bool_] | None = None
 
     def _hold_for_the_site(self, place: Place) -> None:
         """Room that the member's own pods are about to take is not ours, least of all what we just gave up (OW2)."""
@@ -137,6 +147,8 @@ class Book:
 
     def _count(self, place: Place, full: Resources, nodes: int) -> None:
         """What is booked counts against the member, wherever its room comes from."""
+        self._apart = None
+        self._rooms.change((place.terms.name, place.group.name))
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
         group.probing = group.probing or not (place.jobs or place.pair.attributes)
@@ -148,6 +160,34 @@ class Book:
     def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""
         return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead, pods)
+
+    def lacking(self, size: Resources) -> NDArray[np.int64]:
+        """Of every place how many resources its closest node lacks for one pod of a startd of that size, 0 for room.
+
+        In the order in which the places were given, as `only_room`.
+        """
+        found = np.empty(len(self._places), np.int64)
+        for overhead, its in self._beside.items():
+            found[its] = self._rooms.lacking(size + overhead)[its]
+        return found
+
+    def only_room(self) -> NDArray[np.bool_]:
+        """Of every place whether only room on its nodes can keep a startd of any size from there, and no node comes.
+
+        Asked for many sizes in a row; it changes when something is booked.
+        """
+        if self._apart is None:
+            self._apart = np.array([self._asks_only_for_room(place) for place in self._places], np.bool_)
+        return self._apart
+
+    def _asks_only_for_room(self, place: Place) -> bool:
+        """Nothing is in the way of a startd that asks for nothing, and nothing depends on what it asks for."""
+        terms, kept_free = place.terms, dict(place.terms.leave_free)
+        by_size = terms.ceiling_names or place.view.quotas or terms.mode == "trial" or place.memory.refusals
+        grows = place.group.can_grow_to > place.group.nodes
+        if by_size or grows or place.group.name in kept_free or "*" in kept_free:
+            return False
+        return next(self._caps_and_quotas(place, Resources(), Shape("startd-job")), None) is None
 
     def blocker(self, place: Place, size: Resources, shape: Shape) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""

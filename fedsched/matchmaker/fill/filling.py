@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from fedsched.matchmaker import breaker
 from fedsched.matchmaker.book import Book
@@ -17,7 +18,7 @@ from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, QueuedJob, Ramping
-from fedsched.matchmaker.options import Option, Table
+from fedsched.matchmaker.options import UNCOUNTED, Option, Options, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.share import Shared
@@ -27,9 +28,9 @@ class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
-    breakers: a copy that this round changes. ends: see `blockers`, which is asked when all turns are taken. grows:
-    whether some place could have more nodes. jobs: of each class of Kubernetes Jobs, those that wait, next one first;
-    who is placed leaves.
+    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends, counts: see
+    `blockers` and `in_the_way`, which are asked when all turns are taken. jobs: of each class of Kubernetes Jobs, those
+    that wait, next one first; who is placed leaves.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class Round(msgspec.Struct):
     together: Ramping
     grows: bool = False
     ends: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
+    counts: dict[str, list[int]] = msgspec.field(default_factory=dict)
     jobs: dict[str, deque[QueuedJob]] = msgspec.field(default_factory=dict)
 
     def no_room(self, demand: DemandClass, option: Option) -> Reason | None:
@@ -56,9 +58,18 @@ class Round(msgspec.Struct):
         has_room = self.book.has_room(option.place, option.size, option.pods)
         return not has_room or self.no_room(demand, option) is not None
 
+    def roomy(self, options: Options) -> list[int]:
+        """Positions of options whose nodes have room for one placement now; of several pods at once they are asked."""
+        roomy = np.ones(len(options), np.bool_)
+        places = options.places()
+        for option, positions in options.alike():
+            if option.pods == 1:
+                roomy[positions] = self.book.lacking(option.size)[places[positions]] == 0
+        return np.flatnonzero(roomy).tolist()
+
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         """All that keeps one more startd of the class from room that is there; growth is no room (PR1)."""
-        yield from self._apart_from_room(demand, option)
+        yield from self.apart_from_room(demand, option)
         yield from self.book.blockers(option.place, option.size, option.shape)
 
     def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
@@ -67,8 +78,26 @@ class Round(msgspec.Struct):
 
     def blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         """All that keeps one more startd of the class from that place, be it that the place grows for it (S7)."""
-        yield from self._apart_from_room(demand, option)
+        yield from self.apart_from_room(demand, option)
         yield from self._in_the_end(demand, option)
+
+    def in_the_way(self, demand: DemandClass, options: Options) -> list[int]:
+        """Of each option how many blockers it has when all turns are taken; UNCOUNTED where they must be asked for."""
+        found = self.counts.get(demand.key)
+        if found is None:
+            found = self.counts[demand.key] = self._counted(demand, options)
+        return found
+
+    def _counted(self, demand: DemandClass, options: Options) -> list[int]:
+        counts, places = np.full(len(options), UNCOUNTED, np.int64), options.places()
+        alike = () if self.breakers or not self.purse.bounds_nothing else options.alike()
+        for option, positions in alike:
+            if option.form == "startd-job":
+                its, aside = places[positions], len(tuple(self.apart_from_room(demand, option)))
+                room = self.book.lacking(option.size)[its] + aside
+                counts[positions] = np.where(self.book.only_room()[its], room, UNCOUNTED)
+        found: list[int] = counts.tolist()
+        return found
 
     def _in_the_end(self, demand: DemandClass, option: Option) -> tuple[Reason, ...]:
         """The book's blockers when the round is over and nothing changes any more: found once per size and place."""
@@ -87,9 +116,10 @@ class Round(msgspec.Struct):
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""
         grown = self.book.growable(option.place, option.size, option.shape, demand.key)
-        return grown or next(self._apart_from_room(demand, option), None)
+        return grown or next(self.apart_from_room(demand, option), None)
 
-    def _apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
+    def apart_from_room(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
+        """All that keeps one more startd of the class from there but what the place itself has and allows."""
         resting = breaker.blocker(self.breakers, demand, option.place, self.at) if self.breakers else None
         if resting is not None:
             yield resting
@@ -97,10 +127,10 @@ class Round(msgspec.Struct):
         yield from self.bounds.blockers(demand, option.size.times(nodes), _jobs_on(demand, option, nodes))
         yield from self.purse.blockers(demand, option)
 
-    def options(self, demand: DemandClass) -> Sequence[Option]:
+    def options(self, demand: DemandClass) -> Options:
         """Where the class could run: lower tiers first (SU4), then best rank (MA5)."""
         found = self.table.options(demand)
-        return sorted(found, key=self.purse.order) if self.policy.tiers else found
+        return found.sorted(self.purse.order) if self.policy.tiers else found
 
     @property
     def left(self) -> int:
@@ -196,7 +226,7 @@ class _Filling:
 
     def _take(self, turn: Turn) -> int:
         rounds, demand = self.rounds, turn.ask.demand
-        option = turn.choose(lambda one: rounds.shut(demand, one))
+        option = turn.choose(lambda one: rounds.shut(demand, one), lambda: rounds.roomy(turn.options))
         grows = option is None and rounds.grows
         if grows:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
 from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.model import ClassReport, DemandClass
-from fedsched.matchmaker.options import Option, Table
+from fedsched.matchmaker.options import Asked, Option, Options, Table
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 
 
-class Asked(Protocol):
+class Rounds(Protocol):
     """What a report reads of a round."""
 
     table: Table
@@ -21,12 +22,12 @@ class Asked(Protocol):
         """All that keeps one more startd from there now, the first of it first."""
         ...
 
-    def blocker(self, demand: DemandClass, option: Option) -> Reason | None:
-        """The first of these."""
+    def in_the_way(self, demand: DemandClass, options: Options) -> list[int]:
+        """Of each option how many these are, where that is known without asking for them."""
         ...
 
 
-def report(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> ClassReport:
+def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassReport:
     """How the class stands, every idle job accounted for (RE1). limits: all that holds the class as a whole."""
     ask, demand = turn.ask, turn.ask.demand
     served = min(ask.served, demand.idle)
@@ -37,7 +38,12 @@ def report(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> ClassReport
         parts.append((turn.placed, _counted(Cause.DEMAND, demand.key, turn, rounds.at)))
     if not turn.unmet:
         return ClassReport(demand.key, demand.idle, served, turn.placed, 0, Verdict.NOW, parts=tuple(parts))
-    why, *also = _blockers(turn, rounds, limits)
+    asked = Asked(
+        partial(rounds.blockers, demand),
+        rounds.in_the_way(demand, rounds.table.options(demand)),
+        not limits and not ask.blocked,
+    )
+    why, *also = _blockers(turn, rounds.table.reasons(demand, asked), limits)
     return ClassReport(
         demand.key,
         demand.idle,
@@ -47,25 +53,20 @@ def report(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> ClassReport
         why.verdict,
         why,
         (*parts, (turn.unmet, why)),
-        rounds.table.verdicts(
-            demand, lambda option: rounds.blocker(demand, option), all_blocked=not limits and not ask.blocked
-        ),
+        rounds.table.verdicts(demand, asked),
         also=tuple(also),
         near=rounds.table.near(demand) if why.verdict is Verdict.NEVER else (),
     )
 
 
-def _blockers(turn: Turn, rounds: Asked, limits: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def _blockers(turn: Turn, ways: tuple[Reason, ...], limits: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """The minimal set that holds the rest (RE2): what holds the class as a whole, and one member's way.
 
     A member's way that is never open, or closed by a person, says all: no limit of ours matters before.
     """
-    demand = turn.ask.demand
-    shut = not limits and not turn.ask.blocked
-    ways = rounds.table.reasons(demand, lambda option: rounds.blockers(demand, option), all_blocked=shut)
     if ways and ways[0].verdict is not Verdict.NOT_NOW:
         return ways
-    return (*turn.ask.blocked, *ways, *limits) or (_unexplained(demand),)
+    return (*turn.ask.blocked, *ways, *limits) or (_unexplained(turn.ask.demand),)
 
 
 def _unexplained(demand: DemandClass) -> Reason:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from fedsched.matchmaker.model import Candidate, DemandClass, Ramping
-from fedsched.matchmaker.options import CANDIDATES, Option, candidates
+from fedsched.matchmaker.options import CANDIDATES, Option, Options, candidates
 from fedsched.matchmaker.reasons import Cause, Reason
 
 
@@ -38,7 +38,7 @@ class Ask(msgspec.Struct, frozen=True):
 class Turn:
     """The mutable state of one class while turns are taken."""
 
-    def __init__(self, ask: Ask, options: Sequence[Option]) -> None:
+    def __init__(self, ask: Ask, options: Options) -> None:
         self.ask = ask
         self.options = options
         self.unmet = max(0, ask.demand.idle - ask.served)
@@ -47,7 +47,7 @@ class Turn:
         self.milli = 0
         self._next = 0
         self._next_growth = 0
-        self._passed: list[Option] = []
+        self._roomy: list[int] | None = None
         self._priorities = _cumulated(ask.demand)
 
     def order(self) -> tuple[int, float, str]:
@@ -81,14 +81,22 @@ class Turn:
         trusted, ramp = self.ask.trusted, self.ask.ramp
         return max(0, min(trusted.most - out[trusted.key] - awaited, ramp.allowance - ramp.used - self.started))
 
-    def choose(self, shut: Callable[[Option], bool]) -> Option | None:
-        """The best place that is not shut. What was shut once is so until the round ends, as room only shrinks."""
-        while (option := self._at(self._next)) is not None:
+    def choose(self, shut: Callable[[Option], bool], roomy: Callable[[], list[int]]) -> Option | None:
+        """The best place that is not shut. What was shut once is so until the round ends, as room only shrinks.
+
+        roomy: positions of options with room now, in order; asked when the best place is shut, and once.
+        """
+        if self._roomy is None and (first := self._at(0)) is not None and not shut(first):
+            return first
+        if self._roomy is None:
+            self._roomy = roomy()[::-1]
+        while self._roomy:
+            self._next = self._roomy[-1]
+            option = self.options[self._next]
             if not shut(option):
                 return option
-            if len(self._passed) < CANDIDATES - 1:
-                self._passed.append(option)
-            self._next += 1
+            self._roomy.pop()
+        self._next = len(self.options)
         return None
 
     def choose_growth(self, blocker: Callable[[Option], Reason | None]) -> Option | None:
@@ -115,8 +123,9 @@ class Turn:
 
     def candidates(self, blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:
         """What is considered for the placement that comes next (E5): better places, the chosen one, the runners-up."""
+        passed = (self._at(index) for index in range(min(self._next, CANDIDATES - 1)))
         there = (self._at(self._next + more) for more in range(CANDIDATES))
-        return candidates((*self._passed, *(option for option in there if option is not None)), blocker)
+        return candidates((option for option in (*passed, *there) if option is not None), blocker)
 
 
 def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:

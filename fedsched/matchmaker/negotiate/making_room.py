@@ -9,7 +9,7 @@ import msgspec
 
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
-from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.options import UNCOUNTED, Option
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 
@@ -97,11 +97,17 @@ def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
 
 def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
-    for option in turn.options:
-        if option.place.terms.name in seen.members:
-            reasons = tuple(turns.room_blockers(turn.ask.demand, option))
-            if reasons and all(reason.cause in causes for reason in reasons):
-                yield option
+    demand = turn.ask.demand
+    for position, count in enumerate(turns.in_the_way(demand, turn.options) if seen.members else ()):
+        if count == 0 or (option := turn.options[position]).place.terms.name not in seen.members:
+            continue
+        if count == UNCOUNTED:
+            reasons = tuple(turns.room_blockers(demand, option))
+            wanting = bool(reasons) and all(reason.cause in causes for reason in reasons)
+        else:
+            wanting = next(turns.apart_from_room(demand, option), None) is None
+        if wanting:
+            yield option
 
 
 def _may_ask(demand: DemandClass, turns: fill.Round) -> bool:

@@ -48,7 +48,7 @@ class Fitting:
         self.shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
         self._kinds = _numbered(_kind(site.place) for site in sites)
         self.samples = tuple(dict(zip(self.shapes, sites, strict=True)).values())
-        self._of_shape = np.array(self.shapes, np.int64)
+        self.of_shape = np.array(self.shapes, np.int64)
         self._of_kind = np.array(self._kinds, np.int64)
         self._one_of_each = tuple(dict(zip(self._kinds, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
@@ -79,13 +79,13 @@ class Fitting:
 
     def passed(self, demand: DemandClass) -> NDArray[np.int64]:
         """Of every place how many limits stand in the way there."""
-        return np.array([self.fit(demand, site).passed for site in self.samples], np.int64)[self._of_shape]
+        return np.array([self.fit(demand, site).passed for site in self.samples], np.int64)[self.of_shape]
 
     def lacking(self, demand: DemandClass) -> NDArray[np.float64]:
         """Of every place the part of a request that an empty node lacks at most."""
         fits = (self.fit(demand, site) for site in self.samples)
         lacks = [max((1 - had / needed for _, needed, had in fit.short), default=0.0) for fit in fits]
-        return np.array(lacks, np.float64)[self._of_shape]
+        return np.array(lacks, np.float64)[self.of_shape]
 
     def refusals(self, demand: DemandClass) -> NDArray[np.int64]:
         """Of every place how many of the member's terms refuse the class."""

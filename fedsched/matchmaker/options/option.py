@@ -61,12 +61,13 @@ def preference(place: Place, *, needs_gpus: bool) -> tuple[bool, bool, str, str]
 class Options(Sequence[Option]):
     """The options of a class, best first, found in batches as they are asked for; its length finds them all.
 
-    batches: numbers of options, of an option that is for a single job beside a packed one less than 0 (its complement).
-    make: the option of such a number.
+    batches: numbers of options: their places', of an option that is for a single job beside a packed one less than 0
+    (the complement). make: the option of such a number. shapes: of each place, equal where options are alike in form,
+    size, units and pods.
     """
 
-    def __init__(self, batches: Iterator[Numbers], make: Callable[[int], Option]) -> None:
-        self._batches, self._make = batches, make
+    def __init__(self, batches: Iterator[Numbers], make: Callable[[int], Option], shapes: Numbers) -> None:
+        self._batches, self._make, self._shapes = batches, make, shapes
         self._found = np.empty(0, np.int64)
         self._made: dict[int, Option] = {}
 
@@ -97,11 +98,33 @@ class Options(Sequence[Option]):
                 return False
         return True
 
+    def sorted(self, order: Callable[[Option], int]) -> Options:
+        """All of them in another order; equals stay as they are."""
+        positions = np.argsort([order(option) for option in self], kind="stable")
+        return Options(iter((self.numbers()[positions],)), self._make, self._shapes)
+
     def numbers(self) -> Numbers:
         """Those of all options, found now."""
         while self._more():
             pass
         return self._found
+
+    def places(self) -> Numbers:
+        """Numbers of the places of all options."""
+        numbers = self.numbers()
+        return np.where(numbers < 0, ~numbers, numbers)
+
+    def packed(self) -> NDArray[np.bool_]:
+        """Of every option whether it is for several jobs and the one for a single job follows it."""
+        numbers = self.numbers()
+        return np.append(numbers[1:] == ~numbers[:-1], [False] * bool(len(numbers))) if len(numbers) else numbers == 0
+
+    def alike(self) -> Iterator[tuple[Option, Numbers]]:
+        """Positions of all options that are alike in form, size, units and pods, with one of these options."""
+        kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
+        for kind in np.unique(kinds).tolist():
+            positions = np.flatnonzero(kinds == kind)
+            yield self[int(positions[0])], positions
 
     def _more(self) -> bool:
         batch = next(self._batches, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from fedsched.matchmaker.model import Candidate
 from fedsched.matchmaker.options.option import Option
@@ -12,20 +13,32 @@ CANDIDATES = 5
 """How many places are remembered with a placement (E5)."""
 
 
-def smallest(sets: Iterable[Iterable[Reason]], *, none_empty: bool = False) -> tuple[Reason, ...]:
+UNCOUNTED = -1
+"""How many blockers a way has that nobody counted."""
+
+Way: TypeAlias = tuple[int, Callable[[], Iterable[Reason]]]
+"""How many blockers one way has, and which: all that stands in it."""
+
+
+def smallest(ways: Iterable[Way], *, none_empty: bool = False) -> tuple[Reason, ...]:
     """Of sets of blockers, each all that stands in one way, the first of the smallest: a minimal set (RE2).
 
     Changing all of it opens its way. Changing a part opens no way: one that the part opened would be a smaller set.
     Looks no further than the first way without a blocker; none_empty: than the first with one, as none is without.
     """
-    best: tuple[Reason, ...] | None = None
-    for one in sets:
-        found = tuple(one)
-        if best is None or len(found) < len(best):
-            best = found
-        if len(best) <= none_empty:
+    best: Way | None = None
+    for count, blockers in ways:
+        way = (count, blockers) if count != UNCOUNTED else _counted(blockers)
+        if best is None or way[0] < best[0]:
+            best = way
+        if best[0] <= none_empty:
             break
-    return best or ()
+    return tuple(best[1]()) if best else ()
+
+
+def _counted(blockers: Callable[[], Iterable[Reason]]) -> Way:
+    found = tuple(blockers())
+    return len(found), lambda: found
 
 
 def candidates(options: Iterable[Option], blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
+from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
 from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
-from fedsched.matchmaker.options.sets import smallest
+from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
 from fedsched.matchmaker.options.sweep import Sweep, readable
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
@@ -34,6 +34,9 @@ class _Order(NamedTuple):
 
     numbers: Numbers
     ranks: tuple[tuple[float, float], ...]
+
+
+_NOWHERE = _Order(np.empty(0, np.int64), ())
 
 
 class OneTable:
@@ -75,15 +78,10 @@ class OneTable:
         known = self._matching.known(side, site, size)
         return nevers(demand, place, size, self._matching.meeting(side, site, size), known)
 
-    def verdicts(
-        self, demand: DemandClass, blocker: Callable[[Option], Reason | None], *, all_blocked: bool = False
-    ) -> tuple[MemberVerdict, ...]:
-        """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1).
-
-        all_blocked: it is known that no place is open; then only the best place of each member is asked.
-        """
+    def verdicts(self, demand: DemandClass, asked: Asked) -> tuple[MemberVerdict, ...]:
+        """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
         known = self._know(demand)
-        answers = self._open(known.options, blocker, all_blocked=all_blocked)
+        answers = self._open(known.options, asked)
         for site in known.held:
             name, group = site.place.terms.name, site.place.group.name
             if name not in answers:
@@ -94,18 +92,15 @@ class OneTable:
             answers[name] = MemberVerdict(name, Verdict.NEVER, self.never(demand, site.place), group)
         return tuple(answers[name] for name in self._members)
 
-    def _open(
-        self, options: Options, blocker: Callable[[Option], Reason | None], *, all_blocked: bool
-    ) -> dict[str, MemberVerdict]:
+    def _open(self, options: Options, asked: Asked) -> dict[str, MemberVerdict]:
         """Members with an option: "now" where nothing blocks one of them, else what blocks the best."""
-        numbers = options.numbers()
-        members = self._member_of[_sites(numbers)]
+        members = self._member_of[options.places()]
         by_member = np.argsort(members, kind="stable")
         found, begins = np.unique(members[by_member], return_index=True)
         ends, answers = [*begins[1:].tolist(), len(members)], {}
         for member, begin, end in zip(found.tolist(), begins.tolist(), ends, strict=False):
-            its = (options[i] for i in by_member[begin:end].tolist())
-            answers[self._members[member]] = _best(self._members[member], its, blocker, all_blocked=all_blocked)
+            name = self._members[member]
+            answers[name] = asked.verdict(name, options, by_member[begin:end].tolist())
         return answers
 
     def _nearest_of_each(self, sweep: Sweep, answered: Container[str]) -> Iterator[Site]:
@@ -116,24 +111,17 @@ class OneTable:
             _, first = np.unique(self._member_of[nearest], return_index=True)
             yield from (self._matching.sites[number] for number in nearest[first].tolist())
 
-    def reasons(
-        self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]], *, all_blocked: bool = False
-    ) -> tuple[Reason, ...]:
+    def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
 
-        blockers: all that keeps a startd of the class from a place now. () where nothing keeps one from some place.
-        all_blocked: it is known that there is no such place.
+        () where nothing keeps one from some place.
         """
         known = self._know(demand)
         if known.options:
-            ways = chain(
-                (option for option in known.options if not option.packed),
-                (option for option in known.options if option.packed),
-            )
-            return smallest((blockers(option) for option in ways), none_empty=all_blocked)
+            return smallest(asked.ways(known.options), none_empty=asked.all_blocked)
         if known.held:
-            orders = (held_back(demand, site.place, self._rules.orders) for site in known.held)
-            return smallest(orders, none_empty=True)
+            orders = (partial(held_back, demand, site.place, self._rules.orders) for site in known.held)
+            return smallest(((UNCOUNTED, one) for one in orders), none_empty=True)
         if not self._matching.sites:
             return (Reason(Cause.NO_NODE_GROUPS, "node groups", "1", "0", source="no member that is joined shows one"),)
         everywhere = np.arange(len(self._matching.sites))
@@ -186,20 +174,20 @@ class OneTable:
         found = self._judged.get(key)
         if found is None:
             sweep, held = Sweep(demand, self._matching, self._fitting), list[Site]()
-            options = Options(self._batches(demand, sweep, held), partial(self._option, demand))
+            order = _NOWHERE if demand.gate else self._order(demand)
+            batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
+            options = Options(batches, make, self._fitting.of_shape)
             found = self._judged[key] = _Judged(sweep, held, options)
         return found
 
-    def _batches(self, demand: DemandClass, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
+    def _batches(self, demand: DemandClass, order: _Order, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
         """Numbers of options, best first; `held` gets the places that somebody holds back.
 
         Each batch is larger than the one before: a class that the first place serves does not pay for the others.
         """
-        if demand.gate:
-            return
-        begin, size, order = 0, 1, self._order(demand).numbers
-        while begin < len(order):
-            numbers = sweep.open(order[begin : begin + size])
+        begin, size = 0, 1
+        while begin < len(order.numbers):
+            numbers = sweep.open(order.numbers[begin : begin + size])
             back = self._held_back(demand)[numbers]
             held += [self._matching.sites[number] for number in numbers[back].tolist()]
             yield self._with_singles(demand, numbers[~back])
@@ -223,9 +211,9 @@ class OneTable:
             found += [number] if alone is None else [number, ~number]
         return np.array(found, np.int64)
 
-    def _option(self, demand: DemandClass, number: int) -> Option:
+    def _option(self, demand: DemandClass, ranks: Sequence[tuple[float, float]], number: int) -> Option:
         site = self._matching.sites[number if number >= 0 else ~number]
-        fit, rank = self._fitting.fit(demand, site), self._order(demand).ranks[site.number]
+        fit, rank = self._fitting.fit(demand, site), ranks[site.number]
         form: Form = form_for(site.place) or "startd-job"
         alone = self._alone(demand, site)
         if number < 0 and alone is not None:
@@ -264,26 +252,3 @@ class OneTable:
             return 0.0, 0.0
         size = self._fitting.fit(demand, site).size
         return self._matching.rank(policy, side, site, size), self._matching.rank(demand.rank, side, site, size)
-
-
-def _best(
-    member: str, options: Iterable[Option], blocker: Callable[[Option], Reason | None], *, all_blocked: bool
-) -> MemberVerdict:
-    """What a member with these options answers; all_blocked: only the best of them is asked."""
-    first: MemberVerdict | None = None
-    for option in options:
-        reason, group = blocker(option), option.place.group.name
-        if reason is None:
-            return MemberVerdict(member, Verdict.NOW, None, group)
-        if first is None and not option.packed:
-            first = MemberVerdict(member, Verdict.NOT_NOW, reason, group)
-        if first is not None and all_blocked:
-            break
-    if first is None:
-        raise AssertionError("a packed option without the one for a single job behind it")
-    return first
-
-
-def _sites(numbers: Numbers) -> Numbers:
-    """Of options the places."""
-    return np.where(numbers < 0, ~numbers, numbers)

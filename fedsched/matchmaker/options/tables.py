@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from fedsched.matchmaker.match import Place, Site
 from fedsched.matchmaker.model import DemandClass, MemberVerdict, NearestMiss, Order
-from fedsched.matchmaker.options.option import Choosing, Option, Options
+from fedsched.matchmaker.options.asking import Asked
+from fedsched.matchmaker.options.option import Choosing, Options
 from fedsched.matchmaker.options.table import OneTable
 from fedsched.matchmaker.reasons import Reason
 
@@ -44,17 +45,13 @@ class Table:
         """See OneTable.nevers."""
         return self.of(demand).nevers(demand, place)
 
-    def verdicts(
-        self, demand: DemandClass, blocker: Callable[[Option], Reason | None], *, all_blocked: bool = False
-    ) -> tuple[MemberVerdict, ...]:
+    def verdicts(self, demand: DemandClass, asked: Asked) -> tuple[MemberVerdict, ...]:
         """See OneTable.verdicts."""
-        return self.of(demand).verdicts(demand, blocker, all_blocked=all_blocked)
+        return self.of(demand).verdicts(demand, asked)
 
-    def reasons(
-        self, demand: DemandClass, blockers: Callable[[Option], Iterable[Reason]], *, all_blocked: bool = False
-    ) -> tuple[Reason, ...]:
+    def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """See OneTable.reasons."""
-        return self.of(demand).reasons(demand, blockers, all_blocked=all_blocked)
+        return self.of(demand).reasons(demand, asked)
 
     def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
         """See OneTable.near."""

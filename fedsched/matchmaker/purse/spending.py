@@ -35,7 +35,7 @@ class Purse:
         self._tiers = Tiers(policy.tiers, memory, places, at)
         self._budgets = Budgets(policy, memory, standing, at)
         self._used: set[str] = set()
-        self._bounds_nothing = not policy.tiers and not any(group.budget for group in policy.groups)
+        self.bounds_nothing = not policy.tiers and not any(group.budget for group in policy.groups)
 
     def order(self, offer: Offer) -> int:
         """Number of the offer's tier in their order; places of no tier come first."""
@@ -47,7 +47,7 @@ class Purse:
 
     def blockers(self, demand: DemandClass, offer: Offer) -> Iterator[Reason]:
         """All of it (RE2): its tier is closed, now or for want of patience, and each budget that is spent."""
-        if self._bounds_nothing:
+        if self.bounds_nothing:
             return
         least_s = self._least_s(demand, offer)
         for reason in self._tiers.blockers(offer.place, least_s):

@@ -1,0 +1,125 @@
+"""MA2, RE2: what is asked of all places at once is what each place says when it is asked by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedsched.matchmaker.book.rooms import Rooms
+from fedsched.matchmaker.book.totals import GroupRoom
+from fedsched.matchmaker.fill import Round
+from fedsched.matchmaker.match import Place, lacks
+from fedsched.matchmaker.model import (
+    Group,
+    MemberMemory,
+    MemberView,
+    Plan,
+    Policy,
+    Quota,
+    Ramp,
+    Room,
+    Snapshot,
+    Startds,
+)
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.options import UNCOUNTED
+from fedsched.matchmaker.resources import Resources
+from tests.matchmaker.builders import SEEN, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.test_room import known
+
+sizes = st.builds(
+    lambda cores, gib, gpus, boards: msgspec.structs.replace(
+        res(cores, gib, 1, gpus), other=(("example.com/board", boards),) if boards else ()
+    ),
+    *(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2), st.integers(0, 2)),
+)
+bars = st.dictionaries(sizes, st.integers(0, 3), max_size=4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(bars, min_size=1, max_size=5), st.lists(st.tuples(st.integers(0, 4), sizes), max_size=6), sizes)
+def test_all_groups_at_once_lack_what_each_lacks_by_itself_whatever_was_taken_before(
+    free: list[dict[Resources, int]], taken: list[tuple[int, Resources]], size: Resources
+) -> None:
+    groups = {("m", f"g{number}"): _room(f"g{number}", one) for number, one in enumerate(free)}
+    rooms = Rooms(groups)
+    for number, amount in taken:
+        rooms.lacking(amount)
+        if ("m", f"g{number}") in groups and groups["m", f"g{number}"].take(amount):
+            rooms.change(("m", f"g{number}"))
+    alone = [0 if one.holds(size) else len(lacks(size, one.closest(size))) for one in groups.values()]
+    assert rooms.lacking(size).tolist() == alone
+
+
+def _room(name: str, free: dict[Resources, int]) -> GroupRoom:
+    its = group(name, rooms=tuple(Room(one, nodes) for one, nodes in sorted(free.items())))
+    return GroupRoom(Place(terms("m"), member("m", its), its, MemberMemory(), SEEN))
+
+
+limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "leave_free": st.sampled_from(((("g0", res(3, 0, 0)),), (("*", res(0, 9, 0)),))),
+        "ceiling": st.just(res(9, 90, 90, 9, 90)),
+        "mode": st.just("trial"),
+        "trial": st.integers(0, 3),
+        "pod_overhead": st.just(res(0, 1, 0, 0, 0)),
+    },
+)
+members = st.lists(
+    st.tuples(st.lists(bars.filter(bool), min_size=1, max_size=3), limits, st.booleans(), st.integers(0, 2)),
+    min_size=1,
+    max_size=3,
+)
+asks = st.lists(st.tuples(sizes, st.integers(1, 20)), min_size=1, max_size=4)
+policies = st.builds(
+    lambda pack, first, limited: Policy(
+        startds=Startds(pack_cpu_milli=pack),
+        ramp=Ramp(first=first, max_starts=100),
+        groups=(Group("physics", limit=res(5), limit_names=frozenset({"cpu_milli"})),) if limited else (),
+    ),
+    *(st.sampled_from((0, 4000)), st.sampled_from((1, 100)), st.booleans()),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(members, asks, policies)
+def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
+    specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]], policy: Policy
+) -> None:
+    """The plain path counts nothing beforehand: each option is asked in words."""
+    seen = _federation(specs, wanted)
+    fast = negotiate(seen, policy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Round, "in_the_way", lambda _, __, options: [UNCOUNTED] * len(options))
+        patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
+        plain = negotiate(seen, policy)
+    assert _text(fast) == _text(plain)
+
+
+def _federation(specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]]) -> Snapshot:
+    views, files = [], []
+    for number, (groups, its, quota, grows) in enumerate(specs):
+        name = f"m{number}"
+        views.append(_member(name, groups, grows, quota=quota))
+        files.append(terms(name, **({"ceiling_names": frozenset({"cpu_milli"})} if "ceiling" in its else {}), **its))
+    classes = [demand(f"k{i}", idle=idle, request=size) for i, (size, idle) in enumerate(wanted)]
+    return known(snapshot(members=tuple(views), terms=tuple(files), schedds=(schedd(*classes),)))
+
+
+def _member(name: str, groups: list[dict[Resources, int]], grows: int, *, quota: bool) -> MemberView:
+    found = []
+    for index, free in enumerate(groups):
+        nodes = sum(free.values())
+        rooms = tuple(Room(one, count) for one, count in sorted(free.items()))
+        found.append(group(f"g{index}", nodes, res(9, 9, 9, 2, 50), rooms=rooms, can_grow_to=nodes + grows))
+    quotas = (Quota("q", left=res(12, 90, 90, 9, 90), limits=frozenset({"cpu_milli"})),) if quota else ()
+    return member(name, *found, quotas=quotas)
+
+
+def _text(plan: Plan) -> bytes:
+    return msgspec.json.encode(plan)
