@@ -10,6 +10,8 @@ from fedsched.loop.world import Clock, World
 SLICE_S = 0.2
 """Longest time for which the agenda is not looked at."""
 CYCLE = "cycle"
+SHARE = 1 / 3
+"""Of the loop's time cycles that changes cause take at most this part."""
 
 
 def in_slices() -> float:
@@ -69,14 +71,14 @@ class _Pace:
         began = self._clock.monotonic()
         do(CYCLE)
         took_s = self._clock.monotonic() - began
-        self._next_at = began + max(self._debounce_s, 2 * took_s)
+        self._next_at = began + max(self._debounce_s, took_s / SHARE)
 
 
 def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Callable[[str], None]) -> None:
     """Do what is due until the agenda is stopped.
 
     A change that the world reports makes a cycle due at once, but cycles that changes cause begin at least
-    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds; and at most half of the
+    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds; and at most a third of the
     loop's time: what carries changes out and what reads members run in the same process.
     """
     pace = _Pace(clock, debounce_s)
