@@ -35,13 +35,15 @@ def who_goes(
         held = preempt.follow_life(with_held(stand, held), policy, at)
         standing.append(with_held(stand, held))
     victims: dict[str, dict[str, Reason]] = {}
+    there: dict[str, list[Standing]] = {}
+    for stand in standing:
+        there.setdefault(stand.held.placement.member, []).append(stand)
     members = dict(base.members)
     for terms in sorted(snapshot.terms, key=lambda t: t.name):
         view, memory = views.get(terms.name), members.get(terms.name)
         if view is None or memory is None:
             continue
-        mine = [s for s in standing if s.held.placement.member == terms.name]
-        chosen, evictions = preempt.yield_to_owner(view, mine, terms, memory, at)
+        chosen, evictions = preempt.yield_to_owner(view, there.get(terms.name, []), terms, memory, at)
         victims |= chosen
         members[terms.name] = msgspec.structs.replace(memory, evictions=evictions)
     out = tuple(
