@@ -103,6 +103,32 @@ def test_attributes_in_a_circle_match_as_the_library_has_it() -> None:
     assert verdicts(both, both, AT)[0].tolist() == judged(both, both)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TARGET.Cpus > 1 && TARGET.Name == MY.Name",
+        "TARGET.Cpus > 1 && TARGET.Name != MY.Name",
+        "TARGET.Name != MY.Name && TARGET.Cpus > 1",
+        "TARGET.Name != MY.Name || TARGET.Cpus > 1",
+        "TARGET.Cpus > 9 || size(TARGET.Name) == 2",
+        "TARGET.Cpus > 1 ? TARGET.Name == MY.Name : false",
+        "TARGET.Same && TARGET.Cpus > 1",
+        "(TARGET.Cpus << TARGET.Cpus) > 0 && true",
+    ],
+)
+def test_what_only_the_library_knows_of_a_row_is_asked_wherever_it_stands(text: str) -> None:
+    names = ('"\u00e9"', '"x"', '"\u00c9"', "{1}", "[Cpus = 1]")
+    slots: list[Pairs] = [
+        (("Name", name), ("Cpus", cpus), ("Same", "Name == TARGET.Name"), ("Requirements", own))
+        for name in names
+        for cpus in ("1", "2", "64")
+        for own in ("true", "MY.Cpus > 1 && TARGET.Name == Name", "Same")
+    ]
+    jobs: list[Pairs] = [(("Name", name), ("Requirements", text)) for name in names]
+    assert verdicts(jobs, slots, AT)[0].tolist() == judged(jobs, slots)
+    assert numbers([(text, job) for job in jobs], slots, AT)[0].tolist() == ranked([(text, job) for job in jobs], slots)
+
+
 def test_the_same_name_twice_means_the_last() -> None:
     ad_: Pairs = (("Cpus", "1"), ("cpus", "2"), ("Requirements", "false"), ("requirements", "Cpus == 2"))
     assert verdicts([ad_], [ad_], AT)[0].tolist() == judged([ad_], [ad_]) == [[True]]
