@@ -62,7 +62,7 @@ def _line(view: View, terms: MemberTerms, now: float) -> ClusterLine:
         error=seen.contact_error,
         orders=tuple(one.kind for one in view.orders if one.kind != "deny" and one.target in {"*", name}),
         ours=dict(_phases(one for one in held if one.placement.form != "job")),
-        copies=dict(_copies(one for one in held if one.placement.form == "job")),
+        copies=copies_by_phase(held),
         held_cpu_milli=sum(one.placement.size.cpu_milli * one.nodes for one in held if one.phase != "gone"),
         claimed_cpu_milli=sum(one.claimed_cpu_milli for one in held),
         nodes=sum(group.nodes for group in seen.node_groups),
@@ -96,10 +96,11 @@ def _phases(held: Iterable[Held]) -> Iterator[tuple[str, int]]:
     return ((phase, counts[phase]) for phase in ("starting", "unclaimed", "claimed", "leaving"))
 
 
-def _copies(held: Iterable[Held]) -> Iterator[tuple[str, int]]:
-    """Copies of users' Jobs by phase; none where there are none, as most members take no Jobs."""
-    counts = Counter(COPY_PHASES.get(one.phase, one.phase) for one in held if one.phase != "gone")
-    return ((phase, counts[phase]) for phase in ("starting", "running", "leaving") if counts)
+def copies_by_phase(held: Iterable[Held]) -> dict[str, int]:
+    """How many of them are copies of users' Jobs, by phase; nothing where there are none: most members take no Jobs."""
+    copies = (one.phase for one in held if one.placement.form == "job" and one.phase != "gone")
+    counts = Counter(COPY_PHASES.get(phase, phase) for phase in copies)
+    return {phase: counts[phase] for phase in ("starting", "running", "leaving") if counts}
 
 
 def _facts(terms: MemberTerms, groups: tuple[NodeGroup, ...]) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fedsched.answers.chronicle import Chronicle, Lately
+from fedsched.answers.clusters import copies_by_phase
 from fedsched.answers.view import View
 from fedsched.client.documents import Of, Overview, head
 
@@ -30,6 +31,7 @@ def overview(view: View, of: Of, chronicle: Chronicle | None) -> Overview:
             plan.memory.members[m.name].state in WELL for m in view.observation.members if m.name in plan.memory.members
         ),
         phases=_phases(view),
+        copies=copies_by_phase(plan.held),
         decide_s=round(view.recorded.seconds, 4),
         spike=spikes[-1] if spikes else "",
         history=lately.moments,
@@ -47,5 +49,6 @@ def _of_one(view: View) -> Lately:
 def _phases(view: View) -> dict[str, int]:
     found: Counter[str] = Counter()
     for held in view.plan.held:
-        found[held.phase] += held.nodes
+        if held.placement.form != "job":
+            found[held.phase] += held.nodes
     return {phase: found[phase] for phase in PHASES}

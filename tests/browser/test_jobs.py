@@ -35,6 +35,9 @@ def test_a_job_is_found_by_its_name_and_told_without_a_startd(daemon: Daemon, vi
     with visit(f"{daemon.url}/") as seen:
         page = seen.open()
         expect(page.locator("#queue")).to_contain_text("queue hub")
+        startds = page.locator("dl.totals > div", has_text="startds claimed")
+        expect(startds.locator("b")).to_have_text("0")
+        expect(startds).to_contain_text("Jobs: 1 starting, 1 running")
         page.get_by_label("Job, as CLUSTER.PROC").fill("default/fit")
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_contain_text("hub:default/fit")

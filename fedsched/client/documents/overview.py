@@ -44,6 +44,7 @@ class NoticeLine(msgspec.Struct, frozen=True):
 class Overview(Document, frozen=True, kw_only=True, tag="overview"):
     """Totals now and lately. decide_s: what the last decision took. phases: our startds by phase.
 
+    copies: those of users' Jobs by phase, nothing where there are none.
     history: oldest first, thinned where it is long. federation: its id. policy: its name.
     """
 
@@ -56,6 +57,7 @@ class Overview(Document, frozen=True, kw_only=True, tag="overview"):
     members: int = 0
     well: int = 0
     phases: dict[str, int] = {}
+    copies: dict[str, int] = {}
     decide_s: float = 0.0
     spike: str = ""
     history: tuple[Moment, ...] = ()

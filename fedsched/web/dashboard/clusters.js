@@ -77,7 +77,7 @@ export function ours(one, most) {
 }
 
 // Pods of Kubernetes Jobs, which are no startds.
-function copies(one) {
+export function copies(one) {
   const known = Object.entries(one.copies ?? {}).filter(([, number]) => number);
   return known.length ? `Jobs: ${known.map(([phase, number]) => `${count(number)} ${phase}`).join(", ")}` : "";
 }

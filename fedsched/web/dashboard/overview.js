@@ -2,7 +2,7 @@
 
 import { age, count, money, short } from "./format.js";
 import { chart } from "./chart.js";
-import { clusters } from "./clusters.js";
+import { clusters, copies } from "./clusters.js";
 import { h } from "./dom.js";
 import { evictions, notices } from "./lately.js";
 import { queue } from "./queue.js";
@@ -33,7 +33,7 @@ function totals(overview) {
   const onTheWay = starting + intended;
   return h("dl", { class: "totals", "aria-label": "Totals" },
     total("jobs waiting", short(overview.unmet), `${short(overview.idle)} idle, ${short(overview.running)} running`, overview.unmet > 0),
-    total("startds claimed", count(claimed), phases({ unclaimed, starting: onTheWay, leaving })),
+    total("startds claimed", count(claimed), [phases({ unclaimed, starting: onTheWay, leaving }), copies(overview)].filter(Boolean).join("; ")),
     total("clusters well", count(overview.well), `of ${count(overview.members)}`, overview.well < overview.members),
     total("classes", count(overview.classes), "kinds of jobs in the queue"),
     total("cost per hour", money(last?.cost_per_hour), "of what runs now"),
