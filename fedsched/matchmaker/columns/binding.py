@@ -202,10 +202,24 @@ class Binder:
 
     def _asked(self, tree: Tree, side: str) -> int:
         """A function or a list; where an argument may be what only the library handles, it gets the whole of it."""
+        if self._textual(tree):
+            return self._library(tree.text, side, plain=True)
         before, self._strange = self._strange, False
         step = self._compute(tree, side) if self._computed(tree) else self._ask(tree, side)
         strange, self._strange = self._strange, before
-        return self._library(tree.text, side, plain=True) if strange else self._steps.add(step)
+        depth = self._depth
+        try:
+            return self._library(tree.text, side, plain=True) if strange else self._steps.add(step)
+        except Declined:  # asked all the same: the rows that have such an argument are left
+            self._depth = depth
+            return self._steps.add(step)
+
+    def _textual(self, tree: Tree) -> bool:
+        """Whether the text of a list may matter, not its values."""
+        if tree.kind not in {"call", "list", "item"} or self._computed(tree):
+            return False
+        listed = tree.kind == "item" or tree.name in LISTED
+        return any((part.kind == "list" and not listed) or self._textual(part) for part in tree.parts)
 
     def _compute(self, tree: Tree, side: str) -> Step:
         given = tuple(self._tree(part, side) for part in tree.parts)
@@ -222,9 +236,6 @@ class Binder:
         if tree.kind == "literal":
             return tree.text
         if tree.kind in {"call", "list", "item"} and not self._computed(tree):
-            self._strange |= (
-                tree.kind != "item" and tree.name not in LISTED and any(p.kind == "list" for p in tree.parts)
-            )
             parts = [self._template(part, side, given) for part in tree.parts]
             return _SHAPES[tree.kind].format(tree.name, ", ".join(parts), *parts[:2])
         number = self._tree(tree, side)
