@@ -43,7 +43,7 @@ def constant(text: str) -> Typed:
     return _value(tree, _EMPTY, None)
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 16)
 def asked(template: str, arguments: tuple[Typed, ...]) -> Typed:
     """What `template` is where the names a0, a1 … stand for the arguments."""
     ad = classad2.ClassAd()
