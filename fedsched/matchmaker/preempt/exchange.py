@@ -22,6 +22,7 @@ class Exchange:
         self._lines = lines
         self._mode = mode
         self._held = {path: line.held for path, line in lines.items()}
+        self._rights = {path: line.entitled for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._took: set[str] = set()
         self._apart: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
@@ -49,8 +50,7 @@ class Exchange:
 
     def entitled(self, path: str) -> int:
         """What it has a right to; nothing for somebody who is not in the tree."""
-        line = self._lines.get(path)
-        return line.entitled if line else 0
+        return self._rights.get(path, 0)
 
     def floor(self, path: str) -> int:
         """The part of it that nobody may take."""
@@ -160,7 +160,12 @@ class Exchange:
         """Who yielded in this round is not left below the one that it yielded to: it would take its room back."""
         if any(low not in change and high not in change for low, high in self._turned):
             return False
-        return all(self._in_order(low, high, change) for node in change for low, high in self._pairs.get(node, ()))
+        after, rights = self._held | {node: self.held(node) + more for node, more in change.items()}, self._rights
+        return all(  # as `_in_order` has it, written out: it is asked most
+            after.get(high, 0) * rights.get(low, 0) >= after.get(low, 0) * rights.get(high, 0)
+            for node in change
+            for low, high in self._pairs.get(node, ())
+        )
 
     def _change(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, int]:
         change: dict[str, int] = {}
