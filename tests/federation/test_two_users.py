@@ -16,7 +16,7 @@ from tests.laboratory.pool import Pool
 
 CORES = {"u1": 1, "u2": 2, "u3": 5}
 HALF = sum(CORES.values()) / 2
-WINDOW_S = float(os.environ.get("FEDSCHED_FAIR_WINDOW_S", "60"))
+WINDOW_S = float(os.environ.get("FEDSCHED_FAIR_WINDOW_S", "120"))
 """Over which holdings are averaged; 300 is the promise, less is what every run can afford."""
 ALICE_S, BOB_S = 9, 17
 FAIR = """

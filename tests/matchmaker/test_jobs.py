@@ -73,18 +73,24 @@ def test_a_waiting_job_is_placed_as_its_own_copy_and_told_where_once_that_has_be
     )
 
 
-def test_of_a_copy_that_just_began_nothing_is_told_but_its_end() -> None:
-    for began, tells in ((T0 - 4, False), (T0 - 6, True)):
-        mine = copied(job_started_at=began, of={"created_at": began - 1})
-        assert (told(decide(world(queued(), mine=(mine,), objects=(running(mine),)))[1]) is not None) == tells
-        over = copy_of(mine, pod(phase="succeeded"), finished="complete", status=ENDED)
-        end = told(decide(world(queued(), mine=(mine,), objects=(over,)))[1])
-        assert end is not None
-        assert end.over
-    known = JobStatus(active=1, started_at=T0 - 4, conditions=(JobCondition("fedsched.io/Placed", "False", "NoRoom"),))
-    mine = copied(job_started_at=T0 - 4)
-    now = told(decide(world(queued(status=known), mine=(mine,), objects=(running(mine),)))[1])
-    assert now is not None, "who was told that it waits is told at once that it does not"
+def test_in_a_crowd_nothing_is_told_of_a_copy_that_just_began_but_its_end() -> None:
+    def statuses(count: int, began: float, *, over: bool = False, status: JobStatus | None = None) -> list[JobStatus]:
+        names = [f"j{number}" for number in range(count)]
+        mine = tuple(copied(name, f"1-{name}", job_started_at=began, of={"created_at": began - 1}) for name in names)
+        ended = {"finished": "complete", "status": ENDED} if over else {}
+        objects = tuple(copy_of(one, pod(f"fs-{one.placement.id}-x"), **ended) for one in mine)
+        plan, changes = decide(
+            world(*(queued(name, status=status or JobStatus()) for name in names), mine=mine, objects=objects)
+        )
+        assert len(plan.held) == count
+        return [change.status for change in changes if isinstance(change, TellJob)]
+
+    assert len(statuses(20, T0 - 4)) == 20, "few are told at once"
+    assert statuses(21, T0 - 4) == []
+    assert len(statuses(21, T0 - 6)) == 21, "and many when they last"
+    assert [one.over for one in statuses(21, T0 - 4, over=True)] == [True] * 21
+    waits = JobStatus(conditions=(JobCondition("fedsched.io/Placed", "False", "NoRoom"),))
+    assert len(statuses(21, T0 - 4, status=waits)) == 21, "who was told that it waits is told that it does not"
 
 
 def test_a_job_is_told_that_it_waits_after_some_seconds_and_at_once_by_whom_it_is_held() -> None:

@@ -5,6 +5,7 @@ Terms of batch/v1 are kept: counters and startTime never go back, and what is ov
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -20,8 +21,8 @@ LEAD = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 """What batch/v1 wants to be true before a Job is over."""
 PATIENT_S = 10.0
 """A Job that waits for so few seconds is not told that it does."""
-SOON_S = 5.0
-"""Of a copy that began so few seconds ago nothing is told but its end: short Jobs come in their thousands."""
+SOON_S, CROWD = 5.0, 20
+"""Where more copies of a queue than that began in the last so many seconds, nothing is told of these but their ends."""
 NOT_YET = ENDS | frozenset(LEAD.values())
 """What is told with the end itself: none of it can be taken back when the copy goes before, and another one runs."""
 
@@ -41,11 +42,15 @@ def told(observation: Observation, telling: Telling) -> tuple[TellJob, ...]:
         if stand.held.placement.form == "job" and not _revived(stand):
             copies[stand.held.placement.job_uid] = stand
     found = []
+    at = telling.facts.at
+    lately = Counter(copy.held.placement.schedd for copy in copies.values() if _just_began(copy, at))
     for view in sorted(observation.schedds, key=lambda v: v.name):
+        crowded = lately[view.name] > CROWD
         for job in view.jobs if view.kind == "jobs" else ():
             if job.state in {"over", "foreign", "deleting"}:
                 continue
-            status = _settled(_wanted(job, copies.get(job.uid), telling), job.status, telling.facts.at)
+            wanted = _wanted(job, copies.get(job.uid), telling, crowded=crowded)
+            status = _settled(wanted, job.status, at)
             if status != job.status:
                 found.append(TellJob(view.name, job.id, job.uid, job.resource_version, status))
     return tuple(found)
@@ -55,7 +60,22 @@ def _revived(stand: Standing) -> bool:
     return stand.held.why is not None and stand.held.why.cause is Cause.REVIVED
 
 
-def _wanted(job: QueuedJob, copy: Standing | None, telling: Telling) -> JobStatus:
+def _just_began(copy: Standing, at: float) -> bool:
+    began = copy.held.job_started_at
+    return began is not None and at < began + SOON_S
+
+
+def _too_early(job: QueuedJob, copy: Standing, at: float, *, crowded: bool) -> bool:
+    """Whether there is nothing to tell yet, as each write costs: its controller has not begun with it.
+
+    In a crowd also when it has just begun: short Jobs come in their thousands, and are written once then.
+    """
+    if job.state != "waiting" or copy.held.wanted != "run" or job.status.condition(names.CONDITION_PLACED) is not None:
+        return False
+    return copy.held.job_started_at is None or (crowded and _just_began(copy, at))
+
+
+def _wanted(job: QueuedJob, copy: Standing | None, telling: Telling, *, crowded: bool) -> JobStatus:
     """What the status should say, conditions without their times."""
     if copy is not None and copy.held.ended is not None:
         return _over(job, copy, copy.held.ended)
@@ -63,7 +83,7 @@ def _wanted(job: QueuedJob, copy: Standing | None, telling: Telling) -> JobStatu
         text = f"its copy at {copy.held.placement.member} is gone and its end was not seen; it is not run again"
         return _failed(job, "UnknownFinished", text, telling)
     if copy is not None:
-        return _alive(job, copy, telling.facts.at)
+        return job.status if _too_early(job, copy, telling.facts.at, crowded=crowded) else _alive(job, copy)
     cancelled = telling.facts.order("cancel", job.uid)
     if cancelled is not None:
         return _failed(job, "Cancelled", f"cancelled by {cancelled.by or 'an operator'}: {cancelled.reason}", telling)
@@ -83,10 +103,8 @@ def _over(job: QueuedJob, copy: Standing, ended: JobStatus) -> JobStatus:
     )
 
 
-def _alive(job: QueuedJob, copy: Standing, at: float) -> JobStatus:
+def _alive(job: QueuedJob, copy: Standing) -> JobStatus:
     """As the copy stands; what it was told last where nobody hears of it."""
-    if _too_soon(job, copy, at):
-        return job.status
     seen = copy.object.status if copy.object is not None else None
     status = _progress(job.status, seen) if seen is not None else job.status
     own = tuple(one for one in (seen.conditions if seen else ()) if one.type not in NOT_YET)
@@ -99,14 +117,6 @@ def _alive(job: QueuedJob, copy: Standing, at: float) -> JobStatus:
     if job.state == "suspended":
         return _suspended(status)
     return status
-
-
-def _too_soon(job: QueuedJob, copy: Standing, at: float) -> bool:
-    """Whether there is nothing to tell yet, as each write costs: its controller has not begun with it, or just now."""
-    if job.state != "waiting" or copy.held.wanted != "run" or job.status.condition(names.CONDITION_PLACED) is not None:
-        return False
-    began = copy.held.job_started_at
-    return began is None or at < began + SOON_S
 
 
 def _not_placed(job: QueuedJob, telling: Telling) -> JobStatus:
