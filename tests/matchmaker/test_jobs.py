@@ -23,6 +23,7 @@ from fedsched.matchmaker.model import (
     Plan,
     Principal,
     Quota,
+    Room,
     Taint,
     TellJob,
     Toleration,
@@ -109,6 +110,18 @@ def test_each_job_of_a_class_is_placed_once_and_the_important_and_old_ones_first
     jobs = (queued("young", created_at=T0 - 1), queued("old"), queued("urgent", created_at=T0 - 2, priority=9))
     _, changes = decide(world(*jobs, members=(few,)))
     assert created(changes) == ["lab/urgent", "lab/old"]
+
+
+def test_a_job_takes_room_that_is_as_large_as_it_behind_a_place_that_is_full() -> None:
+    """Its pod needs nothing beside it, as a startd's does."""
+    fits = kind().request
+    full, exact = (
+        group("g0", rooms=(Room(msgspec.structs.replace(fits, pods=0), 1),)),
+        group("g1", rooms=(Room(fits, 1),)),
+    )
+    plan, changes = decide(world(queued(), members=(member("m1", full, exact),)))
+    assert created(changes) == ["lab/a"], plan.classes
+    assert plan.held[0].placement.node_group == "g1"
 
 
 def test_a_job_with_a_copy_is_not_placed_again_whatever_is_known_of_the_copy() -> None:

@@ -161,11 +161,14 @@ class Book:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""
         return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead, pods)
 
-    def lacking(self, size: Resources) -> NDArray[np.int64]:
+    def lacking(self, size: Resources, *, jobs: bool = False) -> NDArray[np.int64]:
         """Of every place how many resources its closest node lacks for one pod of a startd of that size, 0 for room.
 
-        In the order in which the places were given, as `only_room`.
+        In the order in which the places were given, as `only_room`. jobs: of a user's Job, whose pod needs nothing
+        beside.
         """
+        if jobs:
+            return self._rooms.lacking(size)
         found = np.empty(len(self._places), np.int64)
         for overhead, its in self._beside.items():
             found[its] = self._rooms.lacking(size + overhead)[its]

@@ -64,7 +64,8 @@ class Round(msgspec.Struct):
         places = options.places()
         for option, positions in options.alike():
             if option.pods == 1:
-                roomy[positions] = self.book.lacking(option.size)[places[positions]] == 0
+                lacking = self.book.lacking(option.size, jobs=option.place.jobs)
+                roomy[positions] = lacking[places[positions]] == 0
         return np.flatnonzero(roomy).tolist()
 
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
