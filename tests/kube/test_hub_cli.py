@@ -124,7 +124,7 @@ def test_a_hub_is_joined_checked_changed_and_left(operator: Operator, plane: Con
     code, found = operator.ask("join", "hub", *admin)
     assert (code, states(found)["copies"], found["table"]) == (0, "ok", "")
     volumes = [{"name": "cvmfs", "hostPath": {"path": "/cvmfs"}}]
-    plane.api.create(job("default", "with-cvmfs", volumes=volumes))
+    until(lambda: _taken(plane, job("default", "with-cvmfs", volumes=volumes)), "the policy has the member's grant")
 
     code, said = operator.run("manifests", "--queue", "hub", *admin)
     made = [each for each in yaml.safe_load_all(said) if each]
@@ -133,6 +133,17 @@ def test_a_hub_is_joined_checked_changed_and_left(operator: Operator, plane: Con
         _delete(plane, each)
     assert plane.api.items(policy) == []
     until(lambda: _free(plane), "labelled Jobs are the cluster's own again")
+
+
+def _taken(plane: ControlPlane, made: dict[str, Any]) -> bool:
+    """Whether a Job could be made: an API server learns of a changed policy a moment later."""
+    try:
+        plane.api.create(made)
+    except ApiError as error:
+        if error.status != 422:
+            raise
+        return False
+    return True
 
 
 def _free(plane: ControlPlane) -> bool:
