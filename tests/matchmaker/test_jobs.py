@@ -74,24 +74,30 @@ def test_a_waiting_job_is_placed_as_its_own_copy_and_told_where_once_that_has_be
     )
 
 
-def test_in_a_crowd_nothing_is_told_of_a_copy_that_just_began_but_its_end() -> None:
-    def statuses(count: int, began: float, *, over: bool = False, status: JobStatus | None = None) -> list[JobStatus]:
-        names = [f"j{number}" for number in range(count)]
-        mine = tuple(copied(name, f"1-{name}", job_started_at=began, of={"created_at": began - 1}) for name in names)
+def test_in_a_crowd_nothing_is_told_of_a_copy_that_began_lately_but_its_end() -> None:
+    def statuses(*began: float, over: bool = False, status: JobStatus | None = None) -> dict[float, JobStatus]:
+        names = {f"j{number}": at for number, at in enumerate(began)}
+        mine = tuple(
+            copied(name, f"1-{name}", job_started_at=at, of={"created_at": at - 1}) for name, at in names.items()
+        )
         ended = {"finished": "complete", "status": ENDED} if over else {}
         objects = tuple(copy_of(one, pod(f"fs-{one.placement.id}-x"), **ended) for one in mine)
         plan, changes = decide(
             world(*(queued(name, status=status or JobStatus()) for name in names), mine=mine, objects=objects)
         )
-        assert len(plan.held) == count
-        return [change.status for change in changes if isinstance(change, TellJob)]
+        assert len(plan.held) == len(began)
+        of_jobs = [change for change in changes if isinstance(change, TellJob)]
+        assert len({change.job for change in of_jobs}) == len(of_jobs)
+        return {names[change.job.partition("/")[2]]: change.status for change in of_jobs}
 
-    assert len(statuses(20, T0 - 4)) == 20, "few are told at once"
-    assert statuses(21, T0 - 4) == []
-    assert len(statuses(21, T0 - 6)) == 21, "and many when they last"
-    assert [one.over for one in statuses(21, T0 - 4, over=True)] == [True] * 21
+    few, crowd = (T0 - 4 - 0.01 * number for number in range(20)), [T0 - 4 - 0.01 * number for number in range(21)]
+    assert len(statuses(*few)) == 20, "few are told at once"
+    assert statuses(*crowd) == {}
+    assert list(statuses(*crowd, T0 - 29, T0 - 31)) == [T0 - 31], "as long as more come, those that last"
+    assert len(statuses(*(at - 2 for at in crowd), T0 - 29)) == 22, "and all when no more come"
+    assert {one.over for one in statuses(*crowd, over=True).values()} == {True}
     waits = JobStatus(conditions=(JobCondition("fedsched.io/Placed", "False", "NoRoom"),))
-    assert len(statuses(21, T0 - 4, status=waits)) == 21, "who was told that it waits is told that it does not"
+    assert len(statuses(*crowd, status=waits)) == 21, "who was told that it waits is told that it does not"
 
 
 def test_a_job_is_told_that_it_waits_after_some_seconds_and_at_once_by_whom_it_is_held() -> None:

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from fedsched.matchmaker.model import Budgets, Claim, Quota, SitePod
+from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt import Evictions, evict, promised
+from fedsched.matchmaker.preempt.ground import Ground
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources
+from fedsched.matchmaker.resources import UNBOUNDED, Resources
 from tests.matchmaker.builders import T0, res
 from tests.matchmaker.preempting import asked, full, line, place_of, rules, shares, startd, who, wish
 
@@ -242,6 +244,32 @@ def test_room_that_was_promised_to_one_class_is_no_room_for_another() -> None:
     assert {v.yields_to for v in second.victims.values()} == {"c2"}
 
 
+def test_room_stays_promised_though_the_device_that_goes_with_it_is_gone_since() -> None:
+    """PR3: the owner took the board, or its plugin lost it, while the startd that yields still leaves."""
+    board = (("example.com/board", 1),)
+    here = full((place_of("m1", ("n1", Resources(pods=50, other=board))),))
+    asks = (wish("c1", "/a@x", here, request=msgspec.structs.replace(res(4, 4), other=board)),)
+    standing = fours()
+    first = asked(asks, standing, HALVES)
+    assert len(first.victims) == 1
+    gone = msgspec.structs.replace(asks[0], options=wish("c1", "/a@x", full(), request=asks[0].demand.request).options)
+    second = asked((gone,), carried_out(standing, first), HALVES)
+    assert second.victims == {}
+    assert second.refused["c1"].cause is Cause.ROOM_ON_ITS_WAY
+
+
+def test_amounts_as_large_as_others_like_to_write_end_no_cycle() -> None:
+    """What pods of the owner ask for, and what a record at a member says of a startd, is theirs to write (OW2)."""
+    huge = msgspec.structs.replace(res(1, 1), memory_mib=UNBOUNDED)
+    waiting = tuple(SitePod(f"ns/p{n}", huge, T0 - 1, groups=("g",), nodes=("n1",)) for n in range(5))
+    owned = place_of("m1", ("n1", Resources(pods=50)), site_pods=waiting)
+    assert asked((wish("c1", "/a@x", full((owned,))),), fours(), HALVES).victims == {}
+    first, *others = fours()
+    said = msgspec.structs.replace(first.held.placement, size=msgspec.structs.replace(res(4, 4), memory_mib=2**80))
+    swollen = Standing(msgspec.structs.replace(first.held, placement=said), first.object, first.slots)
+    assert asked((wish("c1", "/a@x", full()),), (swollen, *others), HALVES).victims
+
+
 # --- PR4: whole startds, cheapest first, none too young
 
 
@@ -386,6 +414,15 @@ def test_a_member_sees_so_many_evictions_a_minute_and_no_more() -> None:
     assert found.evictions["m1"] == (T0 - 30, T0)
 
 
+def test_none_of_two_goes_where_only_one_eviction_is_left_in_the_minute() -> None:
+    """PR5: both together would make room."""
+    places = (place_of("m1", ("n1", Resources(pods=9)), budgets=Budgets(evictions_per_min=1)),)
+    found = asked((wish("c1", "/a@x", places, 8),), fours(), HALVES, rules(places))
+    assert not found.victims
+    reason = found.refused["c1"]
+    assert (reason.cause, reason.have) == (Cause.EVICTION_RATE, "2 needed, 1 left")
+
+
 def test_when_the_evictions_of_the_minute_are_used_up_that_is_said() -> None:
     places = (place_of("m1", ("n1", Resources(pods=9)), budgets=Budgets(evictions_per_min=1)),)
     found = asked((wish("c1", "/a@x", places),), fours(), HALVES, rules(places, {"m1": (T0 - 1,)}))
@@ -501,3 +538,19 @@ def test_an_owner_below_its_floor_comes_before_who_is_only_below_its_share() -> 
     asks = (wish("c1", "/c@x", full()), wish("c2", "o/o@x", full()))
     found = asked(asks, fours("g/b@x", count=1), tree)
     assert [v.yields_to for v in found.victims.values()] == ["c2"]
+
+
+# --- Users' Jobs beside startds
+
+
+def test_a_job_needs_no_room_for_what_a_startd_of_its_size_needs_beside() -> None:
+    """MA2: whoever of the two is asked about first."""
+    place = place_of("m1", ("n1", Resources(pods=9)), pod_overhead=res(0, 1, 0, 0, 0))
+    bare = msgspec.structs.replace(
+        place, terms=msgspec.structs.replace(place.terms, pod_overhead=Resources()), jobs=True
+    )
+    both = (Option(place, "startd-job", res(4, 4), 1, (0.0, 0.0)), Option(bare, "job", res(4, 4), 1, (0.0, 0.0)))
+    for asked_for in (both, both[::-1]):
+        ground = Ground((place,), (), T0)
+        needs = {one.form: ground.need(one, "n1")["node", "m1", "n1", "memory_mib"] for one in asked_for}
+        assert needs == {"startd-job": 5120, "job": 4096}

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
-from fedsched.matchmaker.fill import Round
+from fedsched.matchmaker.fill import Round, turn
 from fedsched.matchmaker.match import Place, lacks
 from fedsched.matchmaker.model import (
+    Budgets,
     Group,
     MemberMemory,
     MemberView,
@@ -71,6 +72,7 @@ limits = st.fixed_dictionaries(
         "mode": st.just("trial"),
         "trial": st.integers(0, 3),
         "pod_overhead": st.just(res(0, 1, 0, 0, 0)),
+        "budgets": st.builds(Budgets, objects_in_flight=st.integers(1, 4)),
     },
 )
 members = st.lists(
@@ -98,13 +100,19 @@ AT_ONCE = Policy(ramp=Ramp(first=100, max_starts=100))
 @example([(ROOMY, {}, True, 0)], SMALL, AT_ONCE)
 @example([(ROOMY, {"ceiling": res(5, 90, 90, 9, 90)}, False, 0)], SMALL, AT_ONCE)
 @example([(ROOMY, {"leave_free": (("g0", res(3, 0, 0)),)}, False, 0)], SMALL, AT_ONCE)
+@example([(ROOMY, {"budgets": Budgets(objects_in_flight=2)}, False, 0)] * 2, SMALL, AT_ONCE)
 @example([(ROOMY, {}, False, 2)], SMALL, Policy(ramp=Ramp(first=16)))  # full, and could grow
 def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
     specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]], policy: Policy
 ) -> None:
-    """The plain path counts nothing beforehand: each option is asked in words."""
+    """The plain path counts nothing beforehand: each option is asked in words.
+
+    The other looks at all places again after each that is shut.
+    """
     seen = _federation(specs, wanted)
-    fast = negotiate(seen, policy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turn, "AGAIN", 1)
+        fast = negotiate(seen, policy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Round, "in_the_way", lambda _, __, options: [UNCOUNTED] * len(options))
         patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))

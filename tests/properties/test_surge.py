@@ -50,6 +50,7 @@ def how_often(request: Resources, free: Resources) -> int:
     st.lists(st.tuples(amounts, st.integers(0, 40_000), st.booleans()), max_size=6),
     st.integers(60, 30_000),
 )
+@example(res(1, 1, 1), 20, [(res(8, 9, 9), 40_000, False), (res(8, 9, 9), 0, False)], 3_600)  # one ends too early
 def test_supply_is_what_the_scarcest_resource_of_startds_that_live_long_enough_holds(
     request: Resources, idle: int, startds: list[tuple[Resources, int, bool]], length_s: int
 ) -> None:

@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
-from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import Place, Shape, footprint, lacks
 from fedsched.matchmaker.model import Held, Policy
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -56,6 +56,11 @@ class Book:
             one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
         }
         self._apart: NDArray[np.bool_] | None = None
+        self._shut = np.zeros(len(places), np.bool_)
+        self._of_member: dict[str, list[int]] = {}
+        for number, place in enumerate(places):
+            self._of_member.setdefault(place.terms.name, []).append(number)
+        self._booked = set(self._of_member)
 
     def _hold_for_the_site(self, place: Place) -> None:
         """Room that the member's own pods are about to take is not ours, least of all what we just gave up (OW2)."""
@@ -148,6 +153,7 @@ class Book:
     def _count(self, place: Place, full: Resources, nodes: int) -> None:
         """What is booked counts against the member, wherever its room comes from."""
         self._apart = None
+        self._booked.add(place.terms.name)
         self._rooms.change((place.terms.name, place.group.name))
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
@@ -183,6 +189,18 @@ class Book:
             self._apart = np.array([self._asks_only_for_room(place) for place in self._places], np.bool_)
         return self._apart
 
+    def shut(self) -> NDArray[np.bool_]:
+        """Of every place whether no startd may start there, whatever its size: so it stays until the round ends."""
+        for name in sorted(self._booked):
+            for number in self._of_member[name]:
+                self._shut[number] = self._shut[number] or self._is_shut(self._places[number])
+        self._booked.clear()
+        return self._shut
+
+    def _is_shut(self, place: Place) -> bool:
+        """Something is in the way of a startd that asks for nothing."""
+        return next(self._caps_and_quotas(place, Resources(), Shape("startd-job")), None) is not None
+
     def _asks_only_for_room(self, place: Place) -> bool:
         """Nothing is in the way of a startd that asks for nothing, and nothing depends on what it asks for."""
         terms, kept_free = place.terms, dict(place.terms.leave_free)
@@ -190,7 +208,7 @@ class Book:
         grows = place.group.can_grow_to > place.group.nodes
         if by_size or grows or place.group.name in kept_free or "*" in kept_free:
             return False
-        return next(self._caps_and_quotas(place, Resources(), Shape("startd-job")), None) is None
+        return not self._is_shut(place)
 
     def blocker(self, place: Place, size: Resources, shape: Shape) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
@@ -202,7 +220,7 @@ class Book:
         yield from self._room(place, size, shape)
 
     def _caps_and_quotas(self, place: Place, size: Resources, shape: Shape) -> Iterator[Reason]:
-        yield from self._doubt(place)
+        yield from doubts(place, self._policy.silence, self._at)
         yield from self._setback(place, size)
         yield from self._caps(place, size, shape)
         yield from self._quota(place, size, shape)
@@ -232,35 +250,6 @@ class Book:
         if asked != place.terms.name:
             numbers = (f"one member grows for it, {asked}", f"could grow to {place.group.can_grow_to} nodes")
             yield place.here(Reason(Cause.GROWTH_ASKED, "nodes", *numbers, at=place.view.seen_at))
-
-    def _doubt(self, place: Place) -> Iterator[Reason]:
-        """The member does not answer, or what it said is too old to build on (FA1, S6): one fact, one answer mends it.
-
-        That its anchor is missing is another.
-        """
-        unheard = self._unheard(place)
-        if unheard is not None:
-            yield unheard
-        view = place.view
-        if view.seen_at is not None and not view.anchor_uid:
-            source = "its admin stopped us, or join did not finish"
-            numbers = ("anchor", "present", "missing")
-            yield Reason(Cause.STALE, *numbers, member=place.terms.name, source=source, at=view.seen_at)
-
-    def _unheard(self, place: Place) -> Reason | None:
-        memory, view, limits = place.memory, place.view, self._policy.silence
-        if memory.unauthorized:
-            return place.here(Reason(Cause.CREDENTIAL, "credential", "accepted", "401 Unauthorized"))
-        if memory.state not in GOOD:
-            cause = Cause.MEMBER_LOST if memory.state == "lost" else Cause.MEMBER_SILENT
-            numbers = ("contact", f"within {limits.silent_s:.0f} s", f"{memory.silent_for_s:.0f} s ago")
-            return place.here(Reason(cause, *numbers))
-        age = None if view.seen_at is None else self._at - view.seen_at
-        if age is None or age > limits.silent_s:
-            have = "never read" if age is None else f"{age:.0f} s old"
-            need = f"{limits.silent_s:.0f} s"
-            return Reason(Cause.STALE, "capacity", need, have, member=place.terms.name, at=view.seen_at)
-        return None
 
     def _setback(self, place: Place, size: Resources) -> Iterator[Reason]:
         """Failures and refusals there lately (X8, S4), or one probe still out (MA6)."""

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from fedsched.matchmaker.classad.ads import Ad
+from fedsched.matchmaker.classad.literals import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED, Typed
 
 # See ads.py: htcondor2 first.
 import htcondor2  # isort: skip  # noqa: F401
 import classad2  # isort: skip
-
-UNDEFINED, ERROR, BOOLEAN, INTEGER, REAL, STRING, OTHER = range(7)
-"""What a value is; OTHER is all that only the library handles: lists, ads, times, text beyond ASCII."""
-
-Scalar: TypeAlias = bool | int | float | str | None
-
-
-class Typed(NamedTuple):
-    """A value with its kind; None where the kind says all."""
-
-    kind: int
-    value: Scalar = None
-
 
 _EMPTY = classad2.ClassAd()
 

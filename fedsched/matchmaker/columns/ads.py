@@ -10,8 +10,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from fedsched.matchmaker.classad.ads import check_together, tree
-from fedsched.matchmaker.classad.gate import MAX_BYTES, NOW, Refused, bound, reads
-from fedsched.matchmaker.classad.typed import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED, Typed, constant
+from fedsched.matchmaker.classad.gate import NOW, Refused, bound, reads
+from fedsched.matchmaker.classad.literals import OTHER, UNDEFINED, WORDS, Typed, literal
+from fedsched.matchmaker.classad.typed import constant
 from fedsched.matchmaker.columns.values import Column, Mask, Rows, Strings, column_of
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -21,34 +22,6 @@ TIME = NOW.lower()
 """The name that both sides of a match have, whatever their ads say: the time."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _SPECIAL = frozenset({"my", "target", "other", "self", "parent", "root", "toplevel"})
-_LITERAL = re.compile(
-    r"""
-    (?P<integer>-?(?:0|[1-9][0-9]{0,17}))
-  | (?P<real>-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18})
-  | "(?P<string>[\x20\x21\x23-\x5b\x5d-\x7e]*)"
-  | (?P<word>true|false|undefined|error)
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
-_WORDS = {
-    "true": Typed(BOOLEAN, value=True),
-    "false": Typed(BOOLEAN, value=False),
-    "undefined": Typed(UNDEFINED),
-    "error": Typed(ERROR),
-}
-
-
-@lru_cache(maxsize=1 << 17)
-def literal(text: str) -> Typed | None:
-    """The value of a text that is plainly a literal; None for everything else."""
-    found = _LITERAL.fullmatch(text)
-    if found is None or len(text) > MAX_BYTES:
-        return None
-    if found.lastgroup == "integer":
-        return Typed(INTEGER, int(text))
-    if found.lastgroup == "real":
-        return Typed(REAL, float(text))
-    return Typed(STRING, found["string"]) if found.lastgroup == "string" else _WORDS[text.lower()]
 
 
 def texts_of(pairs: Pairs) -> dict[str, str]:
@@ -95,6 +68,10 @@ class Attribute(NamedTuple):
     formulas: Mapping[int, str]
     strange: bool
 
+    def take(self, rows: Rows) -> Attribute:
+        """Of these ads only."""
+        return self._replace(codes=self.codes[rows], values=self.values.take(rows))
+
     @property
     def everywhere(self) -> bool:
         """Whether every ad has it."""
@@ -127,7 +104,7 @@ def table(ads: Sequence[Pairs], strings: Strings) -> Table:
             codes[key][row] = known.setdefault(text, len(known))
     texts.pop(TIME, None)
     attributes = {name: _attribute(tuple(known), codes[name], strings) for name, known in texts.items()}
-    return Table(tuple(ads), attributes, _passing(attributes, len(ads)), readable(attributes))
+    return Table(tuple(ads), attributes, passing(attributes, len(ads)), readable(attributes))
 
 
 def _attribute(texts: tuple[str, ...], codes: Rows, strings: Strings) -> Attribute:
@@ -145,15 +122,12 @@ def _attribute(texts: tuple[str, ...], codes: Rows, strings: Strings) -> Attribu
 def _reads_anything(text: str) -> bool:
     """Also where the gate refuses the text: its ad is refused as a whole."""
     try:
-        return bool(set(reads(text)) - _CONSTANT)
+        return bool(set(reads(text)) - WORDS)
     except Refused:
         return True
 
 
-_CONSTANT = frozenset(_WORDS)
-
-
-def _passing(attributes: Mapping[str, Attribute], rows: int) -> Mask:
+def passing(attributes: Mapping[str, Attribute], rows: int) -> Mask:
     """Which ads the gate lets through.
 
     Judged once for all ads that have the same formulas, as if each literal were as long as the longest of its name;

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fedsched.matchmaker.classad.gate import Refused
-from fedsched.matchmaker.classad.typed import INTEGER, OTHER, UNDEFINED, Typed
-from fedsched.matchmaker.columns.ads import TIME, Attribute, Pairs, literal
+from fedsched.matchmaker.classad.literals import INTEGER, OTHER, UNDEFINED, Typed, literal
+from fedsched.matchmaker.columns.ads import TIME, Attribute, Pairs
 from fedsched.matchmaker.columns.functions import COMPUTED, LISTED, OPERATORS
 from fedsched.matchmaker.columns.reading import Formulas, levels_read, names_read, together
 from fedsched.matchmaker.columns.syntax import MAX_DEPTH, Declined, Tree, odd, parsed
@@ -69,12 +69,23 @@ class _Bound(NamedTuple):
 
 
 class Binder:
-    """Binds trees to a job (lower-case names and texts) and to slots; `at` is the time in whole epoch seconds."""
+    """Binds trees to a job (lower-case names and texts) and to slots; `at` is the time in whole epoch seconds.
 
-    def __init__(self, steps: Steps, job: Mapping[str, str], slots: Mapping[str, Attribute], at: int) -> None:
+    beside: attributes that differ from job to job where there are many, and the columns in which they stand.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        job: Mapping[str, str],
+        slots: Mapping[str, Attribute],
+        at: int,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
         self._steps = steps
         self._job = job
         self._slots = slots
+        self._beside = beside or {}
         self._at = at
         self._known: dict[tuple[str, str], _Bound] = {}
         self._path: list[tuple[str, str]] = []
@@ -148,6 +159,8 @@ class Binder:
         return found
 
     def _of_job(self, name: str) -> int:
+        if name in self._beside:
+            return self._steps.add(Step("column", self._beside[name]))
         text = self._job.get(name)
         if text is None:
             return self._steps.constant(Typed(UNDEFINED))
@@ -194,7 +207,7 @@ class Binder:
         if tree.scope:
             return self._attribute(side if tree.scope == "my" else other, name)
         if side == JOB:
-            return self._attribute(JOB if name in self._job else SLOT, name)
+            return self._attribute(JOB if name in self._job or name in self._beside else SLOT, name)
         mine = self._slots.get(name)
         if mine is None or mine.everywhere:
             return self._attribute(JOB if mine is None else SLOT, name)
@@ -257,6 +270,8 @@ class Binder:
         self._deepen(levels)
         self._depth -= levels
         names = names_read(text, self._formulas)
+        if not names.isdisjoint(self._beside):
+            raise Declined("what differs from job to job")
         if plain and any(odd(own) for name in names for own in self._formulas.get(name, ())):
             raise Declined("a function of what only the library reads")
         job = tuple((name, self._job[name]) for name in sorted(names & self._job.keys()))

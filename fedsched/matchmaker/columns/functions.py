@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fedsched.matchmaker.classad.typed import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED
+from fedsched.matchmaker.classad.literals import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED
 from fedsched.matchmaker.columns import operators as ops
 from fedsched.matchmaker.columns.values import Column, Reals, Strings
 

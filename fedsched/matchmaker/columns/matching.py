@@ -8,8 +8,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from fedsched.matchmaker import classad
-from fedsched.matchmaker.classad.typed import BOOLEAN, INTEGER, OTHER, REAL
-from fedsched.matchmaker.columns.ads import Pairs, literal, readable, refused, table, texts_of
+from fedsched.matchmaker.classad.literals import BOOLEAN, INTEGER, OTHER, REAL, literal
+from fedsched.matchmaker.columns.ads import Pairs, readable, refused, table, texts_of
 from fedsched.matchmaker.columns.binding import JOB, REQUIREMENTS, SLOT, Binder
 from fedsched.matchmaker.columns.reading import names_read, together
 from fedsched.matchmaker.columns.running import Frame, Machine, Truth

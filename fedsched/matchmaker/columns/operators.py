@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fedsched.matchmaker.classad.typed import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED
+from fedsched.matchmaker.classad.literals import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED
 from fedsched.matchmaker.columns.values import Column, Gathered, Integers, Kinds, Mask, Reals, Strings
 
 Rule: TypeAlias = Callable[[Column, Column], Column]

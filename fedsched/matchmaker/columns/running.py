@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fedsched.matchmaker.classad import Ad, Refused
-from fedsched.matchmaker.classad.typed import OTHER, UNDEFINED, Typed, asked_of_each, typed
+from fedsched.matchmaker.classad.literals import OTHER, UNDEFINED, Typed
+from fedsched.matchmaker.classad.typed import asked_of_each, typed
 from fedsched.matchmaker.columns.ads import Attribute, Pairs, Table
 from fedsched.matchmaker.columns.binding import JOB, Step, Steps
 from fedsched.matchmaker.columns.functions import calls, table

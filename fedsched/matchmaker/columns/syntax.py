@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from fedsched.matchmaker.classad.calls import closing
 from fedsched.matchmaker.classad.gate import CONTEXTS, bound
+from fedsched.matchmaker.classad.literals import OTHER, Typed
 from fedsched.matchmaker.classad.scan import Refused, Token, join, tokens
-from fedsched.matchmaker.classad.typed import OTHER, Typed, constant
+from fedsched.matchmaker.classad.typed import constant
 
 MAX_DEPTH = 150
 """Deepest tree that is compiled; the library gives up at 400, counting brackets and attributes that are followed."""

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fedsched.matchmaker.classad.typed import BOOLEAN, INTEGER, OTHER, REAL, STRING, Typed
+from fedsched.matchmaker.classad.literals import BOOLEAN, INTEGER, OTHER, REAL, STRING, Typed
 
 Kinds: TypeAlias = npt.NDArray[np.uint8]
 Integers: TypeAlias = npt.NDArray[np.int64]

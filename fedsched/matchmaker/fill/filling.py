@@ -59,13 +59,18 @@ class Round(msgspec.Struct):
         return not has_room or self.no_room(demand, option) is not None
 
     def roomy(self, options: Options) -> list[int]:
-        """Positions of options whose nodes have room for one placement now; of several pods at once they are asked."""
+        """Positions of options whose nodes have room for one placement now, where startds may start at all.
+
+        Of several pods at once nodes are asked.
+        """
         roomy = np.ones(len(options), np.bool_)
         places = options.places()
+        if len(options) and not options[0].place.jobs:
+            roomy = ~self.book.shut()[places]
         for option, positions in options.alike():
             if option.pods == 1:
                 lacking = self.book.lacking(option.size, jobs=option.place.jobs)
-                roomy[positions] = lacking[places[positions]] == 0
+                roomy[positions] &= lacking[places[positions]] == 0
         return np.flatnonzero(roomy).tolist()
 
     def room_blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:

@@ -10,6 +10,9 @@ from fedsched.matchmaker.model import Candidate, DemandClass, Ramping
 from fedsched.matchmaker.options import CANDIDATES, Option, Options, candidates
 from fedsched.matchmaker.reasons import Cause, Reason
 
+AGAIN = 50
+"""When so many places in a row are shut, all are looked at again at once."""
+
 
 class Trusted(msgspec.Struct, frozen=True):
     """What all classes of one (schedd, principal) share (SU7): out of `most` unclaimed startds `out` are there."""
@@ -84,18 +87,23 @@ class Turn:
     def choose(self, shut: Callable[[Option], bool], roomy: Callable[[], list[int]]) -> Option | None:
         """The best place that is not shut. What was shut once is so until the round ends, as room only shrinks.
 
-        roomy: positions of options with room now, in order; asked when the best place is shut, and once.
+        roomy: positions of options with room now, in order; asked when the best place is shut, and again when some in a
+        row are.
         """
         if self._roomy is None and (first := self._at(0)) is not None and not shut(first):
             return first
         if self._roomy is None:
             self._roomy = roomy()[::-1]
+        found_shut = 0
         while self._roomy:
             self._next = self._roomy[-1]
             option = self.options[self._next]
             if not shut(option):
                 return option
             self._roomy.pop()
+            found_shut += 1
+            if found_shut % AGAIN == 0:
+                self._roomy = [position for position in roomy() if position > self._next][::-1]
         self._next = len(self.options)
         return None
 

@@ -22,7 +22,9 @@ LEAD = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 PATIENT_S = 10.0
 """A Job that waits for so few seconds is not told that it does."""
 SOON_S, CROWD = 5.0, 20
-"""Where more copies of a queue than that began in the last so many seconds, nothing is told of these but their ends."""
+"""While more copies of a queue than that begin in so many seconds, nothing is told of those but their ends that are"""
+LASTS_S = 30.0
+"""younger than this: most of a crowd is short, and is written once; when no more come the rest is told."""
 NOT_YET = ENDS | frozenset(LEAD.values())
 """What is told with the end itself: none of it can be taken back when the copy goes before, and another one runs."""
 
@@ -43,7 +45,7 @@ def told(observation: Observation, telling: Telling) -> tuple[TellJob, ...]:
             copies[stand.held.placement.job_uid] = stand
     found = []
     at = telling.facts.at
-    lately = Counter(copy.held.placement.schedd for copy in copies.values() if _just_began(copy, at))
+    lately = Counter(copy.held.placement.schedd for copy in copies.values() if _began_within(copy, SOON_S, at))
     for view in sorted(observation.schedds, key=lambda v: v.name):
         crowded = lately[view.name] > CROWD
         for job in view.jobs if view.kind == "jobs" else ():
@@ -60,19 +62,19 @@ def _revived(stand: Standing) -> bool:
     return stand.held.why is not None and stand.held.why.cause is Cause.REVIVED
 
 
-def _just_began(copy: Standing, at: float) -> bool:
+def _began_within(copy: Standing, seconds: float, at: float) -> bool:
     began = copy.held.job_started_at
-    return began is not None and at < began + SOON_S
+    return began is not None and at < began + seconds
 
 
 def _too_early(job: QueuedJob, copy: Standing, at: float, *, crowded: bool) -> bool:
     """Whether there is nothing to tell yet, as each write costs: its controller has not begun with it.
 
-    In a crowd also when it has just begun: short Jobs come in their thousands, and are written once then.
+    In a crowd also when it began lately: short Jobs come in their thousands, and are written once then.
     """
     if job.state != "waiting" or copy.held.wanted != "run" or job.status.condition(names.CONDITION_PLACED) is not None:
         return False
-    return copy.held.job_started_at is None or (crowded and _just_began(copy, at))
+    return copy.held.job_started_at is None or (crowded and _began_within(copy, LASTS_S, at))
 
 
 def _wanted(job: QueuedJob, copy: Standing | None, telling: Telling, *, crowded: bool) -> JobStatus:

@@ -17,7 +17,7 @@ from fedsched.matchmaker.match.ads import (
     slot_pairs,
 )
 from fedsched.matchmaker.match.cordons import denied, held_back
-from fedsched.matchmaker.match.matching import Matching, Side, Site
+from fedsched.matchmaker.match.matching import Alike, Matching, Side, Site, Sizes
 from fedsched.matchmaker.match.never import Meeting, nevers, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import JOBS, Place, Shape, form_for, pair_key
@@ -27,6 +27,7 @@ from fedsched.matchmaker.match.terms import barred_by_limits, lacks, refused_by_
 __all__ = [
     "JOBS",
     "NOW",
+    "Alike",
     "Matching",
     "Meeting",
     "Pairs",
@@ -34,6 +35,7 @@ __all__ = [
     "Shape",
     "Side",
     "Site",
+    "Sizes",
     "Texts",
     "barred_by_limits",
     "closure",

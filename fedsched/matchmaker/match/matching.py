@@ -5,12 +5,13 @@ Classes and places that differ only in what no expression reads share their answ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedsched.matchmaker import columns
 from fedsched.matchmaker.match.ads import (
     Pairs,
     Texts,
@@ -31,6 +32,8 @@ from fedsched.matchmaker.resources import Resources
 _WHOLE = frozenset({"self", "toplevel", "root", "parent"})
 """Words that may stand for a whole ad: where one is read, everything is."""
 _EXPRESSION = "\0"
+_BEYOND = _WHOLE | {"availablegpus"}
+"""Where one of these is read, pairs are judged one by one."""
 
 
 class Site:
@@ -77,6 +80,13 @@ class Side:
                 tuple(sorted(self.texts.values())) if read & _WHOLE else project(self.texts, read)
             )
         return found
+
+
+class Sizes(NamedTuple):
+    """Sizes of startds: of each side (row) at each site (column) its number among the amounts."""
+
+    numbers: NDArray[np.intp]
+    amounts: Sequence[Resources]
 
 
 class Alike(NamedTuple):
@@ -136,6 +146,31 @@ class Matching:
         found = side.answers.get(key)
         if found is None:
             found = side.answers[key] = self._judge(side, site, size)
+        return found
+
+    def foresee(self, sides: Sequence[Side], sites: Sequence[Site], sizes: Sizes) -> NDArray[np.bool_]:
+        """Which sides (rows) match at which sites (columns) for certain, found out at once, in columns (MA4).
+
+        All sides read the same of each site: `alike` is one for them.
+        """
+        found = np.zeros((len(sides), len(sites)), np.bool_)
+        alike: dict[frozenset[str], list[int]] = {}
+        for column, site in enumerate(sites):
+            read = sides[0].reads("", site)
+            if read.isdisjoint(_BEYOND):
+                alike.setdefault(read, []).append(column)
+        for read, some in alike.items():
+            slots: dict[int, int] = {}
+            of_site = [slots.setdefault(self._projection(read, sites[column]), len(slots)) for column in some]
+            jobs, its = np.repeat(np.arange(len(sides)), len(some)), np.tile(np.array(of_site, np.intp), len(sides))
+            sure = columns.surely(
+                [side.project(read) for side in sides],
+                [self._pairs[slot] for slot in slots],
+                [self._shape(read, amount) for amount in sizes.amounts],
+                columns.Meetings(jobs, its, sizes.numbers[:, some].ravel()),
+                self._at,
+            )
+            found[:, some] = sure.reshape(len(sides), len(some))
         return found
 
     def _judge(self, side: Side, site: Site, size: Resources) -> int:

@@ -12,6 +12,7 @@ from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
 from fedsched.matchmaker.options import UNCOUNTED, Option
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
+from fedsched.matchmaker.resources import Resources
 
 MOST_WISHES = 100
 """So many classes may ask for an eviction in one cycle; the others in the next ones."""
@@ -97,7 +98,7 @@ def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
 
 def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
-    demand = turn.ask.demand
+    demand, free = turn.ask.demand, dict[tuple[Resources, int], bool]()
     for position, count in enumerate(turns.in_the_way(demand, turn.options) if seen.members else ()):
         if count == 0 or (option := turn.options[position]).place.terms.name not in seen.members:
             continue
@@ -105,7 +106,10 @@ def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cau
             reasons = tuple(turns.room_blockers(demand, option))
             wanting = bool(reasons) and all(reason.cause in causes for reason in reasons)
         else:
-            wanting = next(turns.apart_from_room(demand, option), None) is None
+            alike = option.size, option.units  # in nothing else those that were counted differ
+            if alike not in free:
+                free[alike] = next(turns.apart_from_room(demand, option), None) is None
+            wanting = free[alike]
         if wanting:
             yield option
 

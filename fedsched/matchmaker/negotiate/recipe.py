@@ -103,7 +103,8 @@ def _begun(snapshot: Snapshot, policy: Policy) -> _Begun:
     if health.frozen_since is not None:
         return _Begun(snapshot, health, facts, base)
     snapshot, facts, waits = _with_jobs(snapshot, facts, base)
-    table = Table(places_of(snapshot, base, policy.startds), Choosing(policy, snapshot.orders, at))
+    places = places_of(snapshot, base, policy.startds)
+    table = Table(places, Choosing(policy, snapshot.orders, at), classes_of(snapshot))
     shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
     standing, base = who_goes(snapshot, policy, facts, base)  # 5

@@ -8,6 +8,7 @@ import numpy as np
 from fedsched.matchmaker.match import Matching, Site
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fitting
+from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
 
 _UNKNOWN = -1
@@ -16,8 +17,8 @@ _UNKNOWN = -1
 class Sweep:
     """One class against the places of a round; places that are alike to it are judged once, when one is asked for."""
 
-    def __init__(self, demand: DemandClass, matching: Matching, fitting: Fitting) -> None:
-        self._demand, self._matching, self._fitting = demand, matching, fitting
+    def __init__(self, demand: DemandClass, matching: Matching, fitting: Fitting, foreseen: Foreseen) -> None:
+        self._demand, self._matching, self._fitting, self._foreseen = demand, matching, fitting, foreseen
         self._side = matching.side(readable(demand))
         self._alike = matching.alike(self._side, fitting.shapes)
         self._misses = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
@@ -37,7 +38,10 @@ class Sweep:
     def _missed(self, numbers: Numbers) -> Numbers:
         """How many clauses keep a startd there from matching."""
         kinds = self._alike.kinds[numbers]
-        for kind in set(kinds[self._misses[kinds] == _UNKNOWN].tolist()):
+        unknown = np.unique(kinds[self._misses[kinds] == _UNKNOWN])
+        if len(unknown):
+            self._misses[unknown[self._foreseen.matching(self._demand, self._alike, unknown)]] = 0
+        for kind in unknown[self._misses[unknown] == _UNKNOWN].tolist():
             site: Site = self._matching.sites[self._alike.samples[kind]]
             size = self._fitting.fit(self._demand, site).size
             self._misses[kind] = self._matching.misses(self._side, site, size)

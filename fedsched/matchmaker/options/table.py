@@ -13,6 +13,7 @@ from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, hel
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
+from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
 from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
@@ -42,7 +43,8 @@ _NOWHERE = _Order(np.empty(0, np.int64), ())
 class OneTable:
     """Who could run where, of startds or of users' Jobs alone: kinds of classes by places, judged once (MA1, MA5)."""
 
-    def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
+    def __init__(self, places: Iterable[Place], rules: Choosing, expected: Iterable[DemandClass] = ()) -> None:
+        """`expected`: classes that will be asked for, which only saves time."""
         self._rules = rules
         self._matching = Matching(places, rules.at)
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
@@ -50,6 +52,7 @@ class OneTable:
         self._members = tuple(names)
         self._member_of = np.array([names.index(s.place.terms.name) for s in self._matching.sites], np.int64)
         self._fitting = Fitting(self._matching.sites, rules.policy)
+        self._foreseen = Foreseen(self._matching, self._fitting, expected)
         self._judged: dict[tuple[object, ...], _Judged] = {}
         self._orders: dict[tuple[object, ...], _Order] = {}
         self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
@@ -173,7 +176,7 @@ class OneTable:
         )
         found = self._judged.get(key)
         if found is None:
-            sweep, held = Sweep(demand, self._matching, self._fitting), list[Site]()
+            sweep, held = Sweep(demand, self._matching, self._fitting, self._foreseen), list[Site]()
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
             options = Options(batches, make, self._fitting.of_shape)

@@ -15,10 +15,12 @@ from fedsched.matchmaker.reasons import Reason
 class Table:
     """Who could run where in one round: startds on places for startds, users' Jobs on places for Jobs (MA1, MA5)."""
 
-    def __init__(self, places: Iterable[Place], rules: Choosing) -> None:
-        places = tuple(places)
-        self._startds = OneTable((place for place in places if not place.jobs), rules)
-        self._jobs = OneTable((place for place in places if place.jobs), rules)
+    def __init__(self, places: Iterable[Place], rules: Choosing, expected: Iterable[DemandClass] = ()) -> None:
+        """`expected`: classes that will be asked for, which only saves time."""
+        places, expected = tuple(places), tuple(expected)
+        startds, jobs = ([one for one in expected if (one.job is None) == yes] for yes in (True, False))
+        self._startds = OneTable((place for place in places if not place.jobs), rules, startds)
+        self._jobs = OneTable((place for place in places if place.jobs), rules, jobs)
 
     def of(self, demand: DemandClass) -> OneTable:
         """The table that a class is judged by."""

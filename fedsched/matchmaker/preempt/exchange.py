@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from fedsched.matchmaker.model import ShareLine
+from fedsched.matchmaker.preempt import scales
 
 Mode = Literal["never", "reclaim", "fair"]
 Rule = Literal["PR2", "PR6", "PR7"]
@@ -20,7 +21,9 @@ class Exchange:
 
     def __init__(self, lines: Mapping[str, ShareLine], mode: Mode) -> None:
         self._lines = lines
-        self._mode = mode
+        self.mode = mode
+        self.moves = 0
+        """How often somebody's share has changed, or might yield no more."""
         self._held = {path: line.held for path, line in lines.items()}
         self._rights = {path: line.entitled for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
@@ -73,10 +76,11 @@ class Exchange:
 
     def _judge(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Note which of the pairs are out of order now; answers that were given before do not hold any more."""
+        self.moves += 1
         self._could.clear()
         self._ruled.clear()
         for low, high in pairs:
-            if self._in_order(low, high, {}):
+            if scales.in_order(self._side(low, {}), self._side(high, {})):
                 self._turned.discard((low, high))
             else:
                 self._turned.add((low, high))
@@ -88,6 +92,10 @@ class Exchange:
             self.move(path, -amount)
         self._took.add(taker)
         self.remember(taker, (path for path, _ in losses))
+
+    def took(self, path: str) -> bool:
+        """Whether somebody yielded to it in this round: it yields nothing more."""
+        return path in self._took
 
     def level(self, path: str) -> float:
         """Held by entitlement; without a right infinite, or 0 where nothing is held."""
@@ -110,7 +118,7 @@ class Exchange:
 
     def may_ask(self, path: str) -> bool:
         """Whether a principal could make anybody else yield at all."""
-        return self._mode != "never" and (self.short(path) or (self._mode == "fair" and self.below(path)))
+        return self.mode != "never" and (self.short(path) or (self.mode == "fair" and self.below(path)))
 
     def could_yield(self, taker: str, yielder: str) -> bool:
         """Whether the rules let `taker` ask `yielder`, before sizes are known: true whenever `rules` could be."""
@@ -120,7 +128,7 @@ class Exchange:
         return self._could[key]
 
     def _could_yield(self, taker: str, yielder: str) -> bool:
-        _, theirs = self._branches(taker, yielder)
+        _, theirs = self.branches(taker, yielder)
         if yielder in self._took or any(self.held(node) <= self.floor(node) for node in theirs):
             return False
         if not self.may_ask(taker):
@@ -161,7 +169,7 @@ class Exchange:
         if any(low not in change and high not in change for low, high in self._turned):
             return False
         after, rights = self._held | {node: self.held(node) + more for node, more in change.items()}, self._rights
-        return all(  # as `_in_order` has it, written out: it is asked most
+        return all(  # as `scales.in_order` has it, written out: it is asked most
             after.get(high, 0) * rights.get(low, 0) >= after.get(low, 0) * rights.get(high, 0)
             for node in change
             for low, high in self._pairs.get(node, ())
@@ -174,7 +182,7 @@ class Exchange:
                 change[node] = change.get(node, 0) + amount
         return change
 
-    def _branches(self, one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def branches(self, one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What lies above each of two principals and not above both, itself first."""
         key = (one, other)
         if key not in self._apart:
@@ -184,29 +192,27 @@ class Exchange:
 
     def _keeps_floors(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """No floor on the yielder's side is broken: what its owner would take back is not taken (PR2, PR7)."""
-        _, theirs = self._branches(taker, yielder)
-        return all(self.held(node) + change.get(node, 0) >= self.floor(node) for node in theirs)
+        _, theirs = self.branches(taker, yielder)
+        return all(scales.keeps_floor(self.held(n), change.get(n, 0), self.floor(n)) for n in theirs)
 
     def _reclaims(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """PR7: an owner on the taker's side is below its floor, and not above it afterwards."""
-        mine, _ = self._branches(taker, yielder)
-        return any(self.held(n) < self.floor(n) and self.held(n) + change.get(n, 0) <= self.floor(n) for n in mine)
+        mine, _ = self.branches(taker, yielder)
+        return any(scales.reclaims(self.held(n), change.get(n, 0), self.floor(n)) for n in mine)
 
     def _fairer(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """PR2, for the two principals and for the two branches in which they lie where the tree divides them."""
-        if self._mode != "fair":
+        if self.mode != "fair":
             return False
         return all(
-            self.below(low) and self.held(high) > self.entitled(high) and self._in_order(low, high, change)
+            scales.fairer(self._side(low, change), self._side(high, change))
             for low, high in self._opponents(taker, yielder)
         )
 
     def _opponents(self, taker: str, yielder: str) -> tuple[tuple[str, str], tuple[str, str]]:
         """The two principals, and the two branches in which they lie where the tree divides them."""
-        mine, theirs = self._branches(taker, yielder)
+        mine, theirs = self.branches(taker, yielder)
         return (taker, yielder), (mine[-1], theirs[-1])
 
-    def _in_order(self, low: str, high: str, change: Mapping[str, int]) -> bool:
-        """After the change the level of `high` is not below that of `low`; in integers, so that nothing is rounded."""
-        left = (self.held(high) + change.get(high, 0)) * self.entitled(low)
-        return left >= (self.held(low) + change.get(low, 0)) * self.entitled(high)
+    def _side(self, path: str, change: Mapping[str, int]) -> scales.Side:
+        return scales.Side(self.held(path), change.get(path, 0), self.entitled(path))

@@ -16,6 +16,7 @@ from fedsched.matchmaker.book.keeping import HOLDS_ROOM
 from fedsched.matchmaker.match import Place, footprint
 from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom
 from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt.nodes import Nodes, names_of
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 
@@ -52,10 +53,11 @@ class Ground:
         self._lands: dict[str, _Land] = {}
         self._nodes: dict[str, dict[str, str]] = {}
         self._of_group: dict[tuple[str, str], list[str]] = {}
-        self._amounts: dict[tuple[str, Resources], tuple[tuple[str, int], ...]] = {}
-        self._limits: dict[tuple[str, str, Resources], dict[Key, int]] = {}
-        self._known: dict[tuple[str, str, Resources], list[str]] = {}
-        self._needs: dict[tuple[str, str, Resources, str], dict[Key, int]] = {}
+        self._free: dict[tuple[str, str], Resources] = {}
+        self._amounts: dict[tuple[str, Resources, bool], tuple[tuple[str, int], ...]] = {}
+        self._limits: dict[tuple[str, str, Resources, bool], dict[Key, int]] = {}
+        self._known: dict[tuple[str, str, Resources, bool], list[str]] = {}
+        self._needs: dict[tuple[str, str, Resources, bool, str], dict[Key, int]] = {}
         for place in (place for place in places if not place.jobs):
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
@@ -66,11 +68,39 @@ class Ground:
         for name, land in self._lands.items():
             self._open_nodes(land, by_member.get(name, []), at)
             self._open_limits(land, by_member.get(name, []))
+        keys = ((name, group) for name, land in self._lands.items() for group in land.places)
+        self.places = {key: number for number, key in enumerate(keys)}
+        self.free, self.bars = self._laid_out(by_member)
+
+    def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Nodes]:
+        """The nodes' part of the numbers in columns, which change together, and what views say of all nodes."""
+        frees = [
+            (number, member, node, self._free[member, node])
+            for (member, group), number in self.places.items()
+            for node in self._of_group.get((member, group), ())
+        ]
+        bars = [
+            (number, member, "", bar.free)
+            for (member, group), number in self.places.items()
+            for bar in self._lands[member].places[group].group.rooms
+            if bar.nodes
+        ]
+        sizes = {
+            footprint(s.held.placement, land.terms) for n, land in self._lands.items() for s in by_member.get(n, ())
+        }
+        names = names_of((*sizes, *(one[-1] for one in (*frees, *bars))))
+        return Nodes(frees, names, len(self.places)), Nodes(bars, names, len(self.places))
+
+    def limited(self, member: str) -> bool:
+        """Whether the member has numbers of its own that an option there takes of."""
+        land = self._lands[member]
+        terms = land.terms
+        return bool(land.view.quotas or terms.ceiling_names or terms.leave_free) or terms.mode == "trial"
 
     def nodes(self, option: Option) -> list[str]:
         """Nodes of the option's group that ours stand on and that take pods, by name; ANY_NODE where one has room."""
         member, group = option.place.terms.name, option.place.group.name
-        key = (member, group, option.size)
+        key = (member, group, option.size, option.place.jobs)
         if key not in self._known:
             self._known[key] = self._find_nodes(option, member, group)
         return self._known[key]
@@ -81,10 +111,6 @@ class Ground:
         if any(bar.nodes and fits(need, bar.free) for bar in option.place.group.rooms):
             return [*usable, ANY_NODE]
         return usable
-
-    def group_of(self, member: str, node: str) -> str | None:
-        """The group of a node that ours stand on and that takes pods; None for any other."""
-        return self._nodes.get(member, {}).get(node)
 
     def open_node(self, option: Option) -> str | None:
         """The first node with room for one startd more, ANY_NODE where the view has one; None where none has."""
@@ -103,7 +129,7 @@ class Ground:
         return True
 
     def _asked(self, option: Option) -> tuple[tuple[str, int], ...]:
-        key = (option.place.terms.name, option.size)
+        key = (option.place.terms.name, option.size, option.place.jobs)
         if key not in self._amounts:
             full = option.size + option.place.terms.pod_overhead
             self._amounts[key] = tuple((name, amount) for name, amount in full.items() if amount)
@@ -112,7 +138,7 @@ class Ground:
     def limits(self, option: Option) -> dict[Key, int]:
         """What one startd of the option takes of the member's own numbers."""
         name, group = option.place.terms.name, option.place.group.name
-        key = (name, group, option.size)
+        key = (name, group, option.size, option.place.jobs)
         if key not in self._limits:
             size = option.size + option.place.terms.pod_overhead
             self._limits[key] = self._of_member(self._lands[name], group, size)
@@ -120,7 +146,7 @@ class Ground:
 
     def need(self, option: Option, node: str) -> dict[Key, int]:
         """What one startd of the option takes of each number when it runs on that node."""
-        key = (option.place.terms.name, option.place.group.name, option.size, node)
+        key = (option.place.terms.name, option.place.group.name, option.size, option.place.jobs, node)
         if key not in self._needs:
             self._needs[key] = self._need(option, node)
         return self._needs[key]
@@ -155,12 +181,16 @@ class Ground:
     def give(self, amounts: Amounts) -> None:
         """So much comes back."""
         for key, amount in amounts.items():
-            self._left[key] = self._left.get(key, 0) + amount
+            self._change(key, amount)
 
     def take(self, amounts: Amounts) -> None:
         """So much is promised."""
         for key, amount in amounts.items():
-            self._left[key] = self._left.get(key, 0) - amount
+            self._change(key, -amount)
+
+    def _change(self, key: Key, amount: int) -> None:
+        self._left[key] = self._left.get(key, 0) + amount
+        self.free.change(key, amount)
 
     def _open_nodes(self, land: _Land, mine: list[Standing], at: float) -> None:
         """What is free on every node that ours stand on; a node that the view does not list has nothing besides."""
@@ -177,7 +207,8 @@ class Ground:
             for pod in land.view.site_pods:
                 if node in pod.nodes and at - pod.since < HOLD_ROOM_S:
                     free -= pod.request  # what the owner waits for is the owner's (OW2)
-            self.give({("node", name, node, resource): amount for resource, amount in free.items()})
+            self._free[name, node] = free
+            self._left |= {("node", name, node, resource): amount for resource, amount in free.items()}
 
     def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
         """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""

@@ -15,14 +15,16 @@ from fedsched.matchmaker.preempt import refusals
 from fedsched.matchmaker.preempt.candidates import candidates, losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
+from fedsched.matchmaker.preempt.fullness import Fullness
 from fedsched.matchmaker.preempt.ground import Ground, nodes_of
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
+from fedsched.matchmaker.preempt.sieve import Sieve
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
 from fedsched.matchmaker.preempt.yard import Places, Yard
+from fedsched.matchmaker.preempt.yielders import Yielders
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share import path_of
 
 ROOM = frozenset(
@@ -91,7 +93,7 @@ class _Round:
         self._rules, self._shared, self._standing = rules, shared, standing
         self._exchange = Exchange(shared.lines, policy.preemption.mode)
         self._ground = Ground(rules.places, standing, at)
-        self._book = Book(rules.places, standing, policy, at)
+        self._fullness = Fullness(rules.places, Book(rules.places, standing, policy, at))
         places = {(place.terms.name, place.group.name): place for place in rules.places}
         self._expressions = Expressions(policy.preemption, shared.lines, places, at)
         self._recent = {
@@ -101,17 +103,19 @@ class _Round:
         self._refused: dict[str, Reason] = {}
         self._asked: dict[str, tuple[float, ...]] = {}
         terms = {place.terms.name: place.terms for place in rules.places}
+        standing_there = candidates(standing, self._ground, shared.sizes, policy, at)
+        sieve = Sieve(self._ground.free, standing_there)
         self._search = Search(
             self._exchange,
             self._ground,
             self._expressions,
-            Yard(candidates(standing, self._ground, shared.sizes, policy, at)),
+            Yard(standing_there),
+            sieve,
+            Yielders(self._exchange, sieve.kinds, by_priority=policy.preemption.by_priority),
             {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
             policy.preemption.by_priority,
         )
-        self._dry: dict[str, set[tuple[str, Resources]]] = {}
         self._hopeless: dict[tuple[object, ...], Reason] = {}
-        self._blockers: dict[tuple[object, ...], Reason | None] = {}
 
     def run(self, wishes: list[Wish]) -> Evictions:
         """The recipe of `make_room`."""
@@ -179,10 +183,10 @@ class _Round:
             self._refuse(turn.demand, refusals.several_pods(turn.pods, self._rules.at))
             return False
         if turn.usable is None:
-            turn.usable = Places.of(self._usable(turn))
+            turn.usable = Places.of(self._usable(turn), self._ground)
         if not turn.usable.options:
             return False
-        if self._room_comes(turn, turn.usable.options):
+        if self._room_comes(turn, turn.usable):
             return True
         ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(turn.usable.options[0].size))
         return self._make_yield(turn, ask, turn.usable)
@@ -192,10 +196,10 @@ class _Round:
 
         The first is none of ours (PR1), the other filling has named. Neither changes in a round.
         """
-        blockers = [self._blocker(option) for option in turn.options]
+        blockers = self._fullness.blockers(turn.options)
         if None in blockers:
             return ()
-        return tuple(o for o, b in zip(turn.options, blockers, strict=True) if b is not None and b.cause in ROOM)
+        return tuple(o for o, cause in zip(turn.options, blockers, strict=True) if cause in ROOM)
 
     def _make_yield(self, turn: _Turn, ask: Ask, places: Places) -> bool:
         key = (ask.path, ask.priority, *places.alike, ask.demand.key if self._expressions.used else "")
@@ -208,27 +212,15 @@ class _Round:
         self._refuse(turn.demand, self._hopeless[key])
         return False
 
-    def _blocker(self, option: Option) -> Reason | None:
-        """The book's answer, once per place and size."""
-        place = option.place
-        key = (place.terms.name, place.group.name, option.size, option.shape)
-        if key not in self._blockers:
-            self._blockers[key] = self._book.blocker(place, option.size, option.shape)
-        return self._blockers[key]
-
-    def _room_comes(self, turn: _Turn, usable: tuple[Option, ...]) -> bool:
+    def _room_comes(self, turn: _Turn, usable: Places) -> bool:
         """Room that is on its way and promised to nobody is waited for (PR1)."""
-        for option in usable:
-            dry = self._dry.setdefault(option.place.terms.name, set())
-            key = (option.place.group.name, option.size)
-            if key in dry:
-                continue
+        for index in usable.open(self._ground):
+            option = usable.options[index]
             node = self._ground.open_node(option)
             if node is not None:
                 self._promise(turn, option, node)
                 self._hopeless.clear()
                 return True
-            dry.add(key)
         return False
 
     def _carry_out(self, turn: _Turn, found: Found) -> None:
@@ -247,7 +239,6 @@ class _Round:
             self._search.remove(member, victim)
             self._ground.give(victim.gain)
             self._exchange.make(turn.path, victim.losses)
-        self._dry.pop(member, None)
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))
         self._hopeless.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options import Option
@@ -13,7 +14,9 @@ from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.exchange import Exchange, Rule
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.ground import Amounts, Ground, Key
+from fedsched.matchmaker.preempt.sieve import Sieve, Spot
 from fedsched.matchmaker.preempt.yard import Places, Yard
+from fedsched.matchmaker.preempt.yielders import Yielders
 
 Waived = Literal["", "rate", "protection", "requirements"]
 """Which single rule a search leaves out, to learn whether that one is in the way."""
@@ -48,12 +51,15 @@ class Search(msgspec.Struct, frozen=True):
     ground: Ground
     expressions: Expressions
     yard: Yard
+    sieve: Sieve
+    yielders: Yielders
     budget: dict[str, int]
     by_priority: bool
 
     def remove(self, member: str, victim: Candidate) -> None:
         """It goes: it can be asked no more, and one eviction less is left there."""
         self.yard.remove(member, victim)
+        self.sieve.remove(victim)
         self.budget[member] -= 1
 
     def cheapest(self, ask: Ask, places: Places, waived: Waived = "") -> Found | None:
@@ -64,7 +70,8 @@ class Search(msgspec.Struct, frozen=True):
         """
         if waived == "requirements" and not self.expressions.requires:
             return None
-        tight = {i for i, option in enumerate(places.options) if self.ground.short(self.ground.limits(option), {})}
+        limits = ((index, self.ground.limits(places.options[index])) for index in places.limited)
+        tight = {index for index, need in limits if self.ground.short(need, {})}
         best = self._under_limits(ask, places, tight, waived) if tight else None
         return self._on_nodes(ask, places, tight, (waived, best))
 
@@ -86,15 +93,22 @@ class Search(msgspec.Struct, frozen=True):
         """Where only the node is in the way: those on it, the node with the least to lose first."""
         waived, best = so_far
         ranks = self.expressions.ranks
-        for least, member, node in self.yard.spots(young=waived == "protection"):
-            if best is not None and not ranks and (least[0], -0.0, least[1]) > best.cost[:3]:
+        nodes = self.ground.free
+        for claimed, lost, first, column in self._spots(ask, places, waived):
+            if best is not None and not ranks and (claimed, -0.0, lost, int(claimed), 1, first) > best.cost[:6]:
                 break
-            group = self.ground.group_of(member, node)
-            for index in places.where.get((member, group), ()) if group is not None else ():
+            for index in places.where.get(int(nodes.place_of[column]), ()):
                 if index not in tight:
-                    found = self._on_node(ask, places.options[index], (index, node), (waived, best))
+                    found = self._on_node(ask, places.options[index], (index, nodes.where[column][1]), (waived, best))
                     best = self._better(found, best, waived)
         return best
+
+    def _spots(self, ask: Ask, places: Places, waived: Waived) -> list[Spot]:
+        """Nodes that are worth a search, the least loss first."""
+        kinds = self.yielders.may(ask.path), self.yielders.alone(ask.path, ask.gain)
+        looked = [waived == "rate" or self.budget.get(member, 0) > 0 for member in self.ground.free.members]
+        members = np.array(looked, np.bool_)[self.ground.free.member_of]
+        return self.sieve.spots(places, kinds, members, young=waived == "protection")
 
     def _on_node(
         self, ask: Ask, option: Option, where: tuple[int, str], so_far: tuple[Waived, Found | None]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt.candidates import Candidate
-
-Least = tuple[bool, int]
-"""What emptying a node costs at least: somebody is claimed, work lost."""
-Spot = tuple[Least, str, str]
-"""That, the member, and one of its nodes."""
+from fedsched.matchmaker.preempt.ground import Ground
+from fedsched.matchmaker.preempt.nodes import NOWHERE, Amounts, vector
+from fedsched.matchmaker.resources import Resources
 
 
 class Yard:
-    """What still stands, and every node with it in the order of what its cheapest victim loses."""
+    """What still stands."""
 
     def __init__(self, standing: Mapping[str, Sequence[Candidate]]) -> None:
         self._members = {member: list(some) for member, some in standing.items()}
@@ -26,7 +25,6 @@ class Yard:
             for one in some:
                 for node in one.nodes:
                     self._nodes.setdefault((member, node), []).append(one)
-        self._young = {True: self._sorted(young=True), False: self._sorted(young=False)}
 
     def of_member(self, member: str) -> Sequence[Candidate]:
         """All of a member's, cheapest first."""
@@ -36,52 +34,56 @@ class Yard:
         """Those on one node, cheapest first."""
         return self._nodes.get((member, node), ())
 
-    def spots(self, *, young: bool) -> Iterator[Spot]:
-        """Nodes with somebody on them, the least loss first; young: count those, too, that are still protected."""
-        return iter(self._young[young])
-
     def remove(self, member: str, victim: Candidate) -> None:
         """It goes: it can be asked no more."""
-        self._members[member][:] = [other for other in self._members[member] if other is not victim]
-        for node in victim.nodes:
-            self._leave((member, node), victim)
-
-    def _leave(self, where: tuple[str, str], victim: Candidate) -> None:
-        for young, spots in self._young.items():
-            before = self._spot(where, young=young)
-            if before is not None:
-                del spots[bisect_left(spots, before)]
-        self._nodes[where][:] = [other for other in self._nodes[where] if other is not victim]
-        for young, spots in self._young.items():
-            after = self._spot(where, young=young)
-            if after is not None:
-                insort(spots, after)
-
-    def _sorted(self, *, young: bool) -> list[Spot]:
-        found = (self._spot(where, young=young) for where in self._nodes)
-        return sorted(spot for spot in found if spot is not None)
-
-    def _spot(self, where: tuple[str, str], *, young: bool) -> Spot | None:
-        first = next((one for one in self._nodes[where] if young or not one.young), None)
-        return None if first is None else ((first.cost[0], first.lost), *where)
+        for some in (self._members[member], *(self._nodes[member, node] for node in victim.nodes)):
+            some[:] = [other for other in some if other is not victim]
 
 
 class Places(msgspec.Struct, frozen=True):
-    """A class's options, best first, and their positions by member and node group.
+    """A class's options, best first, and their positions by the number of the place.
 
-    alike: equal for classes that ask for the same in the same places.
+    first: of each place the position of its best option. limited: positions where a limit of the member's own counts,
+    too. need: at each place the least that one startd needs. roomy: places that have a node with room as the view shows
+    it. alike: equal for classes that ask for the same in the same places.
     """
 
     options: tuple[Option, ...]
-    where: dict[tuple[str, str], tuple[int, ...]]
+    where: dict[int, list[int]]
+    first: NDArray[np.int64]
+    limited: tuple[int, ...]
+    need: Amounts
+    roomy: NDArray[np.bool_]
     alike: tuple[object, ...]
 
     @classmethod
-    def of(cls, options: tuple[Option, ...]) -> Places:
+    def of(cls, options: tuple[Option, ...], ground: Ground) -> Places:
         """The options with their positions."""
-        where: dict[tuple[str, str], tuple[int, ...]] = {}
-        for index, option in enumerate(options):
-            key = (option.place.terms.name, option.place.group.name)
-            where[key] = (*where.get(key, ()), index)
-        sizes = tuple(option.size for option in options[:1])
-        return cls(options, where, (*sizes, tuple((o.place.terms.name, o.place.group.name) for o in options)))
+        where: dict[int, list[int]] = {}
+        keys = tuple((option.place.terms.name, option.place.group.name) for option in options)
+        for index, key in enumerate(keys):
+            where.setdefault(ground.places[key], []).append(index)
+        limited = tuple(index for index, (member, _) in enumerate(keys) if ground.limited(member))
+        need = _need(options, [ground.places[key] for key in keys], ground)
+        first = np.full(len(ground.places), len(options), np.int64)
+        first[[*where]] = [positions[0] for positions in where.values()]
+        sizes = tuple((option.size, option.place.jobs) for option in options[:1])
+        return cls(options, where, first, limited, need, ground.bars.open(need), (*sizes, keys))
+
+    def open(self, ground: Ground) -> list[int]:
+        """Positions of options that may have room now, best first; whether one has is asked of ground."""
+        places = np.flatnonzero(self.roomy | ground.free.open(self.need)).tolist()
+        return sorted(index for place in places for index in self.where.get(place, ()))
+
+
+def _need(options: Sequence[Option], places: Sequence[int], ground: Ground) -> Amounts:
+    """At each place the least of each resource that a startd of one of the options needs there."""
+    least = np.full((len(ground.free.names), len(ground.places)), NOWHERE, np.int64)
+    alike: dict[tuple[Resources, Resources], list[int]] = {}
+    for option, place in zip(options, places, strict=True):
+        alike.setdefault((option.size, option.place.terms.pod_overhead), []).append(place)
+    for (size, overhead), its in alike.items():
+        need = vector(size + overhead, ground.free.names)
+        if need is not None:
+            least[:, its] = np.minimum(least[:, its], need[:, np.newaxis])
+    return least

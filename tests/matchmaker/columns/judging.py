@@ -10,7 +10,8 @@ import numpy as np
 
 from fedsched.matchmaker.classad import Ad, Refused
 from fedsched.matchmaker.classad.gate import bound
-from fedsched.matchmaker.classad.typed import OTHER, Typed, typed
+from fedsched.matchmaker.classad.literals import OTHER, Typed
+from fedsched.matchmaker.classad.typed import typed
 from fedsched.matchmaker.columns.ads import Pairs, texts_of
 from fedsched.matchmaker.columns.binding import JOB
 from fedsched.matchmaker.columns.matching import Block

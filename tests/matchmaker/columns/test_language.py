@@ -10,18 +10,8 @@ import numpy as np
 import pytest
 
 from fedsched.matchmaker.classad.gate import bound
-from fedsched.matchmaker.classad.typed import (
-    BOOLEAN,
-    ERROR,
-    INTEGER,
-    OTHER,
-    REAL,
-    STRING,
-    UNDEFINED,
-    Typed,
-    asked_of_each,
-    typed,
-)
+from fedsched.matchmaker.classad.literals import BOOLEAN, ERROR, INTEGER, OTHER, REAL, STRING, UNDEFINED, Typed
+from fedsched.matchmaker.classad.typed import asked_of_each, typed
 from fedsched.matchmaker.columns.binding import JOB, SLOT
 from fedsched.matchmaker.columns.functions import Operation, calls, table
 from fedsched.matchmaker.columns.syntax import Declined, parsed

@@ -1,0 +1,98 @@
+"""Many jobs, each against slots of its own size: jobs that differ only in plain values are matched together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fedsched.matchmaker.classad.literals import literal
+from fedsched.matchmaker.columns.ads import Attribute, Pairs, Table, passing, readable, refused, table, texts_of
+from fedsched.matchmaker.columns.binding import JOB, REQUIREMENTS, SLOT, Binder
+from fedsched.matchmaker.columns.running import Frame, Machine
+from fedsched.matchmaker.columns.syntax import Declined
+from fedsched.matchmaker.columns.values import Mask, Rows, Strings
+
+OF_JOB = "\0"
+"""Before the name of a job's attribute where it stands beside the slots': no text can name it."""
+
+
+class Meetings(NamedTuple):
+    """Who meets whom, as numbers of `jobs`, `slots` and `shapes`: a slot is what it lasts with and what its size gives.
+
+    A name that both have is the shape's; all shapes have the same names.
+    """
+
+    jobs: Rows
+    slots: Rows
+    shapes: Rows
+
+
+class _Family(NamedTuple):
+    """Jobs with the same formulas and names, by number, and what differs between them: their other attributes."""
+
+    formulas: Mapping[str, str]
+    members: Rows
+    plain: Table
+
+
+def surely(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs], who: Meetings, at: float) -> Mask:
+    """Which meetings are matches for certain, both Requirements true of the other at `at` (epoch seconds).
+
+    All others are no match, or only the library can tell.
+    """
+    out = np.zeros(len(who.jobs), np.bool_)
+    strings = Strings()
+    lasting, sized = table(slots, strings), table(shapes, strings)
+    for family in _families(jobs, strings):
+        place = np.full(len(jobs), -1, np.intp)
+        place[family.members] = np.arange(len(family.members))
+        rows = np.flatnonzero(place[who.jobs] >= 0)
+        laid = _slots((lasting, who.slots[rows]), (sized, who.shapes[rows]))
+        if laid.readable and family.plain.readable:
+            own = _taken(family.plain, place[who.jobs[rows]])
+            out[rows] = _matched(family.formulas, own, laid, strings, int(at))
+    return out
+
+
+def _families(jobs: Sequence[Pairs], strings: Strings) -> Iterator[_Family]:
+    """Without those that the gate refuses, which match nothing."""
+    alike: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], list[int]] = {}
+    plain: list[Pairs] = []
+    for number, job in enumerate(jobs):
+        texts = texts_of(job)
+        formulas = frozenset((name, text) for name, text in texts.items() if literal(text) is None)
+        plain.append(tuple((name, text) for name, text in texts.items() if literal(text) is not None))
+        if REQUIREMENTS in texts and not refused(texts):
+            alike.setdefault((formulas, frozenset(texts)), []).append(number)
+    for (formulas, names), members in alike.items():
+        laid = table([plain[number] for number in members], strings)
+        yield _Family(dict(formulas), np.array(members, np.intp), laid._replace(readable=readable(names)))
+
+
+def _taken(one: Table, rows: Rows) -> dict[str, Attribute]:
+    return {name: attribute.take(rows) for name, attribute in one.attributes.items()}
+
+
+def _slots(lasting: tuple[Table, Rows], sized: tuple[Table, Rows]) -> Table:
+    attributes = _taken(*lasting) | _taken(*sized)
+    passed = passing(attributes, len(lasting[1]))
+    return Table((), attributes, passed, lasting[0].readable and sized[0].readable)
+
+
+def _matched(
+    formulas: Mapping[str, str], plain: Mapping[str, Attribute], slots: Table, strings: Strings, at: int
+) -> Mask:
+    beside = {f"{OF_JOB}{name}": one for name, one in plain.items()}
+    machine = Machine(slots._replace(attributes={**slots.attributes, **beside}), strings)
+    binder = Binder(machine.steps, formulas, slots.attributes, at, {name: f"{OF_JOB}{name}" for name in plain})
+    frame = Frame(machine, np.arange(len(slots.passed)))
+    try:
+        with np.errstate(all="ignore"):  # integers wrap, reals overflow: as the library has it
+            mine, theirs = frame.true(binder.requirements(JOB)), frame.true(binder.requirements(SLOT))
+    except Declined:
+        return np.zeros(len(slots.passed), np.bool_)
+    certain: npt.NDArray[np.bool_] = mine.true & theirs.true & slots.passed
+    return certain

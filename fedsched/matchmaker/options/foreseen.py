@@ -1,0 +1,81 @@
+"""Which classes will ask what another asks first: all of them are matched together, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsched.matchmaker.match import Alike, Matching, Side, Sizes
+from fedsched.matchmaker.model import DemandClass
+from fedsched.matchmaker.options.fitting import Fitting
+from fedsched.matchmaker.options.option import Numbers
+from fedsched.matchmaker.resources import Resources
+
+FEW = 8
+"""So few pairs are judged one by one sooner."""
+MOST = 1 << 18
+"""Pairs that are laid out at once, for the memory that they take."""
+
+
+class _Known:
+    """Classes that cannot tell the same places apart. `asked`: kinds of places looked at; `sure`: who matches there."""
+
+    def __init__(self, members: dict[tuple[Side, int], DemandClass], kinds: int) -> None:
+        self.members = members
+        self.rows = {member: row for row, member in enumerate(members)}
+        self.asked = np.zeros(kinds, np.bool_)
+        self.sure = np.zeros((len(members), kinds), np.bool_)
+
+
+class Foreseen:
+    """What the classes of a round will ask of places."""
+
+    def __init__(self, matching: Matching, fitting: Fitting, expected: Iterable[DemandClass]) -> None:
+        self._matching, self._fitting = matching, fitting
+        self._kin: dict[tuple[object, ...], dict[tuple[Side, int], DemandClass]] = {}
+        self._known: dict[tuple[tuple[object, ...], int], _Known] = {}
+        for demand in expected:
+            if not demand.gate:
+                self._kin.setdefault(_kinship(demand), {})[self._member(demand)] = demand
+
+    def matching(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> NDArray[np.bool_]:
+        """At which of these kinds of places the class matches for certain; what its kin will ask is found out, too."""
+        kin, member = _kinship(demand), self._member(demand)
+        if demand.gate or member not in self._kin.get(kin, {}):
+            return np.zeros(len(kinds), np.bool_)
+        known = self._known.get((kin, id(alike)))
+        if known is None:
+            known = self._known[kin, id(alike)] = self._who_reads_alike(kin, alike)
+        todo = np.unique(kinds[~known.asked[kinds]])
+        if FEW <= len(todo) * len(known.members) <= MOST:
+            self._find_out(alike, known, todo)
+        found: NDArray[np.bool_] = known.sure[known.rows[member], kinds]
+        return found
+
+    def _who_reads_alike(self, kin: tuple[object, ...], alike: Alike) -> _Known:
+        some = {
+            member: demand
+            for member, demand in self._kin[kin].items()
+            if self._matching.alike(member[0], self._fitting.shapes) is alike
+        }
+        return _Known(some, len(alike.samples))
+
+    def _find_out(self, alike: Alike, known: _Known, todo: Numbers) -> None:
+        sites = [self._matching.sites[alike.samples[kind]] for kind in todo.tolist()]
+        amounts: dict[Resources, int] = {}
+        numbers = [
+            [amounts.setdefault(self._fitting.fit(one, site).size, len(amounts)) for site in sites]
+            for one in known.members.values()
+        ]
+        sides = [side for side, _ in known.members]
+        known.sure[:, todo] = self._matching.foresee(sides, sites, Sizes(np.array(numbers, np.intp), list(amounts)))
+        known.asked[todo] = True
+
+    def _member(self, demand: DemandClass) -> tuple[Side, int]:
+        return self._matching.side(demand), self._fitting.packed(demand)
+
+
+def _kinship(demand: DemandClass) -> tuple[object, ...]:
+    return demand.requirements, frozenset(name for name, _ in demand.attributes)

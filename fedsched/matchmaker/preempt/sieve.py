@@ -1,0 +1,84 @@
+"""Which nodes can have room at all if those on them go, and at what cost at least: all nodes at once (PR4).
+
+It leaves out only what `victims` would find nothing on; who goes from a node, and by which rule, is judged there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fedsched.matchmaker.preempt.candidates import Candidate
+from fedsched.matchmaker.preempt.nodes import Nodes, bounded
+from fedsched.matchmaker.preempt.yard import Places
+from fedsched.matchmaker.preempt.yielders import Judged, Losses
+
+Spot = tuple[bool, int, int, int]
+"""What emptying a node costs at least: somebody is claimed, work lost; the place's best option; the node's number."""
+
+
+class Sieve:
+    """Startds laid out node after node, cheapest first, with what each gives back there."""
+
+    def __init__(self, nodes: Nodes, standing: Mapping[str, Sequence[Candidate]]) -> None:
+        self._nodes = nodes
+        some = [one for _, its in sorted(standing.items()) for one in its]
+        self._number = {one.id: number for number, one in enumerate(some)}
+        self._stands = np.ones(len(some), np.bool_)
+        self._young = np.array([one.young > 0 for one in some], np.bool_)
+        self._claimed = np.array([one.cost[0] for one in some], np.bool_)
+        self._lost = np.array([bounded(one.lost) for one in some], np.int64)
+        kinds: dict[Losses, int] = {}
+        self._kind = np.array([kinds.setdefault(one.losses, len(kinds)) for one in some], np.int64)
+        self.kinds = tuple(kinds)
+        pairs = [
+            (column, self._number[one.id], node, one)
+            for one in some
+            for node in one.nodes
+            if (column := nodes.column(one.stand.held.placement.member, node)) is not None
+        ]
+        pairs.sort(key=lambda pair: pair[:2])
+        self._column = np.array([column for column, _, _, _ in pairs], np.int64)
+        self._who = np.array([number for _, number, _, _ in pairs], np.int64)
+        gives = [[_gives(one, node, name) for _, _, node, one in pairs] for name in nodes.names]
+        self._gives = np.array(gives, np.int64).reshape(len(nodes.names), len(pairs))
+
+    def remove(self, victim: Candidate) -> None:
+        """It goes: it gives back nothing more."""
+        self._stands[self._number[victim.id]] = False
+
+    def spots(self, places: Places, kinds: tuple[Judged, Judged], members: Judged, *, young: bool) -> list[Spot]:
+        """Nodes where enough comes back when all go who may be asked, the least loss first.
+
+        kinds: of each kind of losses whether such a startd may be asked, and whether it could go
+        alone; one at least of those on a node must. members: of each node whether its member is looked at. young: count
+        those, too, that are still protected.
+
+        A set that makes room is part of those on the node up to its dearest: the shortest beginning that makes room
+        ends with somebody who is not dearer.
+        """
+        if not self.kinds:
+            return []
+        may, alone = (judged[self._kind[self._who]] for judged in kinds)
+        stands = self._stands if young else self._stands & ~self._young
+        goes = stands[self._who] & may
+        members = members & (np.bincount(self._column[goes & alone], minlength=len(members)) > 0)
+        pairs = np.flatnonzero(goes & members[self._column])
+        if not len(pairs):
+            return []
+        columns = self._column[pairs]
+        sums = np.cumsum(self._gives[:, pairs], axis=1)
+        first = np.flatnonzero(np.diff(columns, prepend=-1))
+        before = np.where(first > 0, sums[:, first - 1], 0)
+        sums += np.repeat(self._nodes.left[:, columns[first]] - before, np.diff(first, append=len(pairs)), axis=1)
+        fits = np.flatnonzero((sums >= places.need[:, self._nodes.place_of[columns]]).all(axis=0))
+        shortest = fits[np.flatnonzero(np.diff(columns[fits], prepend=-1))]
+        last, columns = self._who[pairs[shortest]], columns[shortest]
+        found = (self._claimed[last], self._lost[last], places.first[self._nodes.place_of[columns]], columns)
+        order = np.lexsort(found[::-1])
+        return list(zip(*(column[order].tolist() for column in found), strict=True))
+
+
+def _gives(one: Candidate, node: str, name: str) -> int:
+    return bounded(one.gain.get(("node", one.stand.held.placement.member, node, name), 0))

@@ -1,0 +1,90 @@
+"""MA1, MA4: what is found out of many jobs and sizes at once is what one by one says, and hardly less."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import msgspec
+import numpy as np
+import pytest
+
+from fedsched.matchmaker.columns import Meetings, surely
+from fedsched.matchmaker.columns.ads import Pairs
+from fedsched.matchmaker.match import pairs
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.options import foreseen
+from tests.bench.round import Size, federation, policy
+from tests.matchmaker import classad_ads
+from tests.matchmaker.columns.expressions import ad
+
+AT = 1_000_000.0
+SIZES: tuple[Pairs, ...] = (
+    (("Cpus", "1"), ("Memory", "512"), ("Disk", "1024"), ("GPUs", "0")),
+    (("Cpus", "8"), ("Memory", "16384"), ("Disk", "90000000"), ("GPUs", "1")),
+)
+
+
+def told(jobs: list[Pairs], slots: list[Pairs], shapes: tuple[Pairs, ...]) -> tuple[list[bool], list[bool]]:
+    """What is certain, and what the library says of each pair."""
+    who = list(product(range(len(jobs)), range(len(slots)), range(len(shapes))))
+    certain = surely(jobs, slots, shapes, Meetings(*np.array(who).T), AT)
+    one_by_one = []
+    for job, slot, shape in who:
+        whole = {name.lower(): (name, text) for name, text in (*slots[slot], *shapes[shape])}
+        one_by_one.append(pairs.judge.__wrapped__(jobs[job], tuple(whole.values()), AT).ok)
+    return certain.tolist(), one_by_one
+
+
+def test_of_ads_as_sites_have_them_nearly_all_that_match_are_certain_and_no_other() -> None:
+    chance = random.Random(3)  # noqa: S311 - ads, not secrets
+    jobs = [tuple(classad_ads.job(chance).items()) for _ in range(60)]
+    slots = [tuple(classad_ads.slot(chance).items()) for _ in range(40)]
+    certain, matching = told(jobs, slots, SIZES)
+    assert not [row for row, sure in enumerate(certain) if sure and not matching[row]]
+    assert sum(certain) > 0.95 * sum(matching) > 100
+
+
+def test_of_random_ads_what_is_certain_is_a_match() -> None:
+    sure = matched = 0
+    for seed in range(60):
+        chance = random.Random(seed)  # noqa: S311 - ads, not secrets
+        jobs = [ad(chance) for _ in range(6)]
+        jobs += [tuple((name, str(chance.randint(0, 9)) if text.isdigit() else text) for name, text in jobs[0])]
+        certain, matching = told(jobs, [ad(chance) for _ in range(8)], ((), SIZES[1])[seed % 2 :][:1])
+        assert all(match for certainly, match in zip(certain, matching, strict=True) if certainly), seed
+        sure, matched = sure + sum(certain), matched + sum(matching)
+    assert sure > 0.8 * matched > 40
+
+
+@pytest.mark.parametrize("reads", ["Memory >= MY.Odd", "TARGET.Memory >= MY.Odd", "Odd > 3 && Memory > 0"])
+def test_values_that_differ_from_job_to_job_stay_with_their_jobs(reads: str) -> None:
+    bars = ("Requirements", "TARGET.Odd =?= undefined || TARGET.Odd < 9000")
+    slots: list[Pairs] = [(bars,), (bars, ("Odd", "7"))]
+    jobs: list[Pairs] = [(("Odd", str(odd)), ("Requirements", reads)) for odd in (1, 600, 9000, 20_000)]
+    certain, matching = told([*jobs, (("Requirements", reads),)], slots, SIZES)
+    assert certain == matching
+    assert any(matching)
+    assert not all(matching)
+
+
+def test_what_the_gate_refuses_matches_nothing() -> None:
+    refused = ("Odd", "random(3)")
+    plain, yes = ("Odd", "1"), ("Requirements", "true")
+    certain, matching = told([(plain, yes), (refused, yes)], [(plain, yes), (refused, yes)], SIZES[:1])
+    assert certain == matching == [True, False, False, False]
+
+
+def test_a_round_that_foresees_what_is_asked_makes_the_same_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = federation(Size(jobs=4_000, classes=40, nodes=1_000))
+
+    def planned() -> tuple[bytes, int]:
+        pairs.judge.cache_clear()
+        plan = negotiate(snapshot, policy())
+        return msgspec.msgpack.encode(plan, order="deterministic"), pairs.judge.cache_info().misses
+
+    foreseeing, few = planned()
+    monkeypatch.setattr(foreseen, "FEW", float("inf"))
+    one_by_one, many = planned()
+    assert foreseeing == one_by_one
+    assert many > 4 * few
