@@ -16,6 +16,7 @@ from fedsched.answers.finding import JobFinder
 from fedsched.config import ConfigError, Files, load
 from fedsched.config.settings import Federation
 from fedsched.daemon.announcing import Announcing
+from fedsched.daemon.descriptors import allow
 from fedsched.daemon.health import Health
 from fedsched.daemon.parts import How, Parts, Time
 from fedsched.daemon.starting import first_look
@@ -58,6 +59,8 @@ def serve(config: Path, parts: Parts, how: How) -> int:
     files = load(config)
     try:
         crashpoints.arm(os.environ.get(crashpoints.VARIABLE))
+        if not parts.time.virtual:
+            allow(len(files.members))
         with _journal(files.federation, parts.time) as journal:
             return _Daemon(config, files, parts, how).run(journal)
     except (JournalError, Fenced) as error:

@@ -34,7 +34,7 @@ class Foresight:
     def see(self, recorded: Recorded) -> None:
         """A cycle is durable: what came out with it is written down. Never raises; a forecast is worth no cycle."""
         try:
-            self._waits = any(demand.idle for view in recorded.observation.schedds for demand in view.classes)
+            self._waits = any(report.idle for report in recorded.plan.classes)  # queues count no Jobs themselves
             self._gather()
             settled, lost = self._watching.see(recorded)
             if settled or lost:

@@ -23,6 +23,8 @@ SETTLE_S = 0.2
 PROBE_LIMIT_S = 3.0
 NAMED_S = 30.0
 """Between two looks for what users' Jobs may name and is only looked for by its name, in seconds."""
+SHARE = 1 / 4
+"""Of its time the thread that makes views takes at most this part, however fast a busy member changes."""
 _UNREAD = ClusterFacts()
 
 
@@ -138,13 +140,16 @@ class CapacityReader:
         return moved
 
     def _keep_view(self) -> None:
+        took_s = 0.0
         while not self._stopped.is_set():
             # An empty kind moves nothing when it is first listed: look again soon until all are there.
             self._moved.wait(None if self._built[0].seen_at is not None else SETTLE_S)
-            if self._stopped.wait(SETTLE_S):
+            if self._stopped.wait(max(SETTLE_S, took_s / SHARE)):
                 return
             self._moved.clear()
+            began = time.monotonic()
             self._rebuild()
+            took_s = time.monotonic() - began
 
     def _rebuild(self) -> None:
         with self._lock:

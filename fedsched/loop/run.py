@@ -10,7 +10,7 @@ from fedsched.loop.world import Clock, World
 SLICE_S = 0.2
 """Longest time for which the agenda is not looked at."""
 CYCLE = "cycle"
-SHARE = 1 / 3
+SHARE = 1 / 4
 """Of the loop's time cycles that changes cause take at most this part."""
 
 
@@ -78,8 +78,8 @@ def run(world: World, clock: Clock, agenda: Agenda, debounce_s: float, do: Calla
     """Do what is due until the agenda is stopped.
 
     A change that the world reports makes a cycle due at once, but cycles that changes cause begin at least
-    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds; and at most a third of the
-    loop's time: what carries changes out and what reads members run in the same process.
+    `debounce_s` apart, so that a storm of changes costs one cycle per `debounce_s` seconds; and at most a quarter of
+    the loop's time: what carries changes out and what reads members run in the same process.
     """
     pace = _Pace(clock, debounce_s)
     woken = False

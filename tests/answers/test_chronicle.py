@@ -11,6 +11,7 @@ from fedsched.answers.chronicle import MOST_MOMENTS, thinned
 from fedsched.cli.demo.stage import Stage, Wish
 from fedsched.client.documents import Moment
 from fedsched.journal import Recorded, SqliteJournal
+from tests.answers.jobs import answers, cycle, job, queue, view
 
 MINUTES = 92
 
@@ -77,6 +78,12 @@ def test_a_cycle_that_was_told_already_changes_nothing(cycles: list[Recorded], t
     told.see(cycles[-1])
     told.see(cycles[3])
     assert told.lately == before
+
+
+def test_the_overview_counts_copies_of_jobs_apart_from_startds() -> None:
+    overview = answers(view(cycle(queue(job())))).overview()
+    assert sum(overview.phases.values()) == 0
+    assert overview.copies == {"starting": 1, "running": 0, "leaving": 0}
 
 
 def test_the_overview_counts_what_the_cycle_says(cycles: list[Recorded], told: Chronicle) -> None:

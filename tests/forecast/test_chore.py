@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fedsched.forecast import Foresight
+from fedsched.journal import Recorded
 from fedsched.study.run import SimRun
+from tests.answers.jobs import cycle, decided, job, queue
 from tests.sim.spike import conference_spike, policy
 
 FEDERATION = """id = "demo"
@@ -91,3 +93,12 @@ def test_a_child_that_fails_costs_no_cycle(run: SimRun, tmp_path: Path, capfd: p
     foresight.see(run.recorded)
     assert "missing.toml" in capfd.readouterr().err
     assert run.journal.forecasts() == ()
+
+
+def test_a_job_that_waits_in_a_queue_is_foretold_like_any_other(run: SimRun, tmp_path: Path) -> None:
+    snapshot = cycle(queue(job()), members=())
+    foresight = Foresight(run.journal, tmp_path / "fedsched.toml")
+    foresight.see(Recorded(snapshot, decided(snapshot)))
+    foresight.begin()
+    assert foresight.busy
+    foresight.stop()

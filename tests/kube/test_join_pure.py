@@ -21,7 +21,7 @@ from fedsched.kube.join import credentials
 from fedsched.kube.join.handover import handover
 from fedsched.kube.join.member import member_file
 from fedsched.kube.join.refusal import JoinError
-from fedsched.kube.join.request import PAIR_KEY, JoinRequest, check, parse_egress, parse_group, parse_mode
+from fedsched.kube.join.request import PAIR_KEY, JoinRequest, check, parse_egress, parse_group, parse_mode, parse_pair
 from fedsched.kube.join.standing import standing
 from fedsched.kube.join.tokens import renew_due
 from fedsched.kube.kubeconfig import Access
@@ -59,6 +59,11 @@ def test_no_rule_has_a_wildcard_and_cluster_rules_only_read(visibility: Visibili
             assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
             if manifest["kind"] == "ClusterRole":
                 assert set(rule["verbs"]) <= {"get", "list", "watch"}
+
+
+def test_a_namespace_of_ours_is_bounded_in_pods_and_in_nothing_that_slows_its_controllers() -> None:
+    (quota,) = [m for m in standing(REQUEST, own_namespace=True) if m["kind"] == "ResourceQuota"]
+    assert quota["spec"]["hard"] == {"pods": "500"}
 
 
 def test_nobody_may_connect_to_our_pods_and_metadata_is_out_of_reach() -> None:
@@ -145,6 +150,17 @@ def test_the_clusters_own_namespaces_are_refused() -> None:
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30)
+
+
+@pytest.mark.parametrize(("option", "example"), [("--label", "environment=production"), ("--quota", "pods=500")])
+def test_what_is_no_pair_is_refused_with_an_example_that_is_one(option: str, example: str) -> None:
+    with pytest.raises(JoinError) as refused:
+        parse_pair("count/jobs.batch", option)
+    assert (refused.value.what, refused.value.way_out) == (
+        f"{option} 'count/jobs.batch' is not key=value",
+        f"{option} {example}",
+    )
+    assert parse_pair(example, option) == tuple(example.split("="))
 
 
 @given(

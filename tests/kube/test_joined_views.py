@@ -44,6 +44,9 @@ def test_a_view_is_the_very_same_until_its_object_its_pods_its_refusal_or_its_ow
     assert still is b
     assert views()[0].pods == a.pods, "and back"
     assert views(pods=())[0].pods == ()
+    renamed = msgspec.structs.replace(one, view=msgspec.structs.replace(one.view, epoch=7))
+    assert views((renamed, other))[0].epoch == 7, "the object alone changed"
+    assert views()[0].epoch == a.epoch
     refused = (Refused("uid-b", 5.0, "exceeded quota"),)
     assert views(events=refused)[1].refused == "exceeded quota"
     assert views()[1].refused == ""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fedsched.kube.amounts import MEBI, Amounts, available, less, pod_needs, quantity, resources
 from fedsched.kube.nodes import Node
 from fedsched.kube.pods import Seat
+from fedsched.kube.quantities import value
 from fedsched.kube.rooms import Rooms, histogram
 from fedsched.kube.wire import PodSpec
 from fedsched.matchmaker.resources import UNBOUNDED, Resources
@@ -39,6 +40,12 @@ def test_every_suffix_means_what_kubernetes_says(whole: int, part: int, suffix: 
 def test_no_string_breaks_the_reading_of_quantities(text: str) -> None:
     found = quantity(text)
     assert found is None or -UNBOUNDED <= found <= UNBOUNDED
+
+
+def test_a_text_longer_than_any_quantity_is_none() -> None:
+    assert value(" 1 ") == 1
+    assert value(" " * 63 + "1") == 1
+    assert value(" " * 64 + "1") is None
 
 
 def test_what_cannot_be_read_is_never_room() -> None:

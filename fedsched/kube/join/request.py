@@ -114,11 +114,14 @@ def parse_egress(text: str) -> Egress:
     return Egress(str(network), port)
 
 
+PAIR_EXAMPLE = {"--label": "environment=production", "--quota": "pods=500"}
+
+
 def parse_pair(text: str, option: str) -> tuple[str, str]:
-    """`key=value` of a label."""
+    """`key=value` of a label or a quota."""
     key, equals, value = text.partition("=")
     if not equals or not PAIR_KEY.fullmatch(key) or len(value) > 253 or not value.isprintable():
-        raise JoinError(f"{option} {shown(text, 60)!r} is not key=value", f"{option} environment=production")
+        raise JoinError(f"{option} {shown(text, 60)!r} is not key=value", f"{option} {PAIR_EXAMPLE[option]}")
     return key, value
 
 
