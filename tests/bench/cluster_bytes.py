@@ -237,8 +237,8 @@ def pod(number: int, nodes: int, chance: random.Random) -> dict[str, Any]:
 def record(folder: Path, nodes: int, pods: int) -> None:
     """Write the pages and, as one line each, 500 watch events."""
     chance = random.Random(20261121)  # noqa: S311 - the same bytes every time
-    _pages(folder, "nodes", "NodeList", (node(i, chance) for i in range(nodes)), nodes)
-    _pages(folder, "pods", "PodList", (pod(i, nodes, chance) for i in range(pods)), pods)
+    pages(folder, "nodes", "NodeList", (node(i, chance) for i in range(nodes)), nodes)
+    pages(folder, "pods", "PodList", (pod(i, nodes, chance) for i in range(pods)), pods)
     with (folder / "events").open("wb") as out:
         for number in range(PAGE):
             changed = {"kind": "Pod", "apiVersion": "v1", **pod(number, nodes, chance)}
@@ -246,7 +246,8 @@ def record(folder: Path, nodes: int, pods: int) -> None:
             out.write(json.dumps({"type": "MODIFIED", "object": changed}, separators=(",", ":")).encode() + b"\n")
 
 
-def _pages(folder: Path, name: str, kind: str, objects: Any, count: int) -> None:
+def pages(folder: Path, name: str, kind: str, objects: Any, count: int) -> None:
+    """Write a list of so many objects in pages."""
     for start in range(0, count, PAGE):
         items = list(itertools.islice(objects, PAGE))
         following = str(start + PAGE) if start + PAGE < count else ""
