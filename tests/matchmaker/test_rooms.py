@@ -18,7 +18,6 @@ from fedsched.matchmaker.model import (
     Group,
     MemberMemory,
     MemberView,
-    Plan,
     Policy,
     Quota,
     Ramp,
@@ -31,6 +30,7 @@ from fedsched.matchmaker.options import UNCOUNTED
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import SEEN, demand, group, member, res, schedd, snapshot, terms
 from tests.matchmaker.test_room import known
+from tests.sameness import digest
 
 
 def size_of(cores: int, gib: int, gpus: int, boards: int, more: int = 1) -> Resources:
@@ -117,7 +117,7 @@ def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
         patch.setattr(Round, "in_the_way", lambda _, __, options: [UNCOUNTED] * len(options))
         patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
         plain = negotiate(seen, policy)
-    assert _text(fast) == _text(plain)
+    assert digest(fast) == digest(plain)
     target(float(sum(report.placed > 0 < report.unmet for report in fast.classes)))
 
 
@@ -139,7 +139,3 @@ def _member(name: str, groups: list[dict[Resources, int]], grows: int, *, quota:
         found.append(group(f"g{index}", nodes, size_of(9, 16, 2, 2, 50), rooms=rooms, can_grow_to=nodes + grows))
     quotas = (Quota("q", left=res(6, 90, 90, 9, 90), limits=frozenset({"cpu_milli"})),) if quota else ()
     return member(name, *found, quotas=quotas)
-
-
-def _text(plan: Plan) -> bytes:
-    return msgspec.json.encode(plan)

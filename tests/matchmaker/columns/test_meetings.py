@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from itertools import product
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from fedsched.matchmaker.options import foreseen
 from tests.bench.round import Size, federation, policy
 from tests.matchmaker import classad_ads
 from tests.matchmaker.columns.expressions import ad
+from tests.sameness import digest
 
 AT = 1_000_000.0
 SIZES: tuple[Pairs, ...] = (
@@ -78,10 +78,10 @@ def test_what_the_gate_refuses_matches_nothing() -> None:
 def test_a_round_that_foresees_what_is_asked_makes_the_same_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = federation(Size(jobs=4_000, classes=40, nodes=1_000))
 
-    def planned() -> tuple[bytes, int]:
+    def planned() -> tuple[str, int]:
         pairs.judge.cache_clear()
         plan = negotiate(snapshot, policy())
-        return msgspec.msgpack.encode(plan, order="deterministic"), pairs.judge.cache_info().misses
+        return digest(plan), pairs.judge.cache_info().misses
 
     foreseeing, few = planned()
     monkeypatch.setattr(foreseen, "FEW", float("inf"))
