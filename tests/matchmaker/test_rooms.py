@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
-from fedsched.matchmaker.fill import Round, turn
+from fedsched.matchmaker.fill import Ends, Round, turn
 from fedsched.matchmaker.match import Place, lacks
 from fedsched.matchmaker.model import (
     Budgets,
@@ -26,7 +26,6 @@ from fedsched.matchmaker.model import (
     Startds,
 )
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.matchmaker.options import UNCOUNTED
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import SEEN, demand, group, member, res, schedd, snapshot, terms
 from tests.matchmaker.test_room import known
@@ -114,7 +113,7 @@ def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
         patch.setattr(turn, "AGAIN", 1)
         fast = negotiate(seen, policy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Round, "in_the_way", lambda _, __, options: [UNCOUNTED] * len(options))
+        patch.setattr(Round, "in_the_way", lambda _, __, options: Ends.uncounted(len(options)))
         patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
         plain = negotiate(seen, policy)
     assert digest(fast) == digest(plain)

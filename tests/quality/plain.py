@@ -10,10 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedsched.matchmaker.fill import Round
+from fedsched.matchmaker.fill import Ends, Round
 from fedsched.matchmaker.model import DemandClass, MemberTerms, NodeGroup, Plan
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.matchmaker.options import UNCOUNTED
 from fedsched.matchmaker.resources import Resources
 from tests.properties.reference_filling import Node, Reference, free
 from tests.quality.cases import NAMES, Case
@@ -25,7 +24,7 @@ Turn = tuple[str, str, str]
 def place_by_place(case: Case) -> Plan:
     """The product's plan where each place is asked by itself, in words."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Round, "in_the_way", lambda _, __, options: [UNCOUNTED] * len(options))
+        patch.setattr(Round, "in_the_way", lambda _, __, options: Ends.uncounted(len(options)))
         patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
         return negotiate(case.snapshot, case.policy)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.rooms import Rooms
+from fedsched.matchmaker.book.shortage import shortage, shortages
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.match import Place, Shape, footprint, lacks
 from fedsched.matchmaker.model import Held, Policy
@@ -31,6 +33,19 @@ One that waits longer waits for something else, or is taken at once when room ap
 _FILE = "the member's file"
 
 
+DEPENDS = -1
+
+
+class Fixed(NamedTuple):
+    """Of each place how many things keep every startd from there besides room, and the first of them.
+
+    DEPENDS where that is another for each size, or a node may still come.
+    """
+
+    counts: NDArray[np.int64]
+    firsts: list[Reason | None]
+
+
 class Book:
     """Everything that a round may spend, with what is already promised taken off (S3)."""
 
@@ -49,13 +64,14 @@ class Book:
         self._keep_for_the_evictor(standing)
         for stand in standing:
             self._reserve(stand)
-        self._places = places
+        self.places = places
+        self._room_of = [self._groups[place.terms.name, place.group.name] for place in places]
         self._rooms = Rooms(self._groups)
         overheads = [place.terms.pod_overhead for place in places]
         self._beside = {
             one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
         }
-        self._apart: NDArray[np.bool_] | None = None
+        self._fixed: Fixed | None = None
         self._shut = np.zeros(len(places), np.bool_)
         self._of_member: dict[str, list[int]] = {}
         for number, place in enumerate(places):
@@ -152,7 +168,7 @@ class Book:
 
     def _count(self, place: Place, full: Resources, nodes: int) -> None:
         """What is booked counts against the member, wherever its room comes from."""
-        self._apart = None
+        self._fixed = None
         self._booked.add(place.terms.name)
         self._rooms.change((place.terms.name, place.group.name))
         member = self._members[place.terms.name]
@@ -162,6 +178,11 @@ class Book:
         member.held += full.times(nodes)
         member.in_flight += 1
         member.spend(full, nodes, 1 if place.jobs else nodes)
+
+    def short(self, number: int, size: Resources) -> Reason:
+        """What the place of that number lacks first for one more startd of a size for which its nodes have no room."""
+        place, room = self.places[number], self._room_of[number]
+        return shortage(place, room, size + place.terms.pod_overhead)
 
     def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""
@@ -175,25 +196,32 @@ class Book:
         """
         if jobs:
             return self._rooms.lacking(size)
-        found = np.empty(len(self._places), np.int64)
+        found = np.empty(len(self.places), np.int64)
         for overhead, its in self._beside.items():
             found[its] = self._rooms.lacking(size + overhead)[its]
         return found
 
     def only_room(self) -> NDArray[np.bool_]:
-        """Of every place whether only room on its nodes can keep a startd of any size from there, and no node comes.
+        """Of every place whether only room on its nodes can keep a startd of any size from there, and no node comes."""
+        fixed: NDArray[np.bool_] = self.fixed().counts == 0
+        return fixed
+
+    def fixed(self) -> Fixed:
+        """What keeps every startd from each place, whatever its size, besides room.
 
         Asked for many sizes in a row; it changes when something is booked.
         """
-        if self._apart is None:
-            self._apart = np.array([self._asks_only_for_room(place) for place in self._places], np.bool_)
-        return self._apart
+        if self._fixed is None:
+            said = [self._whatever_its_size(place) for place in self.places]
+            counts = np.array([DEPENDS if one is None else len(one) for one in said], np.int64)
+            self._fixed = Fixed(counts, [one[0] if one else None for one in said])
+        return self._fixed
 
     def shut(self) -> NDArray[np.bool_]:
         """Of every place whether no startd may start there, whatever its size: so it stays until the round ends."""
         for name in sorted(self._booked):
             for number in self._of_member[name]:
-                self._shut[number] = self._shut[number] or self._is_shut(self._places[number])
+                self._shut[number] = self._shut[number] or self._is_shut(self.places[number])
         self._booked.clear()
         return self._shut
 
@@ -201,14 +229,14 @@ class Book:
         """Something is in the way of a startd that asks for nothing."""
         return next(self._caps_and_quotas(place, Resources(), Shape("startd-job")), None) is not None
 
-    def _asks_only_for_room(self, place: Place) -> bool:
-        """Nothing is in the way of a startd that asks for nothing, and nothing depends on what it asks for."""
+    def _whatever_its_size(self, place: Place) -> tuple[Reason, ...] | None:
+        """What is in the way of a startd that asks for nothing; None where something depends on what it asks for."""
         terms, kept_free = place.terms, dict(place.terms.leave_free)
         by_size = terms.ceiling_names or place.view.quotas or terms.mode == "trial" or place.memory.refusals
         grows = place.group.can_grow_to > place.group.nodes
         if by_size or grows or place.group.name in kept_free or "*" in kept_free:
-            return False
-        return not self._is_shut(place)
+            return None
+        return tuple(self._caps_and_quotas(place, Resources(), Shape("startd-job")))
 
     def blocker(self, place: Place, size: Resources, shape: Shape) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""
@@ -315,20 +343,12 @@ class Book:
     def _lacking(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
         """What the closest node lacks for one pod; where several must run at once, for how many there is room."""
         if shape.pods == 1 or shape.form != "job":
-            yield from self._no_room(place, full)
+            yield from shortages(place, self._groups[place.terms.name, place.group.name], full)
             return
         have = self._groups[place.terms.name, place.group.name].capacity(full)
         numbers = ("pods at once", str(shape.pods), str(have))
         source = f"all nodes of {place.group.name} together"
         yield place.here(Reason(Cause.NO_ROOM, *numbers, source=source, at=place.view.seen_at))
-
-    def _no_room(self, place: Place, full: Resources) -> tuple[Reason, ...]:
-        """What the node lacks that comes closest; as scattered where the group's nodes together have enough (P9)."""
-        group = self._groups[place.terms.name, place.group.name]
-        found = group.said.get(full)
-        if found is None:
-            found = group.said[full] = tuple(_short(place, group, full))
-        return found
 
     def _kept_free(self, place: Place, full: Resources, shape: Shape) -> Iterator[Reason]:
         """What the member's file keeps free in the group, summed over its nodes (OW3).
@@ -363,17 +383,3 @@ def _unseen(held: Held, seen: int) -> int:
 def refusal_key(size: Resources) -> str:
     """Key under which a refused shape is remembered."""
     return ",".join(f"{name}={amount}" for name, amount in size.items() if amount)
-
-
-def _short(place: Place, group: GroupRoom, full: Resources) -> Iterator[Reason]:
-    at = place.view.seen_at
-    short = lacks(full, group.closest(full)) or [("nodes", 1, 0)]
-    scattered = group.scattered(full, short[0][0])
-    for name, need, have in short:
-        numbers = (name, show(name, need), show(name, max(0, have)))
-        if scattered is None:
-            yield place.here(Reason(Cause.NO_ROOM, *numbers, source="the node with most room", at=at))
-        else:
-            total, nodes = scattered
-            source = f"{show(name, total.get(name))} free over {nodes} nodes of the group"
-            yield place.here(Reason(Cause.FRAGMENTED, *numbers, source=source, at=at))

@@ -26,6 +26,8 @@ class Rooms:
         self._parts = [np.empty((0, 0), np.int64)] * len(self._groups)
         self._columns = np.empty((0, 0), np.int64)
         self._begins = np.empty(0, np.int64)
+        self._least: list[int] = []
+        self._told: dict[Resources, NDArray[np.int16]] = {}
 
     def change(self, key: tuple[str, str]) -> None:
         """The group's room is not what it was."""
@@ -36,13 +38,18 @@ class Rooms:
         if not self._groups:
             return np.empty(0, np.int64)
         self._lay_out()
-        asked = [(name, amount) for name, amount in size.items() if amount > 0]
-        short = np.zeros(self._columns.shape[1], np.int64)
-        for name, amount in asked:
-            if name in self._names:
-                short += self._columns[self._names.index(name)] < amount
-            else:
+        found = self._told.get(size)
+        if found is None:
+            found = self._told[size] = self._lacking(size)
+        return found.astype(np.int64)
+
+    def _lacking(self, size: Resources) -> NDArray[np.int16]:
+        short = np.zeros(self._columns.shape[1], np.int16)  # small numbers: all rooms are asked for each size
+        for name, amount in size.items():
+            if amount > 0 and name not in self._names:
                 short += 1
+            elif amount > 0 and amount > self._least[at := self._names.index(name)]:
+                short += (self._columns[at] < amount).view(np.int8)
         return np.minimum.reduceat(short, self._begins)
 
     def _lay_out(self) -> None:
@@ -51,7 +58,9 @@ class Rooms:
         for number in self._changed:
             self._parts[number] = np.array(self._rows(self._groups[number]), np.int64).T
         self._changed.clear()
+        self._told.clear()
         self._columns = np.concatenate(self._parts, axis=1)
+        self._least = self._columns.min(axis=1).tolist()
         self._begins = np.cumsum([0, *(part.shape[1] for part in self._parts[:-1])])
 
     def _rows(self, group: GroupRoom) -> list[list[int]]:

@@ -38,11 +38,12 @@ class MemberTotals:
 
 
 class GroupRoom:
-    """One node group's room, as a histogram that shrinks. said: why it has no room for so much, until it changes."""
+    """One node group's room, as a histogram that shrinks. said, said_first: why it has no room, see shortage."""
 
     def __init__(self, place: Place) -> None:
         self.bars = {room.free: room.nodes for room in place.group.rooms}
         self.said: dict[Resources, tuple[Reason, ...]] = {}
+        self.said_first: dict[Resources, Reason] = {}
         self._whole: Resources | None = None
         more = max(0, place.group.can_grow_to - place.group.nodes)
         self.growth = {place.group.allocatable: more} if more else {}
@@ -73,6 +74,7 @@ class GroupRoom:
 
     def _changed(self) -> None:
         self.said.clear()
+        self.said_first.clear()
         self._whole = None
 
     def closest(self, size: Resources) -> Resources:
@@ -161,14 +163,19 @@ def _take(bars: dict[Resources, int], size: Resources) -> bool:
 
 
 def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:
-    """How many resources a room lacks, and of what part of the request at most."""
-    pairs = [
-        (size.cpu_milli, free.cpu_milli),
-        (size.memory_mib, free.memory_mib),
-        (size.disk_mib, free.disk_mib),
-        (size.gpus, free.gpus),
-        (size.pods, free.pods),
-        *((amount, free.get(name)) for name, amount in size.other),
-    ]
-    lacking = [1 - have / amount for amount, have in pairs if amount > have]
-    return len(lacking), max(lacking, default=0.0), free
+    """How many resources a room lacks, and of what part of the request at most. Written out: it is asked of each."""
+    count, most = 0, 0.0
+    if size.cpu_milli > free.cpu_milli:
+        count, most = 1, 1 - free.cpu_milli / size.cpu_milli
+    if size.memory_mib > free.memory_mib:
+        count, most = count + 1, max(most, 1 - free.memory_mib / size.memory_mib)
+    if size.disk_mib > free.disk_mib:
+        count, most = count + 1, max(most, 1 - free.disk_mib / size.disk_mib)
+    if size.gpus > free.gpus:
+        count, most = count + 1, max(most, 1 - free.gpus / size.gpus)
+    if size.pods > free.pods:
+        count, most = count + 1, max(most, 1 - free.pods / size.pods)
+    for name, amount in size.other:
+        if amount > (have := free.get(name)):
+            count, most = count + 1, max(most, 1 - have / amount)
+    return count, most, free

@@ -3,7 +3,8 @@
 What could run where at all is matching's; what the room is, is the book's; who has a right to what, sharing's.
 """
 
+from fedsched.matchmaker.fill.ends import Ends
 from fedsched.matchmaker.fill.filling import Filled, Round, fill, fill_for
 from fedsched.matchmaker.fill.turn import Ask, Trusted, Turn
 
-__all__ = ["Ask", "Filled", "Round", "Trusted", "Turn", "fill", "fill_for"]
+__all__ = ["Ask", "Ends", "Filled", "Round", "Trusted", "Turn", "fill", "fill_for"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -12,13 +13,14 @@ import numpy as np
 from fedsched.matchmaker import breaker
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.bounds import Bounds
+from fedsched.matchmaker.fill.ends import Ends, InTheWay
 from fedsched.matchmaker.fill.reports import report
 from fedsched.matchmaker.fill.starting import Birth, copy_of, held_for
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, QueuedJob, Ramping
-from fedsched.matchmaker.options import UNCOUNTED, Option, Options, Table
+from fedsched.matchmaker.options import Option, Options, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Reason
 from fedsched.matchmaker.share import Shared
@@ -28,9 +30,9 @@ class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
-    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends, counts: see
-    `blockers` and `in_the_way`, which are asked when all turns are taken. jobs: of each class of Kubernetes Jobs, those
-    that wait, next one first; who is placed leaves.
+    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends: what
+    `blockers` and `in_the_way` know when all turns are taken. jobs: of each class of Kubernetes Jobs, those that wait,
+    next one first; who is placed leaves.
     """
 
     table: Table
@@ -44,9 +46,8 @@ class Round(msgspec.Struct):
     bounds: Bounds
     breakers: dict[str, Breaker]
     together: Ramping
+    ends: Ends
     grows: bool = False
-    ends: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
-    counts: dict[str, list[int]] = msgspec.field(default_factory=dict)
     jobs: dict[str, deque[QueuedJob]] = msgspec.field(default_factory=dict)
 
     def no_room(self, demand: DemandClass, option: Option) -> Reason | None:
@@ -85,39 +86,12 @@ class Round(msgspec.Struct):
     def blockers(self, demand: DemandClass, option: Option) -> Iterator[Reason]:
         """All that keeps one more startd of the class from that place, be it that the place grows for it (S7)."""
         yield from self.apart_from_room(demand, option)
-        yield from self._in_the_end(demand, option)
+        yield from self.ends.blockers(demand, option)
 
-    def in_the_way(self, demand: DemandClass, options: Options) -> list[int]:
-        """Of each option how many blockers it has when all turns are taken; UNCOUNTED where they must be asked for."""
-        found = self.counts.get(demand.key)
-        if found is None:
-            found = self.counts[demand.key] = self._counted(demand, options)
-        return found
-
-    def _counted(self, demand: DemandClass, options: Options) -> list[int]:
-        counts, places = np.full(len(options), UNCOUNTED, np.int64), options.places()
-        alike = () if self.breakers or not self.purse.bounds_nothing else options.alike()
-        for option, positions in alike:
-            if option.form == "startd-job":
-                its, aside = places[positions], len(tuple(self.apart_from_room(demand, option)))
-                room = self.book.lacking(option.size)[its] + aside
-                counts[positions] = np.where(self.book.only_room()[its], room, UNCOUNTED)
-        found: list[int] = counts.tolist()
-        return found
-
-    def _in_the_end(self, demand: DemandClass, option: Option) -> tuple[Reason, ...]:
-        """The book's blockers when the round is over and nothing changes any more: found once per size and place."""
-        place, size, shape = option.place, option.size, option.shape
-        grows = place.group.can_grow_to > place.group.nodes
-        key = (place.terms.name, place.group.name, size, shape, demand.key if grows else "")
-        found = self.ends.get(key)
-        if found is None:
-            found = tuple(self.book.blockers(place, size, shape))
-            if grows and self.book.could_grow(place, size, shape):
-                growth = tuple(self.book.growth_blockers(place, size, shape, demand.key))
-                found = growth if len(growth) <= len(found) else found
-            self.ends[key] = found
-        return found
+    def in_the_way(self, demand: DemandClass, options: Options) -> InTheWay:
+        """What is in the way of each option of the class when all turns are taken."""
+        alike = not self.breakers and self.purse.bounds_nothing
+        return self.ends.in_the_way(demand, options, partial(self.apart_from_room, demand) if alike else None)
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""

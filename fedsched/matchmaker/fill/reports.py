@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
+from fedsched.matchmaker.fill.ends import InTheWay
 from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.model import ClassReport, DemandClass
 from fedsched.matchmaker.options import Asked, Option, Options, Table
@@ -22,7 +23,7 @@ class Rounds(Protocol):
         """All that keeps one more startd from there now, the first of it first."""
         ...
 
-    def in_the_way(self, demand: DemandClass, options: Options) -> list[int]:
+    def in_the_way(self, demand: DemandClass, options: Options) -> InTheWay:
         """Of each option how many these are, where that is known without asking for them."""
         ...
 
@@ -38,11 +39,8 @@ def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassRepor
         parts.append((turn.placed, _counted(Cause.DEMAND, demand.key, turn, rounds.at)))
     if not turn.unmet:
         return ClassReport(demand.key, demand.idle, served, turn.placed, 0, Verdict.NOW, parts=tuple(parts))
-    asked = Asked(
-        partial(rounds.blockers, demand),
-        rounds.in_the_way(demand, rounds.table.options(demand)),
-        not limits and not ask.blocked,
-    )
+    ways = rounds.in_the_way(demand, rounds.table.options(demand))
+    asked = Asked(partial(rounds.blockers, demand), ways.counts, not limits and not ask.blocked, ways.shut, ways.first)
     why, *also = _blockers(turn, rounds.table.reasons(demand, asked), limits)
     return ClassReport(
         demand.key,

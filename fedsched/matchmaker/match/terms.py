@@ -72,8 +72,16 @@ def too_small(size: Resources, place: Place) -> Iterator[Reason]:
 
 def lacks(request: Resources, room: Resources) -> list[tuple[str, int, int]]:
     """Every resource that does not fit as (name, needed, had), the relatively scarcest first."""
-    short = [(room.get(n) / amount, n, amount, room.get(n)) for n, amount in request.items() if amount > room.get(n)]
-    return [(name, need, have) for _, name, need, have in sorted(short)]
+    pairs = [
+        ("cpu_milli", request.cpu_milli, room.cpu_milli),
+        ("memory_mib", request.memory_mib, room.memory_mib),
+        ("disk_mib", request.disk_mib, room.disk_mib),
+        ("gpus", request.gpus, room.gpus),
+        ("pods", request.pods, room.pods),
+        *((name, amount, room.get(name)) for name, amount in request.other),
+    ]
+    short = [pair for pair in pairs if pair[1] > pair[2]]
+    return sorted(short, key=lambda pair: (pair[2] / pair[1], pair[0])) if len(short) > 1 else short
 
 
 def barred_by_limits(full: Resources, limits: tuple[ContainerLimits, ...]) -> Iterator[Reason]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
-from fedsched.matchmaker.options import UNCOUNTED, Option
+from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
@@ -99,10 +100,12 @@ def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
 def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
     demand, free = turn.ask.demand, dict[tuple[Resources, int], bool]()
-    for position, count in enumerate(turns.in_the_way(demand, turn.options) if seen.members else ()):
-        if count == 0 or (option := turn.options[position]).place.terms.name not in seen.members:
+    ways = turns.in_the_way(demand, turn.options)
+    for position in np.flatnonzero(ways.counts != 0).tolist() if seen.members else ():
+        option = turn.options[position]
+        if option.place.terms.name not in seen.members:
             continue
-        if count == UNCOUNTED:
+        if ways.besides_room[position]:
             reasons = tuple(turns.room_blockers(demand, option))
             wanting = bool(reasons) and all(reason.cause in causes for reason in reasons)
         else:

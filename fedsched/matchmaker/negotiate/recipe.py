@@ -158,6 +158,7 @@ def _round(
 ) -> fill.Round:
     """Everything that this round may spend."""
     at, base, places = snapshot.at, snapshot.memory, tuple(site.place for site in table.sites())
+    book = Book(places, standing, policy, at)
     return fill.Round(
         table=table,
         policy=policy,
@@ -165,11 +166,12 @@ def _round(
         epoch=snapshot.epoch,
         serial=base.serial,
         shared=shared,
-        book=Book(places, standing, policy, at),
+        book=book,
         purse=Purse(policy, base, standing, places, at),
         bounds=Bounds(shared, policy, standing, classes_of(snapshot)),
         breakers=dict(base.breakers),
         together=surge.together(base.ramps, policy.ramp, at),
+        ends=fill.Ends(book),
         grows=any(place.group.can_grow_to > place.group.nodes for place in places),
     )
 

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.model import MemberVerdict
-from fedsched.matchmaker.options.option import Option, Options
-from fedsched.matchmaker.options.sets import UNCOUNTED, Way
+from fedsched.matchmaker.options.option import Numbers, Option, Options
+from fedsched.matchmaker.options.sets import UNCOUNTED, Way, first_smallest, smallest
 from fedsched.matchmaker.reasons import Reason, Verdict
+
+Verdicts = NDArray[Any]
+"""A MemberVerdict or None for each place or member, as an array of objects."""
 
 
 class Asked(msgspec.Struct, frozen=True):
     """Who knows what keeps one more startd of a class from an option.
 
     blockers: all that does, the first of it first. counts: of each option of the class how many that are, or UNCOUNTED;
-    () where nobody counted. all_blocked: it is known that no option is open.
+    None where nobody counted. all_blocked: it is known that no option is open. shut: of each place (by its number) what
+    it says to every class whose way there is counted, where that is known. first: the first blocker of an option whose
+    way is counted and not open, by its position.
     """
 
     blockers: Callable[[Option], Iterable[Reason]]
-    counts: Sequence[int] = ()
+    counts: Numbers | None = None
     all_blocked: bool = False
+    shut: Verdicts | None = None
+    first: Callable[[int], Reason] | None = None
 
-    def ways(self, options: Options) -> Iterator[Way]:
-        """Every option as a way with what stands in it; those for several jobs, which more keeps away, last."""
-        counts = self.counts or [UNCOUNTED] * len(options)
-        packed = options.packed()
-        for position in (*np.flatnonzero(~packed).tolist(), *np.flatnonzero(packed).tolist()):
-            yield counts[position], partial(self._of, options, position)
+    def counted(self, options: Options) -> Numbers:
+        """Of each option how many blockers it has, or UNCOUNTED."""
+        return np.full(len(options), UNCOUNTED, np.int64) if self.counts is None else self.counts
+
+    def fewest(self, options: Options) -> tuple[Reason, ...]:
+        """All that stands in the way with the least in it, of those the first; () where one is open (RE2)."""
+        counts, packed = self.counted(options), options.packed()
+        order = np.concatenate((np.flatnonzero(~packed), np.flatnonzero(packed)))  # more keeps those for several away
+        if (counts == UNCOUNTED).any():
+            return smallest(self._ways(options, counts, order), none_empty=self.all_blocked)
+        best = int(order[first_smallest(counts[order], none_empty=self.all_blocked)])
+        return tuple(self.blockers(options[best])) if counts[best] else ()
+
+    def _ways(self, options: Options, counts: Numbers, order: Numbers) -> Iterator[Way]:
+        for position in order.tolist():
+            yield int(counts[position]), partial(self._of, options, position)
 
     def _of(self, options: Options, position: int) -> Iterable[Reason]:
         return self.blockers(options[position])
@@ -38,11 +57,13 @@ class Asked(msgspec.Struct, frozen=True):
     def verdict(self, member: str, options: Options, positions: Iterable[int]) -> MemberVerdict:
         """What a member with the options at these positions says: "now" where one is open, else what blocks the best.
 
-        The best is the first for a single job: one comes after each for several.
+        The best is the first for a single job: one comes after each for several. `replies` says the same of all members
+        whose options were counted.
         """
         best: MemberVerdict | None = None
+        counts = self.counted(options)
         for position in positions:
-            count = self.counts[position] if self.counts else UNCOUNTED
+            count = counts[position]
             if best is not None and (count > 0 or self.all_blocked):
                 continue
             option = options[position]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedsched.matchmaker.model import Candidate
 from fedsched.matchmaker.options.option import Option
 from fedsched.matchmaker.reasons import Reason
@@ -34,6 +37,13 @@ def smallest(ways: Iterable[Way], *, none_empty: bool = False) -> tuple[Reason, 
         if best[0] <= none_empty:
             break
     return tuple(best[1]()) if best else ()
+
+
+def first_smallest(counts: NDArray[np.int64], *, none_empty: bool) -> int:
+    """Position of the way that `smallest` takes, where all are counted."""
+    if none_empty and (counts <= 1).any():
+        return int(np.argmax(counts <= 1))
+    return int(np.argmin(counts))
 
 
 def _counted(blockers: Callable[[], Iterable[Reason]]) -> Way:

@@ -38,14 +38,24 @@ class Sweep:
     def _missed(self, numbers: Numbers) -> Numbers:
         """How many clauses keep a startd there from matching."""
         kinds = self._alike.kinds[numbers]
-        unknown = np.unique(kinds[self._misses[kinds] == _UNKNOWN])
-        if len(unknown):
+        misses = self._misses[kinds]
+        if misses.size and misses.min() == _UNKNOWN:
+            unknown = np.unique(kinds[misses == _UNKNOWN])
             self._misses[unknown[self._foreseen.matching(self._demand, self._alike, unknown)]] = 0
-        for kind in unknown[self._misses[unknown] == _UNKNOWN].tolist():
-            site: Site = self._matching.sites[self._alike.samples[kind]]
-            size = self._fitting.fit(self._demand, site).size
-            self._misses[kind] = self._matching.misses(self._side, site, size)
-        return self._misses[kinds]
+            for kind in unknown[self._misses[unknown] == _UNKNOWN].tolist():
+                site: Site = self._matching.sites[self._alike.samples[kind]]
+                size = self._fitting.fit(self._demand, site).size
+                self._misses[kind] = self._matching.misses(self._side, site, size)
+            misses = self._misses[kinds]
+        return misses
+
+    def kinds(self, numbers: Numbers) -> Numbers:
+        """Equal for places where expressions alone rule the class out, and for the same reasons; less than 0 elsewhere.
+
+        Less than 0 as well where only the gate or a limit does, each place for itself.
+        """
+        alone = self._limits[numbers] == 0
+        return np.where(alone, self._alike.kinds[numbers], -1)
 
 
 def readable(demand: DemandClass) -> DemandClass:

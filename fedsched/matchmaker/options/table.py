@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
+from fedsched.matchmaker.options.replies import Replies
 from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
 from fedsched.matchmaker.options.sweep import Sweep, readable
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
@@ -48,9 +49,7 @@ class OneTable:
         self._rules = rules
         self._matching = Matching(places, rules.at)
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
-        names = sorted({name for name, _ in self._by_name})
-        self._members = tuple(names)
-        self._member_of = np.array([names.index(s.place.terms.name) for s in self._matching.sites], np.int64)
+        self._replies = Replies(self._matching.sites)
         self._fitting = Fitting(self._matching.sites, rules.policy)
         self._foreseen = Foreseen(self._matching, self._fitting, expected)
         self._judged: dict[tuple[object, ...], _Judged] = {}
@@ -84,35 +83,31 @@ class OneTable:
     def verdicts(self, demand: DemandClass, asked: Asked) -> tuple[MemberVerdict, ...]:
         """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
         known = self._know(demand)
-        answers = self._open(known.options, asked)
+        answers = self._replies.of(known.options, asked)
         for site in known.held:
-            name, group = site.place.terms.name, site.place.group.name
-            if name not in answers:
+            name, number = site.place.terms.name, self._replies.member_of[site.number]
+            if answers[number] is None:
                 why = next(held_back(demand, site.place, self._rules.orders), None)
-                answers[name] = MemberVerdict(name, Verdict.CORDONED, why, group)
-        for site in self._nearest_of_each(known.sweep, answers):
-            name, group = site.place.terms.name, site.place.group.name
-            answers[name] = MemberVerdict(name, Verdict.NEVER, self.never(demand, site.place), group)
-        return tuple(answers[name] for name in self._members)
-
-    def _open(self, options: Options, asked: Asked) -> dict[str, MemberVerdict]:
-        """Members with an option: "now" where nothing blocks one of them, else what blocks the best."""
-        members = self._member_of[options.places()]
-        by_member = np.argsort(members, kind="stable")
-        found, begins = np.unique(members[by_member], return_index=True)
-        ends, answers = [*begins[1:].tolist(), len(members)], {}
-        for member, begin, end in zip(found.tolist(), begins.tolist(), ends, strict=False):
-            name = self._members[member]
-            answers[name] = asked.verdict(name, options, by_member[begin:end].tolist())
-        return answers
-
-    def _nearest_of_each(self, sweep: Sweep, answered: Container[str]) -> Iterator[Site]:
-        """Of each member that has no answer yet the place that the fewest things rule out."""
-        silent = np.array([name not in answered for name in self._members], np.bool_)
+                answers[number] = MemberVerdict(name, Verdict.CORDONED, why, site.place.group.name)
+        silent = np.equal(answers, None)[self._replies.member_of]
         if silent.any():
-            nearest = sweep.nearest(np.flatnonzero(silent[self._member_of]))
-            _, first = np.unique(self._member_of[nearest], return_index=True)
-            yield from (self._matching.sites[number] for number in nearest[first].tolist())
+            nearest = known.sweep.nearest(np.flatnonzero(silent))
+            members, first = np.unique(self._replies.member_of[nearest], return_index=True)
+            answers[members] = np.fromiter(self._never(demand, known.sweep, nearest[first]), object)
+        return tuple(answers.tolist())
+
+    def _never(self, demand: DemandClass, sweep: Sweep, numbers: Numbers) -> Iterator[MemberVerdict]:
+        """What these places say, each the nearest of its member; where expressions alone rule out, once for alike."""
+        said: dict[tuple[object, ...], Reason | None] = {}
+        kinds = sweep.kinds(numbers)
+        for number, kind in zip(numbers.tolist(), kinds.tolist(), strict=True):
+            place = self._matching.sites[number].place
+            key = kind, place.terms.requirements, place.pair.seen_at, bool(place.pair.attributes)
+            if kind < 0 or key not in said:
+                said[key] = self.never(demand, place)
+            why = said[key]
+            here = why if why is None else place.here(why)
+            yield MemberVerdict(place.terms.name, Verdict.NEVER, here, place.group.name)
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
@@ -121,7 +116,7 @@ class OneTable:
         """
         known = self._know(demand)
         if known.options:
-            return smallest(asked.ways(known.options), none_empty=asked.all_blocked)
+            return asked.fewest(known.options)
         if known.held:
             orders = (partial(held_back, demand, site.place, self._rules.orders) for site in known.held)
             return smallest(((UNCOUNTED, one) for one in orders), none_empty=True)
@@ -194,7 +189,7 @@ class OneTable:
             back = self._held_back(demand)[numbers]
             held += [self._matching.sites[number] for number in numbers[back].tolist()]
             yield self._with_singles(demand, numbers[~back])
-            begin, size = begin + size, size * 4
+            begin, size = begin + size, size * 32
 
     def _held_back(self, demand: DemandClass) -> NDArray[np.bool_]:
         """Of every place whether somebody holds the class back from it."""

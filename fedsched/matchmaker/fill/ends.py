@@ -1,0 +1,100 @@
+"""What is in the way of classes when all turns are taken: counted for all places at once, else in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.model import DemandClass, MemberVerdict
+from fedsched.matchmaker.options import UNCOUNTED, Option, Options
+from fedsched.matchmaker.options.asking import Verdicts
+from fedsched.matchmaker.reasons import Reason, Verdict
+from fedsched.matchmaker.resources import Resources
+
+Apart = Callable[[Option], Iterable[Reason]]
+"""All that keeps a class from an option but what the place itself has and allows."""
+
+
+class InTheWay(msgspec.Struct, frozen=True):
+    """Of each option of a class how many things are in its way, or UNCOUNTED where they must be asked for.
+
+    besides_room: whether that is more than room on nodes. shut: of each place (by number) what it says to the class
+    whatever its size; None where nothing of the kind is known. first: the first thing in the way of an option that was
+    counted, by its position.
+    """
+
+    counts: NDArray[np.int64]
+    besides_room: NDArray[np.bool_]
+    shut: Verdicts | None = None
+    first: Callable[[int], Reason] | None = None
+
+
+class Ends(msgspec.Struct):
+    """The book when the round is over and nothing changes any more; what was asked is kept."""
+
+    book: Book
+    said: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
+    counted: dict[str, InTheWay] = msgspec.field(default_factory=dict)
+    shut: Verdicts | None = None
+
+    def in_the_way(self, demand: DemandClass, options: Options, apart: Apart | None) -> InTheWay:
+        """Of each option of the class. apart: None where that differs from place to place, and nothing is counted."""
+        found = self.counted.get(demand.key)
+        if found is None:
+            found = self.uncounted(len(options)) if apart is None else self._counted(options, apart)
+            self.counted[demand.key] = found
+        return found
+
+    @staticmethod
+    def uncounted(number: int) -> InTheWay:
+        """Nothing is known of so many options: each is asked for in words."""
+        return InTheWay(np.full(number, UNCOUNTED, np.int64), np.ones(number, np.bool_))
+
+    def _counted(self, options: Options, apart: Apart) -> InTheWay:
+        counts, places = np.full(len(options), UNCOUNTED, np.int64), options.places()
+        besides = np.ones(len(options), np.bool_)
+        fixed = self.book.fixed()
+        kinds, kind_of = list[tuple[Resources, tuple[Reason, ...]]](), np.zeros(len(options), np.int64)
+        for option, positions in options.alike():
+            if option.form == "startd-job":
+                its, aside = places[positions], tuple(apart(option))
+                whole = fixed.counts[its] + self.book.lacking(option.size)[its] + len(aside)
+                counts[positions] = np.where(fixed.counts[its] >= 0, whole, UNCOUNTED)
+                besides[positions] = fixed.counts[its] != 0
+                kind_of[positions] = len(kinds)
+                kinds.append((option.size, aside))
+
+        def first(position: int) -> Reason:
+            size, aside = kinds[kind_of[position]]
+            number = places[position]
+            return aside[0] if aside else fixed.firsts[number] or self.book.short(number, size)
+
+        bound = any(aside for _, aside in kinds)
+        return InTheWay(counts, besides, None if bound else self._said_to_all(), first)
+
+    def _said_to_all(self) -> Verdicts:
+        if self.shut is None:
+            self.shut = np.full(len(self.book.places), None, object)
+            for number, (place, why) in enumerate(zip(self.book.places, self.book.fixed().firsts, strict=True)):
+                if why is not None:
+                    names = place.terms.name, place.group.name
+                    self.shut[number] = MemberVerdict(names[0], Verdict.NOT_NOW, why, names[1])
+        return self.shut
+
+    def blockers(self, demand: DemandClass, option: Option) -> tuple[Reason, ...]:
+        """The book's blockers there, be it that the place grows for it (S7): found once per size and place."""
+        place, size, shape = option.place, option.size, option.shape
+        grows = place.group.can_grow_to > place.group.nodes
+        key = (place.terms.name, place.group.name, size, shape, demand.key if grows else "")
+        found = self.said.get(key)
+        if found is None:
+            found = tuple(self.book.blockers(place, size, shape))
+            if grows and self.book.could_grow(place, size, shape):
+                growth = tuple(self.book.growth_blockers(place, size, shape, demand.key))
+                found = growth if len(growth) <= len(found) else found
+            self.said[key] = found
+        return found
