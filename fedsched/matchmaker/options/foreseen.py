@@ -65,12 +65,14 @@ class Foreseen:
     def _find_out(self, alike: Alike, known: _Known, todo: Numbers) -> None:
         sites = [self._matching.sites[alike.samples[kind]] for kind in todo.tolist()]
         amounts: dict[Resources, int] = {}
+        shapes, of_site = np.unique([self._fitting.shapes[site.number] for site in sites], return_inverse=True)
+        samples = [self._fitting.samples[shape] for shape in shapes.tolist()]
         numbers = [
-            [amounts.setdefault(self._fitting.fit(one, site).size, len(amounts)) for site in sites]
+            [amounts.setdefault(self._fitting.fit(one, site).size, len(amounts)) for site in samples]
             for one in known.members.values()
         ]
-        sides = [side for side, _ in known.members]
-        known.sure[:, todo] = self._matching.foresee(sides, sites, Sizes(np.array(numbers, np.intp), list(amounts)))
+        sides, sizes = [side for side, _ in known.members], Sizes(np.array(numbers, np.intp)[:, of_site], list(amounts))
+        known.sure[:, todo] = self._matching.foresee(sides, sites, sizes)
         known.asked[todo] = True
 
     def _member(self, demand: DemandClass) -> tuple[Side, int]:

@@ -89,7 +89,7 @@ class OneTable:
             if answers[number] is None:
                 why = next(held_back(demand, site.place, self._rules.orders), None)
                 answers[number] = MemberVerdict(name, Verdict.CORDONED, why, site.place.group.name)
-        silent = np.equal(answers, None)[self._replies.member_of]
+        silent = np.array([answer is None for answer in answers], np.bool_)[self._replies.member_of]
         if silent.any():
             nearest = known.sweep.nearest(np.flatnonzero(silent))
             members, first = np.unique(self._replies.member_of[nearest], return_index=True)
