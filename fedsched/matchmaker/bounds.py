@@ -32,6 +32,8 @@ class Bounds:
         self._sizes: dict[str, int] = {}
         self._chains: dict[Principal, tuple[str, ...]] = {}
         self._said: dict[tuple[object, ...], tuple[Reason, ...]] = {}
+        self.version = 0
+        """Another one after each take: until then the same answers hold."""
         keepers = {path for path, group in shared.groups.items() if group.has_quota and group.lend < 1}
         self._keepers = {
             path: tuple(up for up in upwards(parent_of(path)) if up in keepers) for path in sorted(keepers)
@@ -87,6 +89,7 @@ class Bounds:
 
     def _hold(self, principal: Principal, amount: Resources, size: int) -> None:
         self._said.clear()
+        self.version += 1
         for path in self._chain(principal):
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size

@@ -6,7 +6,7 @@ import msgspec
 
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import JobLength, NearestMiss, Order
-from fedsched.matchmaker.options import Asked, Option, candidates
+from fedsched.matchmaker.options import Asked, candidates
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import demand, res
@@ -117,8 +117,8 @@ def test_without_any_node_group_that_is_the_reason() -> None:
 def told(blocked: tuple[str, ...], places: int = 8) -> list[tuple[str, str]]:
     found = table(*(place(f"m{i}") for i in range(places))).options(demand())
 
-    def blocker(option: Option) -> Reason | None:
-        return FULL if option.place.terms.name in blocked else None
+    def blocker(position: int) -> Cause | None:
+        return FULL.cause if found[position].place.terms.name in blocked else None
 
     return [(c.member, c.blocker) for c in candidates(found, blocker)]
 

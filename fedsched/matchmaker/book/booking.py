@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fedsched.matchmaker.book.doors import Doors
 from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.rooms import Rooms
@@ -31,19 +31,6 @@ One that waits longer waits for something else, or is taken at once when room ap
 """
 
 _FILE = "the member's file"
-
-
-DEPENDS = -1
-
-
-class Fixed(NamedTuple):
-    """Of each place how many things keep every startd from there besides room, and the first of them.
-
-    DEPENDS where that is another for each size, or a node may still come.
-    """
-
-    counts: NDArray[np.int64]
-    firsts: list[Reason | None]
 
 
 class Book:
@@ -71,12 +58,9 @@ class Book:
         self._beside = {
             one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
         }
-        self._fixed: Fixed | None = None
-        self._shut = np.zeros(len(places), np.bool_)
-        self._of_member: dict[str, list[int]] = {}
-        for number, place in enumerate(places):
-            self._of_member.setdefault(place.terms.name, []).append(number)
-        self._booked = set(self._of_member)
+        self._overheads = [one if one != Resources() else None for one in overheads]
+        nothing, single = Resources(), Shape("startd-job")
+        self.doors = Doors(places, lambda place: self._caps_and_quotas(place, nothing, single))
 
     def _hold_for_the_site(self, place: Place) -> None:
         """Room that the member's own pods are about to take is not ours, least of all what we just gave up (OW2)."""
@@ -168,8 +152,7 @@ class Book:
 
     def _count(self, place: Place, full: Resources, nodes: int) -> None:
         """What is booked counts against the member, wherever its room comes from."""
-        self._fixed = None
-        self._booked.add(place.terms.name)
+        self.doors.change(place.terms.name)
         self._rooms.change((place.terms.name, place.group.name))
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
@@ -182,7 +165,7 @@ class Book:
     def short(self, number: int, size: Resources) -> Reason:
         """What the place of that number lacks first for one more startd of a size for which its nodes have no room."""
         place, room = self.places[number], self._room_of[number]
-        return shortage(place, room, size + place.terms.pod_overhead)
+        return shortage(place, room, self._full(number, size))
 
     def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""
@@ -203,40 +186,25 @@ class Book:
 
     def only_room(self) -> NDArray[np.bool_]:
         """Of every place whether only room on its nodes can keep a startd of any size from there, and no node comes."""
-        fixed: NDArray[np.bool_] = self.fixed().counts == 0
+        fixed: NDArray[np.bool_] = self.doors.fixed().counts == 0
         return fixed
 
-    def fixed(self) -> Fixed:
-        """What keeps every startd from each place, whatever its size, besides room.
-
-        Asked for many sizes in a row; it changes when something is booked.
-        """
-        if self._fixed is None:
-            said = [self._whatever_its_size(place) for place in self.places]
-            counts = np.array([DEPENDS if one is None else len(one) for one in said], np.int64)
-            self._fixed = Fixed(counts, [one[0] if one else None for one in said])
-        return self._fixed
-
-    def shut(self) -> NDArray[np.bool_]:
-        """Of every place whether no startd may start there, whatever its size: so it stays until the round ends."""
-        for name in sorted(self._booked):
-            for number in self._of_member[name]:
-                self._shut[number] = self._shut[number] or self._is_shut(self.places[number])
-        self._booked.clear()
-        return self._shut
-
-    def _is_shut(self, place: Place) -> bool:
-        """Something is in the way of a startd that asks for nothing."""
-        return next(self._caps_and_quotas(place, Resources(), Shape("startd-job")), None) is not None
-
-    def _whatever_its_size(self, place: Place) -> tuple[Reason, ...] | None:
-        """What is in the way of a startd that asks for nothing; None where something depends on what it asks for."""
-        terms, kept_free = place.terms, dict(place.terms.leave_free)
-        by_size = terms.ceiling_names or place.view.quotas or terms.mode == "trial" or place.memory.refusals
-        grows = place.group.can_grow_to > place.group.nodes
-        if by_size or grows or place.group.name in kept_free or "*" in kept_free:
+    def open(self, number: int, size: Resources) -> bool | None:
+        """Whether a startd of that size may start at the place of that number; None where only `blockers` can tell."""
+        if self.doors.depends[number]:
             return None
-        return tuple(self._caps_and_quotas(place, Resources(), Shape("startd-job")))
+        return self.doors.first(number) is None and self._room_of[number].holds(self._full(number, size))
+
+    def cause(self, number: int, size: Resources) -> Cause | None:
+        """What keeps it from there, where `open` can tell whether something does."""
+        first = self.doors.first(number)
+        if first is not None or self._room_of[number].holds(self._full(number, size)):
+            return first
+        return self.short(number, size).cause
+
+    def _full(self, number: int, size: Resources) -> Resources:
+        overhead = self._overheads[number]
+        return size if overhead is None else size + overhead
 
     def blocker(self, place: Place, size: Resources, shape: Shape) -> Reason | None:
         """The first thing that keeps one more startd of that size from this place now; None when it may start."""

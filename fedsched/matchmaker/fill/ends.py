@@ -57,7 +57,7 @@ class Ends(msgspec.Struct):
     def _counted(self, options: Options, apart: Apart) -> InTheWay:
         counts, places = np.full(len(options), UNCOUNTED, np.int64), options.places()
         besides = np.ones(len(options), np.bool_)
-        fixed = self.book.fixed()
+        fixed = self.book.doors.fixed()
         kinds, kind_of = list[tuple[Resources, tuple[Reason, ...]]](), np.zeros(len(options), np.int64)
         for option, positions in options.alike():
             if option.form == "startd-job":
@@ -79,7 +79,7 @@ class Ends(msgspec.Struct):
     def _said_to_all(self) -> Verdicts:
         if self.shut is None:
             self.shut = np.full(len(self.book.places), None, object)
-            for number, (place, why) in enumerate(zip(self.book.places, self.book.fixed().firsts, strict=True)):
+            for number, (place, why) in enumerate(zip(self.book.places, self.book.doors.fixed().firsts, strict=True)):
                 if why is not None:
                     names = place.terms.name, place.group.name
                     self.shut[number] = MemberVerdict(names[0], Verdict.NOT_NOW, why, names[1])

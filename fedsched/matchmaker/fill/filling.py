@@ -22,7 +22,7 @@ from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import Breaker, ClassReport, DemandClass, Held, Policy, QueuedJob, Ramping
 from fedsched.matchmaker.options import Option, Options, Table
 from fedsched.matchmaker.purse import Purse
-from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.share import Shared
 
 
@@ -30,9 +30,9 @@ class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
-    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends: what
-    `blockers` and `in_the_way` know when all turns are taken. jobs: of each class of Kubernetes Jobs, those that wait,
-    next one first; who is placed leaves.
+    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends: what `blockers` and
+    `in_the_way` know when all turns are taken. bound: see `_bound`. jobs: of each class of Kubernetes Jobs, those that
+    wait, next one first; who is placed leaves.
     """
 
     table: Table
@@ -48,16 +48,43 @@ class Round(msgspec.Struct):
     together: Ramping
     ends: Ends
     grows: bool = False
+    bound: dict[tuple[object, ...], tuple[int, Cause | None]] = msgspec.field(default_factory=dict)
     jobs: dict[str, deque[QueuedJob]] = msgspec.field(default_factory=dict)
 
     def no_room(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps one more startd of the class from room that is there; None when it may start."""
         return next(self.room_blockers(demand, option), None)
 
-    def shut(self, demand: DemandClass, option: Option) -> bool:
-        """Whether something does: that no node has room, the commonest, is asked first and not put in words."""
-        has_room = self.book.has_room(option.place, option.size, option.pods)
-        return not has_room or self.no_room(demand, option) is not None
+    def shut(self, demand: DemandClass, options: Options, position: int) -> bool:
+        """Whether something keeps one more startd of the class from room there, which is not put in words."""
+        option = options[position]
+        free = self.book.open(options.place(position), option.size) if self._alike(option) else None
+        if free is None:
+            has_room = self.book.has_room(option.place, option.size, option.pods)
+            return not has_room or self.no_room(demand, option) is not None
+        return not free or self._bound(demand, option) is not None
+
+    def cause(self, demand: DemandClass, options: Options, position: int) -> Cause | None:
+        """What does, first of all; None when it may start."""
+        option, number = options[position], options.place(position)
+        if not self._alike(option) or self.book.doors.depends[number]:
+            reason = self.no_room(demand, option)
+            return reason.cause if reason is not None else None
+        return self._bound(demand, option) or self.book.cause(number, option.size)
+
+    def _alike(self, option: Option) -> bool:
+        """Whether nothing but the place itself differs from place to place: no breaker, tier or budget."""
+        return option.form == "startd-job" and not self.breakers and self.purse.bounds_nothing
+
+    def _bound(self, demand: DemandClass, option: Option) -> Cause | None:
+        """Which bound the class would pass with it: the same at all places, until something starts."""
+        key = (demand.key, option.size, option.units)
+        version, cause = self.bound.get(key, (-1, None))
+        if version != self.bounds.version:
+            reason = next(self.apart_from_room(demand, option), None)
+            cause = reason.cause if reason is not None else None
+            self.bound[key] = self.bounds.version, cause
+        return cause
 
     def roomy(self, options: Options) -> list[int]:
         """Positions of options whose nodes have room for one placement now, where startds may start at all.
@@ -67,7 +94,7 @@ class Round(msgspec.Struct):
         roomy = np.ones(len(options), np.bool_)
         places = options.places()
         if len(options) and not options[0].place.jobs:
-            roomy = ~self.book.shut()[places]
+            roomy = ~self.book.doors.shut()[places]
         for option, positions in options.alike():
             if option.pods == 1:
                 lacking = self.book.lacking(option.size, jobs=option.place.jobs)
@@ -206,7 +233,7 @@ class _Filling:
 
     def _take(self, turn: Turn) -> int:
         rounds, demand = self.rounds, turn.ask.demand
-        option = turn.choose(lambda one: rounds.shut(demand, one), lambda: rounds.roomy(turn.options))
+        option = turn.choose(lambda at: rounds.shut(demand, turn.options, at), lambda: rounds.roomy(turn.options))
         grows = option is None and rounds.grows
         if grows:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))
@@ -241,7 +268,7 @@ def _start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
     """Book one startd for the class at the option."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
     option = option if serial.grows else _widened(turn, option, rounds)
-    considered = () if serial.grows else turn.candidates(lambda one: rounds.no_room(demand, one))
+    considered = () if serial.grows else turn.candidates(lambda at: rounds.cause(demand, turn.options, at))
     lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
     priced = rounds.purse.take(demand, option, lifetime_s)
     id_ = f"{rounds.epoch:x}-{serial.number:x}"

@@ -84,22 +84,21 @@ class Turn:
         trusted, ramp = self.ask.trusted, self.ask.ramp
         return max(0, min(trusted.most - out[trusted.key] - awaited, ramp.allowance - ramp.used - self.started))
 
-    def choose(self, shut: Callable[[Option], bool], roomy: Callable[[], list[int]]) -> Option | None:
+    def choose(self, shut: Callable[[int], bool], roomy: Callable[[], list[int]]) -> Option | None:
         """The best place that is not shut. What was shut once is so until the round ends, as room only shrinks.
 
-        roomy: positions of options with room now, in order; asked when the best place is shut, and again when some in a
-        row are.
+        shut: of an option, by its position. roomy: positions of options with room now, in order; asked when the best
+        place is shut, and again when some in a row are.
         """
-        if self._roomy is None and (first := self._at(0)) is not None and not shut(first):
-            return first
+        if self._roomy is None and self._at(0) is not None and not shut(0):
+            return self.options[0]
         if self._roomy is None:
             self._roomy = roomy()[::-1]
         found_shut = 0
         while self._roomy:
             self._next = self._roomy[-1]
-            option = self.options[self._next]
-            if not shut(option):
-                return option
+            if not shut(self._next):
+                return self.options[self._next]
             self._roomy.pop()
             found_shut += 1
             if found_shut % AGAIN == 0:
@@ -129,11 +128,14 @@ class Turn:
         self.placed += jobs
         self.started += 1
 
-    def candidates(self, blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:
-        """What is considered for the placement that comes next (E5): better places, the chosen one, the runners-up."""
-        passed = (self._at(index) for index in range(min(self._next, CANDIDATES - 1)))
-        there = (self._at(self._next + more) for more in range(CANDIDATES))
-        return candidates((option for option in (*passed, *there) if option is not None), blocker)
+    def candidates(self, blocker: Callable[[int], Cause | None]) -> tuple[Candidate, ...]:
+        """What is considered for the placement that comes next (E5): better places, the chosen one, the runners-up.
+
+        blocker: of an option, by its position.
+        """
+        wanted = (*range(min(self._next, CANDIDATES - 1)), *range(self._next, self._next + CANDIDATES))
+        positions = [position for position in wanted if self._at(position) is not None]
+        return candidates(map(self.options.__getitem__, positions), lambda number: blocker(positions[number]))
 
 
 def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:

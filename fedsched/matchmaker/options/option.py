@@ -88,6 +88,11 @@ class Options(Sequence[Option]):
             found = self._made[index] = self._make(int(self._found[index]))
         return found
 
+    def place(self, index: int) -> int:
+        """Number of the place of an option that was asked for before."""
+        number = int(self._found[index])
+        return number if number >= 0 else ~number
+
     def __len__(self) -> int:
         return len(self.numbers())
 

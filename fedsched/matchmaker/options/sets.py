@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fedsched.matchmaker.model import Candidate
 from fedsched.matchmaker.options.option import Option
-from fedsched.matchmaker.reasons import Reason
+from fedsched.matchmaker.reasons import Cause, Reason
 
 CANDIDATES = 5
 """How many places are remembered with a placement (E5)."""
@@ -51,23 +51,20 @@ def _counted(blockers: Callable[[], Iterable[Reason]]) -> Way:
     return len(found), lambda: found
 
 
-def candidates(options: Iterable[Option], blocker: Callable[[Option], Reason | None]) -> tuple[Candidate, ...]:
+def candidates(options: Iterable[Option], blocker: Callable[[int], Cause | None]) -> tuple[Candidate, ...]:
     """The best places for a class, best first, each with what holds it back; the first one without is taken (E5).
 
-    At most CANDIDATES of them, the one that is taken always among them. To be asked before it is booked.
+    At most CANDIDATES of them, the one that is taken always among them. To be asked before it is booked. blocker: what
+    that is of the option that stands there among them.
     """
     found: list[Candidate] = []
     free = False
-    for option in options:
-        reason = blocker(option)
-        if reason is None or free or len(found) < CANDIDATES - 1:
-            found.append(_candidate(option, reason))
-        free = free or reason is None
+    for number, option in enumerate(options):
+        cause = blocker(number)
+        if cause is None or free or len(found) < CANDIDATES - 1:
+            place = option.place
+            found.append(Candidate(place.terms.name, place.group.name, option.rank[0], str(cause or "")))
+        free = free or cause is None
         if free and len(found) >= CANDIDATES:
             break
     return tuple(found)
-
-
-def _candidate(option: Option, reason: Reason | None) -> Candidate:
-    cause = str(reason.cause) if reason else ""
-    return Candidate(option.place.terms.name, option.place.group.name, option.rank[0], cause)
