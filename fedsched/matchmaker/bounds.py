@@ -32,6 +32,7 @@ class Bounds:
         self._sizes: dict[str, int] = {}
         self._chains: dict[Principal, tuple[str, ...]] = {}
         self._said: dict[tuple[object, ...], tuple[Reason, ...]] = {}
+        self._never: dict[Principal, bool] = {}
         self.version = 0
         """Another one after each take: until then the same answers hold."""
         keepers = {path for path, group in shared.groups.items() if group.has_quota and group.lend < 1}
@@ -46,6 +47,23 @@ class Bounds:
             self._hold(principal, account.holds, account.counted)
         self._limits = {limit.name.lower(): limit.units for limit in policy.limits}
         self._in_use = _in_use((s for s in standing if counts(s, shared.lost)), classes)
+
+    def never(self, demand: DemandClass) -> bool:
+        """Whether no bound can ever keep the class back, whatever is taken: there is none for it."""
+        known = self._never.get(demand.principal)
+        if known is None:
+            chain = self._chain(demand.principal)
+            groups = [(path, self._shared.groups[path]) for path in chain[1:]]
+            free = all(
+                not group.limit_names
+                and math.isinf(most(group, self._shared.quotas.amounts.get(path, 0.0)))
+                and not (group.quota_names and not group.accept_surplus)
+                for path, group in groups
+            )
+            terms = self._shared.terms.get(path_of(demand.principal))
+            free = free and not self._keepers and not (terms is not None and terms.ceiling > 0)
+            known = self._never[demand.principal] = free
+        return known and not demand.concurrency
 
     def blocker(self, demand: DemandClass, size: Resources, units: int) -> Reason | None:
         """The first bound that startds of `size` in all, for `units` jobs, would pass; None when they may start."""

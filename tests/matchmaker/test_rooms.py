@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
-from fedsched.matchmaker.fill import Ends, Round, turn
+from fedsched.matchmaker.fill import turn
 from fedsched.matchmaker.match import Place, lacks
 from fedsched.matchmaker.model import (
     Budgets,
@@ -27,7 +27,11 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
+from tests.bench.round import Size, federation
+from tests.bench.round import policy as large_policy
+from tests.bench.standing import at_work
 from tests.matchmaker.builders import SEEN, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.plainly import place_by_place
 from tests.matchmaker.test_room import known
 from tests.sameness import digest
 
@@ -112,12 +116,17 @@ def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(turn, "AGAIN", 1)
         fast = negotiate(seen, policy)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Round, "in_the_way", lambda _, __, options: Ends.uncounted(len(options)))
-        patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
-        plain = negotiate(seen, policy)
-    assert digest(fast) == digest(plain)
+    assert digest(fast) == digest(place_by_place(seen, policy))
     target(float(sum(report.placed > 0 < report.unmet for report in fast.classes)))
+
+
+@pytest.mark.parametrize("startds", [0, 500])
+def test_of_a_large_federation_with_many_requirements_too(startds: int) -> None:
+    """Nothing stands, and everything may start at once; or all nodes are full, and evictions are wanted everywhere."""
+    seen = federation(Size(jobs=4_000, classes=40, nodes=1_000))
+    seen = at_work(seen, startds, full=True) if startds else seen
+    rules = large_policy(None if startds else Ramp(first=10_000, max_starts=10_000))
+    assert digest(negotiate(seen, rules)) == digest(place_by_place(seen, rules))
 
 
 def _federation(specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]]) -> Snapshot:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from fedsched.matchmaker.model import ClassReport, Plan
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
+from tests.matchmaker.plainly import place_by_place
 from tests.quality.bound import bound
 from tests.quality.cases import Case
-from tests.quality.plain import OneByOne, place_by_place, turns_of
+from tests.quality.plain import OneByOne, turns_of
+from tests.sameness import digest
 
 RULES = frozenset(
     {
@@ -69,7 +69,7 @@ def decided(case: Case) -> Plan:
 
 def same_place_by_place(case: Case, plan: Plan) -> bool:
     """Whether the plan is the same, byte for byte, where each place is asked by itself."""
-    return msgspec.json.encode(place_by_place(case)) == msgspec.json.encode(plan)
+    return digest(place_by_place(case.snapshot, case.policy)) == digest(plan)
 
 
 def same_one_by_one(case: Case, plan: Plan) -> bool:

@@ -1,4 +1,4 @@
-"""The same decision twice more: by the product with nothing counted beforehand, and one unit at a time by a reference.
+"""The same decision once more, one unit at a time, by a reference.
 
 The reference shares no code with the product; entitlements are given to it, as are cases with their limits.
 """
@@ -8,25 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-import pytest
-
-from fedsched.matchmaker.fill import Ends, Round
 from fedsched.matchmaker.model import DemandClass, MemberTerms, NodeGroup, Plan
-from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.resources import Resources
 from tests.properties.reference_filling import Node, Reference, free
 from tests.quality.cases import NAMES, Case
 
 Turn = tuple[str, str, str]
 """Key of a class, member, node group."""
-
-
-def place_by_place(case: Case) -> Plan:
-    """The product's plan where each place is asked by itself, in words."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Round, "in_the_way", lambda _, __, options: Ends.uncounted(len(options)))
-        patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
-        return negotiate(case.snapshot, case.policy)
 
 
 def turns_of(plan: Plan) -> list[Turn]:

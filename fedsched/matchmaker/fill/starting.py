@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
+from fedsched.matchmaker import breaker
+from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.turn import Turn
-from fedsched.matchmaker.model import Candidate, Held, JobShape, Placement, QueuedJob, Startds
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Candidate, DemandClass, Held, JobShape, Placement, QueuedJob, Startds
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.purse import Priced
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -76,3 +81,56 @@ def copy_of(job: QueuedJob, shape: JobShape, held: Held, margin_s: int) -> Held:
         priority=job.priority,
     )
     return msgspec.structs.replace(held, placement=placement)
+
+
+class Serial(NamedTuple):
+    """Number of a new placement, whether it is for a node that does not exist yet, and what was considered (E5)."""
+
+    number: int
+    grows: bool
+    considered: tuple[Candidate, ...]
+
+
+def start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
+    """Book one startd for the class at the option."""
+    demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
+    option = option if serial.grows else _widened(turn, option, rounds)
+    lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
+    priced = rounds.purse.take(demand, option, lifetime_s)
+    id_ = f"{rounds.epoch:x}-{serial.number:x}"
+    birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, serial.considered)
+    if serial.grows:
+        nodes = rounds.book.take_growth(place, option.size, option.shape, demand.key)
+    else:
+        nodes = rounds.book.take(place, option.size, option.shape)
+    rounds.bounds.take(demand, option.size.times(nodes), jobs_on(demand, option, nodes))
+    breaker.take(rounds.breakers, demand, place)
+    held = held_for(turn, option, birth, nodes, life)
+    if demand.job is None:
+        return held
+    return copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)
+
+
+def _widened(turn: Turn, option: Option, rounds: Round) -> Option:
+    """With as many pods of a Job as fit there now, beyond those without which it does not begin.
+
+    No more than its principal has a right to: what others wait for is not taken in one turn.
+    """
+    demand = turn.ask.demand
+    if demand.job is None or demand.job.least == demand.job.pods:
+        return option
+    line, each = rounds.shared.line(demand.principal), max(1, rounds.shared.sizes.of(option.size))
+    fits, too_many = 1, min(demand.job.pods, max(1, (line.entitled - line.held - turn.milli) // each)) + 1
+    while too_many - fits > 1:
+        pods = (fits + too_many) // 2
+        if rounds.no_room(demand, msgspec.structs.replace(option, pods=pods)) is None:
+            fits = pods
+        else:
+            too_many = pods
+    return msgspec.structs.replace(option, pods=fits)
+
+
+def _longest_s(demand: DemandClass, place: Place) -> int:
+    """Seconds that a placement may live: a Job no longer than its own deadline, where it has one (FA4)."""
+    own = demand.job is not None and demand.length.source != "assumed"
+    return min(place.life_s, demand.length.seconds) if own else place.life_s

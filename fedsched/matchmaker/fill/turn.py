@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from fedsched.matchmaker.model import Candidate, DemandClass, Ramping
-from fedsched.matchmaker.options import CANDIDATES, Option, Options, candidates
+from fedsched.matchmaker.model import DemandClass, Ramping
+from fedsched.matchmaker.options import CANDIDATES, Option, Options
 from fedsched.matchmaker.reasons import Cause, Reason
 
 AGAIN = 50
@@ -128,14 +128,15 @@ class Turn:
         self.placed += jobs
         self.started += 1
 
-    def candidates(self, blocker: Callable[[int], Cause | None]) -> tuple[Candidate, ...]:
-        """What is considered for the placement that comes next (E5): better places, the chosen one, the runners-up.
+    @property
+    def chosen(self) -> int:
+        """Position of the option that was chosen last."""
+        return self._next
 
-        blocker: of an option, by its position.
-        """
+    def considered(self) -> list[int]:
+        """Positions of what is considered for the next placement (E5): better ones, the chosen, the runners-up."""
         wanted = (*range(min(self._next, CANDIDATES - 1)), *range(self._next, self._next + CANDIDATES))
-        positions = [position for position in wanted if self._at(position) is not None]
-        return candidates(map(self.options.__getitem__, positions), lambda number: blocker(positions[number]))
+        return [position for position in wanted if self._at(position) is not None]
 
 
 def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:

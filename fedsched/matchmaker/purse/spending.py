@@ -58,11 +58,15 @@ class Purse:
 
     def lifetime_s(self, demand: DemandClass, offer: Offer, wanted_s: int) -> int:
         """Life of a startd there: `wanted_s` seconds, or as much of it as windows and budgets allow."""
+        if self.bounds_nothing:
+            return max(0, wanted_s)
         paid_s = self._budgets.affordable_s(self._paying(demand, offer), price(offer)) - self._beyond_s(offer)
         return max(0, int(min(wanted_s, self._tiers.open_for_s(offer.place), paid_s + ROUNDING_S)))
 
     def take(self, demand: DemandClass, offer: Offer, lifetime_s: int) -> Priced:
         """Set aside what one startd there can cost in its whole life."""
+        if self.bounds_nothing:
+            return Priced(price(offer), "")
         cost, tier = price(offer), self._tiers.of(offer.place)
         self._budgets.bind(self._paying(demand, offer), cost, lifetime_s + self._beyond_s(offer))
         if tier is not None:
