@@ -19,6 +19,7 @@ from fedsched.matchmaker.model import (
     MemberMemory,
     MemberView,
     Policy,
+    Principal,
     Quota,
     Ramp,
     Room,
@@ -96,6 +97,13 @@ policies = st.builds(
 
 ROOMY, SMALL = [{size_of(8, 16, 0, 0, 30): 2}], [(size_of(1, 1, 0, 0), 20)]
 AT_ONCE = Policy(ramp=Ramp(first=100, max_starts=100))
+PACKED = Policy(startds=Startds(pack_cpu_milli=4000), ramp=Ramp(first=100, max_starts=100))
+LIMITED = msgspec.structs.replace(
+    PACKED, groups=(Group("physics", limit=res(5), limit_names=frozenset({"cpu_milli"})),)
+)
+LIMITS = ("group-limit", "ceiling-reached")
+TWO_SIZES = [{size_of(1, 16, 0, 0, 30): 3}, {size_of(8, 16, 0, 0, 30): 1}]
+WORN = [{size_of(3, 16, 0, 0, 30): 1, size_of(2, 16, 0, 0, 30): 2}]
 
 
 @settings(max_examples=150, deadline=None)
@@ -105,6 +113,9 @@ AT_ONCE = Policy(ramp=Ramp(first=100, max_starts=100))
 @example([(ROOMY, {"leave_free": (("g0", res(3, 0, 0)),)}, False, 0)], SMALL, AT_ONCE)
 @example([(ROOMY, {"budgets": Budgets(objects_in_flight=2)}, False, 0)] * 2, SMALL, AT_ONCE)
 @example([(ROOMY, {}, False, 2)], SMALL, Policy(ramp=Ramp(first=16)))  # full, and could grow
+@example([(TWO_SIZES, {}, False, 0)], SMALL, LIMITED)  # a bound that only the larger startd passes soon
+@example([(TWO_SIZES, {"ceiling": res(5, 90, 90, 9, 90)}, False, 0)], SMALL, PACKED)
+@example([(WORN, {}, False, 0)], SMALL, PACKED)  # the larger startd is considered at the place that the smaller takes
 def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
     specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]], policy: Policy
 ) -> None:
@@ -118,6 +129,38 @@ def test_a_plan_made_with_rooms_of_all_places_is_the_one_made_place_by_place(
         fast = negotiate(seen, policy)
     assert digest(fast) == digest(place_by_place(seen, policy))
     target(float(sum(report.placed > 0 < report.unmet for report in fast.classes)))
+
+
+@pytest.mark.parametrize(
+    ("its", "rules"), [({}, LIMITED), ({"ceiling": res(5, 90, 90, 9, 90)}, PACKED)], ids=["a group's", "a member's"]
+)
+def test_a_limit_that_only_a_larger_startd_would_pass_is_told_of_it_as_soon_as_it_would(
+    its: dict[str, Any], rules: Policy
+) -> None:
+    """The class takes startds for two jobs here, for four there, and none for one, which its Requirements refuse."""
+    seen = _federation([([{size_of(2, 16, 0, 0, 30): 3}, {size_of(8, 16, 0, 0, 30): 1}], its, False, 0)], SMALL)
+    (schedd_,) = seen.observation.schedds
+    picky = tuple(msgspec.structs.replace(one, requirements="TARGET.Cpus >= 2") for one in schedd_.classes)
+    schedds = (msgspec.structs.replace(schedd_, classes=picky),)
+    seen = msgspec.structs.replace(seen, observation=msgspec.structs.replace(seen.observation, schedds=schedds))
+    plan = negotiate(seen, rules)
+    assert [[one.blocker for one in held.candidates] for held in plan.held][:2] == [["", ""], ["", LIMITS[bool(its)]]]
+    assert digest(plan) == digest(place_by_place(seen, rules))
+
+
+def test_a_node_that_is_asked_for_in_between_counts_for_who_comes_next() -> None:
+    """The budget of m1 is used up by a class for which a node comes there: the other is told with its next startd."""
+    gpus = group("gpu", 10, res(8, 32, 100, gpus=4, pods=100))
+    more = group("more", 1, res(8, 128, 100, pods=100), rooms=(), can_grow_to=9)
+    views = (member("m0", gpus), member("m1", gpus, more))
+    files = (terms("m0"), terms("m1", budgets=Budgets(objects_in_flight=1)))
+    small = demand("a", idle=100, request=res(gpus=1), principal=Principal("physics", "ann"))
+    large = demand("b", idle=1, request=res(1, 64), principal=Principal("physics", "bob"))
+    seen = known(snapshot(members=views, terms=files, schedds=(schedd(small, large),)))
+    plan = negotiate(seen, AT_ONCE)
+    told = [(held.placement.class_key, [one.blocker for one in held.candidates]) for held in plan.held]
+    assert told[:3] == [("a", ["", ""]), ("b", []), ("a", ["", "budget"])]
+    assert digest(plan) == digest(place_by_place(seen, AT_ONCE))
 
 
 @pytest.mark.parametrize("startds", [0, 500])
