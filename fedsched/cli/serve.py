@@ -50,9 +50,10 @@ def serve(
     from fedsched.daemon import serve as run
     from fedsched.federation import live_world
     from fedsched.log import configure
+    from fedsched.loop import Keeping
     from fedsched.matchmaker.changes import changes
-    from fedsched.matchmaker.negotiate import negotiate
+    from fedsched.matchmaker.negotiate import Kept, negotiated
 
     configure(log.value, log_level.value)
     how = How(once=once, dispatch=dispatch is Dispatch.ALL)
-    raise typer.Exit(run(config_file(config), Parts(live_world, negotiate, changes), how))
+    raise typer.Exit(run(config_file(config), Parts(live_world, Keeping(negotiated, Kept()), changes), how))

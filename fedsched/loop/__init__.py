@@ -2,6 +2,7 @@
 
 from fedsched.loop.cycle import Decision, Loop, Mind, Options, Summary, SystemClock, decide, shadow
 from fedsched.loop.epoch import new_epoch
+from fedsched.loop.keeping import Keeping
 from fedsched.loop.run import SLICE_S, Agenda, run
 from fedsched.loop.world import Clock, Fenced, LiveWorld, Unreachable, World
 
@@ -11,6 +12,7 @@ __all__ = [
     "Clock",
     "Decision",
     "Fenced",
+    "Keeping",
     "LiveWorld",
     "Loop",
     "Mind",

@@ -9,10 +9,10 @@ from typing import Protocol
 import msgspec
 
 from fedsched.journal import Holder, Journal, Limits, Recorded, SqliteJournal, open_journal
-from fedsched.loop import Loop, Mind, Options, Summary, World, new_epoch
+from fedsched.loop import Keeping, Loop, Mind, Options, Summary, World, new_epoch
 from fedsched.matchmaker.changes import changes
 from fedsched.matchmaker.model import MemberTerms, Plan, Policy, PoolTerms
-from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.negotiate import Kept, negotiated
 from fedsched.sim.scenario import Scenario
 from fedsched.sim.world import SimWorld
 from fedsched.study.watch import SpikeReport, Watch
@@ -68,7 +68,7 @@ class SimRun:
         self.recorded: Recorded | None = None
         self.journal: SqliteJournal = open_journal(f"sqlite:{folder / 'fedsched.db'}", Limits(outlives_power=False))
         terms = tuple(member.terms for member in scenario.members)
-        self._mind = Mind(negotiate, changes, policy, terms, self.how.pools)
+        self._mind = Mind(Keeping(negotiated, Kept()), changes, policy, terms, self.how.pools)
         self.guard = self.how.guard(self.world, self.journal, policy, terms) if self.how.guard else None
         self._swept_at = self.world.now()
         # The lease is of a process, so its time is the machine's business; here it lasts as long as the run may.

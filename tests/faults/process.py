@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fedsched.journal import Holder, Limits, Recorded, open_journal
-from fedsched.loop import Loop, Mind, Options, new_epoch
+from fedsched.loop import Keeping, Loop, Mind, Options, new_epoch
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.negotiate import Kept, negotiated
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import Checker, World
 from tests.faults.federations import Federation
@@ -35,7 +35,7 @@ class Process:
         self.checker = Checker(world, self.journal, fed.policy, fed.terms)
         self.outlook = Outlook(self.checker, sky)
         self.recorded: Recorded | None = None
-        self._mind = Mind(negotiate, changes, fed.policy, fed.terms)
+        self._mind = Mind(Keeping(negotiated, Kept()), changes, fed.policy, fed.terms)
 
     def share(self, past: World) -> None:
         """Know what was seen of the world before this process began."""

@@ -14,8 +14,9 @@ from fedsched.cli.demo.story import Story
 from fedsched.daemon import How, Parts, serve
 from fedsched.daemon.virtual import Paced
 from fedsched.journal import Recorded
+from fedsched.loop import Keeping
 from fedsched.matchmaker.changes import changes
-from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.negotiate import Kept, negotiated
 from fedsched.sim.folder import find, load_scenario
 from fedsched.sim.scenario import Scenario
 from fedsched.sim.world import SimWorld
@@ -63,7 +64,7 @@ class Stage:
         """To the end, or until a signal; the daemon's exit code. `told` hears of each cycle after all sums are made."""
         parts = Parts(
             world=lambda _settings, _members: self.paced,
-            negotiate=negotiate,
+            negotiate=Keeping(negotiated, Kept()),
             changes=changes,
             time=self.paced.time,
             told=(self.watch.see, self.story.see, self._hurry, *told),

@@ -48,6 +48,13 @@ class Site:
         self.formulas = formulas(self.lasting)
         self.known = None if place.pair.attributes or place.jobs else frozenset(self.lasting)
 
+    def renewed(self, place: Place) -> Site:
+        """The same for a place whose slots say the same."""
+        site = object.__new__(Site)
+        site.place, site.number = place, self.number
+        site.lasting, site.formulas, site.known = self.lasting, self.formulas, self.known
+        return site
+
 
 class Side:
     """A job as a match sees it; classes with equal expressions, requests and principals share one."""
@@ -61,6 +68,11 @@ class Side:
         self.read: dict[tuple[str, frozenset[tuple[str, str]]], frozenset[str]] = {}
         self.projected: dict[frozenset[str], Pairs] = {}
         self.answers: dict[tuple[int, Resources, frozenset[str] | None], int] = {}
+
+    @property
+    def timeless(self) -> bool:
+        """Whether nothing that was evaluated for it reads the time."""
+        return not any(NOW in read for read in self.read.values())
 
     def reads(self, expression: str, site: Site) -> frozenset[str]:
         """Lower-case names that are read of either side when `expression` is evaluated; "" for both Requirements."""
@@ -108,17 +120,37 @@ class Matching:
         self._numbers: dict[Pairs, int] = {}
         self._pairs: list[Pairs] = []
         self._sides: dict[tuple[object, ...], Side] = {}
+        self._before: dict[tuple[object, ...], Side] = {}
         self._shapes: dict[tuple[frozenset[str], Resources], Pairs] = {}
         self._ranks: dict[tuple[str, Pairs, int, Pairs], float] = {}
         self._families = {site.formulas: site for site in self.sites}
         self._alike: dict[tuple[frozenset[str], ...], Alike] = {}
+
+    def renewed(self, places: Iterable[Place], at: float) -> Matching:
+        """The same at another time, for places whose slots say the same.
+
+        What was found out stays, but what reads the time; so do sides of classes, for as long as somebody asks.
+        """
+        after = object.__new__(Matching)
+        after.__dict__.update(self.__dict__)
+        after.sites = tuple(site.renewed(place) for site, place in zip(self.sites, places, strict=True))
+        after._at, after._ranks, after._sides = at, {}, {}
+        after._before = {key: side for key, side in self._sides.items() if side.timeless}
+        after._families = {site.formulas: site for site in after.sites}
+        return after
+
+    @property
+    def kept(self) -> int:
+        """How many answers are kept of what most are kept of, sides of classes apart."""
+        return max(len(self._shapes), len(self._pairs), len(self._projected), len(self._alike))
 
     def side(self, demand: DemandClass) -> Side:
         """The job's side of a class."""
         key = (demand.requirements, demand.attributes, demand.request, demand.principal)
         found = self._sides.get(key)
         if found is None:
-            found = self._sides[key] = Side(demand)
+            before = self._before.get(key)
+            found = self._sides[key] = Side(demand) if before is None else before
         return found
 
     def alike(self, side: Side, shapes: Iterable[int]) -> Alike:

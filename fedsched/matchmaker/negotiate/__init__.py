@@ -1,5 +1,5 @@
 """The decision: one snapshot and a policy in, one plan out. The numbered recipe is in `recipe`; its steps beside it."""
 
-from fedsched.matchmaker.negotiate.recipe import fares, negotiate
+from fedsched.matchmaker.negotiate.recipe import Kept, fares, negotiate, negotiated
 
-__all__ = ["fares", "negotiate"]
+__all__ = ["Kept", "fares", "negotiate", "negotiated"]

@@ -100,12 +100,15 @@ def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
 def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
     demand, free = turn.ask.demand, dict[tuple[Resources, int], bool]()
-    ways = turns.in_the_way(demand, turn.options)
+    ways, fixed = turns.in_the_way(demand, turn.options), turns.book.doors.fixed().firsts
     for position in np.flatnonzero(ways.counts != 0).tolist() if seen.members else ():
         option = turn.options[position]
         if option.place.terms.name not in seen.members:
             continue
         if ways.besides_room[position]:
+            shut = fixed[turn.options.place(position)] if demand.job is None else None
+            if shut is not None and shut.cause not in causes:
+                continue
             reasons = tuple(turns.room_blockers(demand, option))
             wanting = bool(reasons) and all(reason.cause in causes for reason in reasons)
         else:

@@ -20,14 +20,25 @@ from fedsched.matchmaker.negotiate.going import who_goes
 from fedsched.matchmaker.negotiate.making_room import make_room
 from fedsched.matchmaker.negotiate.places import places_of
 from fedsched.matchmaker.negotiate.writing_up import Done, written_up
-from fedsched.matchmaker.options import Choosing, Table
+from fedsched.matchmaker.options import Choosing, Ground, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile
 
 
+class Kept(NamedTuple):
+    """What a round found out that the next need not find again; it only saves time. For one who decides, in order."""
+
+    ground: Ground | None = None
+
+
 def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
-    """Decide what should exist. Equal arguments give an equal plan; nothing outside them is read.
+    """Decide what should exist. Equal arguments give an equal plan; nothing outside them is read."""
+    return negotiated(snapshot, policy, Kept())[0]
+
+
+def negotiated(snapshot: Snapshot, policy: Policy, kept: Kept) -> tuple[Plan, Kept]:
+    """The same plan, whatever is kept, and what to keep for the next round.
 
     1. Members' health, and whether it is ourselves who are cut off (FA1, FA2). Frozen: nothing moves.
     2. Memory meets observation: phases, failures, ghosts, orphans (FA7, FA8); which users' Jobs wait (FA4).
@@ -40,10 +51,10 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     9. Spike, tiers and budgets are written up (SU1, SU4, SU6). Every job that is left has its reason (RE1), and
        users' Jobs are told how they stand.
     """
-    begun = _begun(snapshot, policy)  # 1-6
+    begun = _begun(snapshot, policy, kept)  # 1-6
     turns = begun.turns
     if turns is None:
-        return _frozen(begun)
+        return _frozen(begun), kept
     filled = fill.fill(begun.asked, turns)  # 7
     standing, reports, base = make_room(filled, turns, begun.standing, begun.base)  # 8
     snapshot, health, facts, shared = begun.snapshot, begun.health, begun.facts, turns.shared
@@ -52,7 +63,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
     )
     done = Done(snapshot, policy, standing, facts.gone, filled, reports)
     base, drift, said = written_up(done, base, turns)  # 9
-    return Plan(
+    plan = Plan(
         cycle=base.cycle,
         at=snapshot.at,
         held=base.held,
@@ -67,6 +78,7 @@ def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
         drive=share.driven(policy, snapshot.observation.pools, snapshot.pools),
         tell=jobs.told(snapshot.observation, telling),
     )
+    return plan, Kept(turns.table.ground)
 
 
 def fares(snapshot: Snapshot, policy: Policy, key: str) -> ClassReport | None:
@@ -74,7 +86,7 @@ def fares(snapshot: Snapshot, policy: Policy, key: str) -> ClassReport | None:
 
     Steps 1 to 7 as far as they concern it. Its reasons are those of its last turn. None for a class that does not ask.
     """
-    begun = _begun(snapshot, policy)
+    begun = _begun(snapshot, policy, Kept())
     if begun.turns is None:
         return next((report for report in _frozen(begun).classes if report.key == key), None)
     return fill.fill_for(begun.asked, begun.turns, key)
@@ -92,7 +104,7 @@ class _Begun(NamedTuple):
     turns: fill.Round | None = None
 
 
-def _begun(snapshot: Snapshot, policy: Policy) -> _Begun:
+def _begun(snapshot: Snapshot, policy: Policy, kept: Kept) -> _Begun:
     snapshot = _bounded(snapshot, policy)
     memory, at = snapshot.memory, snapshot.at
     health = look(
@@ -104,7 +116,7 @@ def _begun(snapshot: Snapshot, policy: Policy) -> _Begun:
         return _Begun(snapshot, health, facts, base)
     snapshot, facts, waits = _with_jobs(snapshot, facts, base)
     places = places_of(snapshot, base, policy.startds)
-    table = Table(places, Choosing(policy, snapshot.orders, at), classes_of(snapshot))
+    table = Table(places, Choosing(policy, snapshot.orders, at), classes_of(snapshot), kept.ground)
     shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
     standing, base = who_goes(snapshot, policy, facts, base)  # 5

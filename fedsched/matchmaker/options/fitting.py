@@ -57,6 +57,11 @@ class Fitting:
         self._its_fits: dict[int, Fit] = {}
         self._its_refusals: dict[int, int] = {}
 
+    @property
+    def kept(self) -> int:
+        """How many answers are kept."""
+        return max(len(self._fits), len(self._refusals))
+
     def fit(self, demand: DemandClass, site: Site) -> Fit:
         """A startd for the class there."""
         if demand is not self._asked:

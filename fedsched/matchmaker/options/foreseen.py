@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ MOST = 1 << 18
 """Pairs that are laid out at once, for the memory that they take."""
 
 
+_Kin: TypeAlias = dict[tuple[object, ...], dict[tuple[Side, int], DemandClass]]
+
+
 class _Known:
     """Classes that cannot tell the same places apart. `asked`: kinds of places looked at; `sure`: who matches there."""
 
@@ -32,13 +36,20 @@ class _Known:
 class Foreseen:
     """What the classes of a round will ask of places."""
 
-    def __init__(self, matching: Matching, fitting: Fitting, expected: Iterable[DemandClass]) -> None:
-        self._matching, self._fitting = matching, fitting
-        self._kin: dict[tuple[object, ...], dict[tuple[Side, int], DemandClass]] = {}
+    def __init__(self, matching: Matching, fitting: Fitting, expected: Callable[[], Iterable[DemandClass]]) -> None:
+        """`expected`: looked at when the first of them asks."""
+        self._matching, self._fitting, self._expected = matching, fitting, expected
+        self._kin_of_all: _Kin | None = None
         self._known: dict[tuple[tuple[object, ...], int], _Known] = {}
-        for demand in expected:
-            if not demand.gate:
-                self._kin.setdefault(_kinship(demand), {})[self._member(demand)] = demand
+
+    @property
+    def _kin(self) -> _Kin:
+        if self._kin_of_all is None:
+            self._kin_of_all = {}
+            for demand in self._expected():
+                if not demand.gate:
+                    self._kin_of_all.setdefault(_kinship(demand), {})[self._member(demand)] = demand
+        return self._kin_of_all
 
     def matching(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> NDArray[np.bool_]:
         """At which of these kinds of places the class matches for certain; what its kin will ask is found out, too."""

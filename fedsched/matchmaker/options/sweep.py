@@ -15,38 +15,61 @@ _UNKNOWN = -1
 
 
 class Sweep:
-    """One class against the places of a round; places that are alike to it are judged once, when one is asked for."""
+    """One class against the places of a round; places that are alike to it are judged once, when one is asked for.
 
-    def __init__(self, demand: DemandClass, matching: Matching, fitting: Fitting, foreseen: Foreseen) -> None:
+    limits: of each place how many things rule the class out there besides expressions. misses: of each kind of places
+    how many clauses do; less than 0 where nobody asked.
+    """
+
+    def __init__(
+        self,
+        demand: DemandClass,
+        matching: Matching,
+        fitting: Fitting,
+        foreseen: Foreseen,
+        before: Sweep | None = None,
+    ) -> None:
+        """`before`: of the same kind of class against places that say the same."""
         self._demand, self._matching, self._fitting, self._foreseen = demand, matching, fitting, foreseen
         self._side = matching.side(readable(demand))
         self._alike = matching.alike(self._side, fitting.shapes)
-        self._misses = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
-        self._limits = fitting.passed(demand) + fitting.refusals(demand) + bool(demand.gate)
+        self.limits: Numbers = self._limited() if before is None else before.limits
+        unknown = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
+        self.misses: Numbers = unknown if before is None else before.misses
+
+    def _limited(self) -> Numbers:
+        demand, fitting = self._demand, self._fitting
+        limits: Numbers = fitting.passed(demand) + fitting.refusals(demand) + bool(demand.gate)
+        return limits
+
+    @property
+    def timeless(self) -> bool:
+        """Whether what was found out holds at any time."""
+        return self._side.timeless
 
     def open(self, numbers: Numbers) -> Numbers:
         """Those of the places where the class could run, in the same order."""
-        allowed: Numbers = numbers[self._limits[numbers] == 0]
+        allowed: Numbers = numbers[self.limits[numbers] == 0]
         found: Numbers = allowed[self._missed(allowed) == 0]
         return found
 
     def nearest(self, numbers: Numbers) -> Numbers:
         """The places by how many things rule the class out there; of equals where least is lacking, then by number."""
-        counts = self._limits[numbers] + self._missed(numbers)
+        counts = self.limits[numbers] + self._missed(numbers)
         return numbers[np.lexsort((numbers, self._fitting.lacking(self._demand)[numbers], counts))]
 
     def _missed(self, numbers: Numbers) -> Numbers:
         """How many clauses keep a startd there from matching."""
         kinds = self._alike.kinds[numbers]
-        misses = self._misses[kinds]
+        misses = self.misses[kinds]
         if misses.size and misses.min() == _UNKNOWN:
             unknown = np.unique(kinds[misses == _UNKNOWN])
-            self._misses[unknown[self._foreseen.matching(self._demand, self._alike, unknown)]] = 0
-            for kind in unknown[self._misses[unknown] == _UNKNOWN].tolist():
+            self.misses[unknown[self._foreseen.matching(self._demand, self._alike, unknown)]] = 0
+            for kind in unknown[self.misses[unknown] == _UNKNOWN].tolist():
                 site: Site = self._matching.sites[self._alike.samples[kind]]
                 size = self._fitting.fit(self._demand, site).size
-                self._misses[kind] = self._matching.misses(self._side, site, size)
-            misses = self._misses[kinds]
+                self.misses[kind] = self._matching.misses(self._side, site, size)
+            misses = self.misses[kinds]
         return misses
 
     def kinds(self, numbers: Numbers) -> Numbers:
@@ -54,7 +77,7 @@ class Sweep:
 
         Less than 0 as well where only the gate or a limit does, each place for itself.
         """
-        alone = self._limits[numbers] == 0
+        alone = self.limits[numbers] == 0
         return np.where(alone, self._alike.kinds[numbers], -1)
 
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker.match import Matching, Place, Side, Site, form_for, held_back, nevers, single
+from fedsched.matchmaker.match import Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked
-from fedsched.matchmaker.options.fitting import Fit, Fitting, known_length
+from fedsched.matchmaker.options.fitting import Fit, known_length
 from fedsched.matchmaker.options.foreseen import Foreseen
+from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
 from fedsched.matchmaker.options.replies import Replies
@@ -44,14 +45,20 @@ _NOWHERE = _Order(np.empty(0, np.int64), ())
 class OneTable:
     """Who could run where, of startds or of users' Jobs alone: kinds of classes by places, judged once (MA1, MA5)."""
 
-    def __init__(self, places: Iterable[Place], rules: Choosing, expected: Iterable[DemandClass] = ()) -> None:
-        """`expected`: classes that will be asked for, which only saves time."""
+    def __init__(
+        self,
+        places: Iterable[Place],
+        rules: Choosing,
+        expected: Iterable[DemandClass] = (),
+        before: Ground | None = None,
+    ) -> None:
+        """`expected`: classes that will ask; `before`: what the round before found out. Both only save time."""
         self._rules = rules
-        self._matching = Matching(places, rules.at)
+        self.ground = Ground(places, rules.policy, rules.at, before)
+        self._matching, self._fitting = self.ground.matching, self.ground.fitting
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
         self._replies = Replies(self._matching.sites)
-        self._fitting = Fitting(self._matching.sites, rules.policy)
-        self._foreseen = Foreseen(self._matching, self._fitting, expected)
+        self._foreseen = Foreseen(self._matching, self._fitting, partial(self._unknown, tuple(expected)))
         self._judged: dict[tuple[object, ...], _Judged] = {}
         self._orders: dict[tuple[object, ...], _Order] = {}
         self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
@@ -155,28 +162,29 @@ class OneTable:
         known = self._know(demand)
         return bool(known.options or known.held)
 
+    def _unknown(self, expected: Iterable[DemandClass]) -> Iterator[DemandClass]:
+        """Those of which the round before found out nothing."""
+        return (demand for demand in expected if self._kind(demand) not in self.ground.earlier)
+
     def _know(self, demand: DemandClass) -> _Judged:
-        key = (
-            *(
-                demand.gate,
-                demand.pool,
-                demand.principal,
-                demand.image,
-                known_length(demand),
-                demand.rank,
-                demand.request,
-            ),
-            *(demand.requirements, demand.attributes, self._fitting.packed(demand), demand.job),
-            demand.schedd if self._denies else "",
-        )
+        key = self._kind(demand)
         found = self._judged.get(key)
         if found is None:
-            sweep, held = Sweep(demand, self._matching, self._fitting, self._foreseen), list[Site]()
+            before, held = self.ground.earlier.get(key), list[Site]()
+            sweep = Sweep(demand, self._matching, self._fitting, self._foreseen, before)
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
             options = Options(batches, make, self._fitting.of_shape)
             found = self._judged[key] = _Judged(sweep, held, options)
+            if sweep.timeless:
+                self.ground.sweeps[key] = sweep
         return found
+
+    def _kind(self, demand: DemandClass) -> tuple[object, ...]:
+        """All of a class that its options depend on."""
+        who = (demand.gate, demand.pool, demand.principal, demand.image, known_length(demand), demand.rank)
+        what = (demand.request, demand.requirements, demand.attributes, self._fitting.packed(demand), demand.job)
+        return *who, *what, demand.schedd if self._denies else ""
 
     def _batches(self, demand: DemandClass, order: _Order, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
         """Numbers of options, best first; `held` gets the places that somebody holds back.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fedsched.matchmaker.match import Place, Site
 from fedsched.matchmaker.model import DemandClass, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked
+from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Options
 from fedsched.matchmaker.options.table import OneTable
 from fedsched.matchmaker.reasons import Reason
@@ -15,12 +16,23 @@ from fedsched.matchmaker.reasons import Reason
 class Table:
     """Who could run where in one round: startds on places for startds, users' Jobs on places for Jobs (MA1, MA5)."""
 
-    def __init__(self, places: Iterable[Place], rules: Choosing, expected: Iterable[DemandClass] = ()) -> None:
-        """`expected`: classes that will be asked for, which only saves time."""
+    def __init__(
+        self,
+        places: Iterable[Place],
+        rules: Choosing,
+        expected: Iterable[DemandClass] = (),
+        before: Ground | None = None,
+    ) -> None:
+        """`expected`: classes that will ask; `before`: what the round before found out. Both only save time."""
         places, expected = tuple(places), tuple(expected)
         startds, jobs = ([one for one in expected if (one.job is None) == yes] for yes in (True, False))
-        self._startds = OneTable((place for place in places if not place.jobs), rules, startds)
+        self._startds = OneTable((place for place in places if not place.jobs), rules, startds, before)
         self._jobs = OneTable((place for place in places if place.jobs), rules, jobs)
+
+    @property
+    def ground(self) -> Ground:
+        """What this round found out of startds and their places, for the next."""
+        return self._startds.ground
 
     def of(self, demand: DemandClass) -> OneTable:
         """The table that a class is judged by."""
