@@ -15,8 +15,10 @@ from fedsched.matchmaker.model import (
     MemberView,
     Order,
     Policy,
+    Room,
     Snapshot,
     Startds,
+    Taint,
 )
 from fedsched.matchmaker.negotiate import Kept, negotiate, negotiated
 from fedsched.matchmaker.resources import Resources
@@ -27,7 +29,8 @@ from tests.sameness import digest
 
 SIZE = Size(jobs=4_000, classes=60, nodes=1_000)
 LATER_S = 60.0
-CLOCK = f" && (time() >= {AT + 30:.0f} || TARGET.Memory > 1000000)"
+CLOCK = f' && (time() >= {AT + 30:.0f} || TARGET.Memory > 1000000) && TARGET.FedschedNodeGroup != "a00"'
+BY_THE_CLOCK = f"(time() < {AT + 30:.0f} ? 1.0 : -1.0) * FedschedPricePerCoreHour"
 Change = Callable[[Snapshot, Policy], tuple[Snapshot, Policy]]
 
 
@@ -94,7 +97,10 @@ def _of_another(one: Any) -> Any:
 
 
 def clocked(seen: Snapshot) -> Snapshot:
-    """Every other class may run only after a moment that comes between the two rounds."""
+    """Every other class may run only after a moment that comes between the two rounds, and not in a group named a00.
+
+    Every third member has a DaemonSet in one of its groups.
+    """
     views = tuple(
         msgspec.structs.replace(
             view,
@@ -105,7 +111,13 @@ def clocked(seen: Snapshot) -> Snapshot:
         )
         for view in seen.observation.schedds
     )
-    return msgspec.structs.replace(seen, observation=msgspec.structs.replace(seen.observation, schedds=views))
+    seen = msgspec.structs.replace(seen, observation=msgspec.structs.replace(seen.observation, schedds=views))
+    return terms(daemonset_groups=("g01",), forms=("startd-job", "startd-daemonset"))(seen, policy())[0]
+
+
+def renamed(view: MemberView) -> MemberView:
+    first, *rest = view.node_groups
+    return msgspec.structs.replace(view, node_groups=(msgspec.structs.replace(first, name="a00"), *rest))
 
 
 LIMIT = (ContainerLimits("small", Resources(4000), frozenset({"cpu_milli"}), Resources(), frozenset()),)
@@ -129,6 +141,9 @@ CHANGES: dict[str, tuple[Change, bool]] = {
     "prices": (terms(price_per_core_hour=9.0), False),
     "what slots say": (learnt, False),
     "who is there": (fewer, False),
+    "a group's name": (members(renamed), False),
+    "taints": (groups(barred=(Taint("gpu", "", "NoSchedule"),)), False),
+    "room of DaemonSets": (groups(rooms=(Room(Resources(1000, 2048, 2048, 0, 10), 10),)), False),
     "packing": (
         lambda seen, rules: (seen, msgspec.structs.replace(rules, startds=PACKING)),
         False,
@@ -148,12 +163,19 @@ def test_a_round_that_was_told_of_the_one_before_makes_the_plan_of_one_that_was_
     assert bool(more.ground.earlier) is keeps
 
 
-def test_room_counts_where_it_gives_startds_their_size() -> None:
-    """Packed startds are as large as the roomiest node of a group holds."""
-    rules = msgspec.structs.replace(policy(), startds=Startds(pack_cpu_milli=16_000))
-    first = federation(Size(jobs=600, classes=12, nodes=1_000))
+def test_where_nodes_may_come_there_are_no_daemonsets_any_more() -> None:
+    """All nodes are full, so that nothing else tells the one from the other."""
+    first, rules = groups(rooms=())(clocked(federation(SIZE)), policy())
     plan, kept = negotiated(first, rules, Kept())
-    second = changed(remembered(first, plan.memory, LATER_S))
+    second, _ = groups(can_grow_to=99)(remembered(first, plan.memory, LATER_S), rules)
+    assert digest(negotiated(second, rules, kept)[0]) == digest(negotiate(second, rules))
+
+
+def test_ranks_by_the_clock_are_those_of_their_moment() -> None:
+    rules = msgspec.structs.replace(policy(), rank=BY_THE_CLOCK)
+    first = federation(SIZE)
+    plan, kept = negotiated(first, rules, Kept())
+    second = remembered(first, plan.memory, LATER_S)
     assert digest(negotiated(second, rules, kept)[0]) == digest(negotiate(second, rules))
 
 

@@ -50,9 +50,7 @@ def _stand(places: tuple[Place, ...], policy: Policy) -> tuple[object, ...]:
 
 
 def _stands(place: Place, *, packs: bool) -> tuple[object, ...]:
-    group = place.group
-    sized_by_room = packs or form_for(place) == "startd-daemonset"
-    of_group = (group.name, group.allocatable, group.attributes, group.labels, group.selector, group.barred)
-    rooms = group.rooms if sized_by_room else ()
-    rest = (group.can_grow_to > 0, place.view.limits, place.pair.attributes, place.startd_s, place.join_s)
-    return place.terms, *of_group, rooms, *rest
+    group, form = place.group, form_for(place)
+    rooms = group.rooms if packs or form == "startd-daemonset" else ()
+    of_group = (group.name, group.allocatable, group.attributes, group.barred, form, rooms)
+    return place.terms, *of_group, place.view.limits, place.pair.attributes
