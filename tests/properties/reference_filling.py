@@ -11,11 +11,12 @@ from fedsched.matchmaker.resources import Resources
 
 @dataclass
 class Node:
-    """One node: which member and node group it is of, and what is free there."""
+    """One node: which member and node group it is of, what is free there, and what an empty one of the group has."""
 
     member: str
     group: str
     free: dict[str, int]
+    empty: dict[str, int]
 
 
 @dataclass
@@ -93,9 +94,30 @@ class Reference:
         fitting = [n for n in self.nodes if all(n.free[name] >= amount for name, amount in asked.items())]
         if not fitting:
             return None
-        # the best place by name, in it the node that it leaves least on
+        # the best place by name, in it the node whose shape it has
         best = min((n.member, n.group) for n in fitting)
-        return min((n for n in fitting if (n.member, n.group) == best), key=lambda n: tuple(n.free.values()))
+        return most_alike([n for n in fitting if (n.member, n.group) == best], asked)
+
+
+def most_alike(fitting: list[Node], asked: dict[str, int]) -> Node:
+    """Nodes before whole ones; of those the one most alike in its proportions, in 64 steps; then the one with least.
+
+    Whole: three quarters of everything are free. Proportions are of an empty node, in 65,536 parts, rounded down.
+    """
+    begun = [node for node in fitting if any(4 * node.free[name] < 3 * all_ for name, all_ in node.empty.items())]
+    if not begun:
+        return min(fitting, key=lambda node: tuple(node.free.values()))
+    return min(begun, key=lambda node: (-likeness(asked, node), *node.free.values()))
+
+
+def likeness(asked: dict[str, int], node: Node) -> int:
+    """64 times the squared cosine between the request and what is free."""
+    names = [name for name, all_ in node.empty.items() if all_]
+    mine = [65_536 * asked.get(name, 0) // node.empty[name] for name in names]
+    its = [65_536 * node.free[name] // node.empty[name] for name in names]
+    product = sum(a * b for a, b in zip(mine, its, strict=True))
+    lengths = sum(a * a for a in mine) * sum(b * b for b in its)
+    return 64 * product * product // lengths if lengths else 0
 
 
 def need(demand: DemandClass) -> dict[str, int]:

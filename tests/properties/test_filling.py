@@ -52,7 +52,8 @@ rooms = st.builds(
 def node_groups(draw: st.DrawFn, name: str) -> NodeGroup:
     bars = {room.free: room for room in draw(st.lists(rooms, min_size=1, max_size=3))}
     nodes = sum(room.nodes for room in bars.values())
-    return group(name, nodes, res(64, 256, 500, 8, pods=110), rooms=tuple(sorted(bars.values())))
+    empty = draw(st.sampled_from((res(64, 256, 500, 8, pods=110), res(8, 30, 50, 1, pods=20))))
+    return group(name, nodes, empty, rooms=tuple(sorted(bars.values())))
 
 
 @st.composite
@@ -104,7 +105,7 @@ def placed(plan: Plan) -> Counter[tuple[str, str, str]]:
 
 def reference(snap: Snapshot, plan: Plan) -> Reference:
     nodes = [
-        Node(view.name, one.name, free(room.free))
+        Node(view.name, one.name, free(room.free), free(one.allocatable))
         for view in snap.observation.members
         for one in view.node_groups
         for room in one.rooms

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from fedsched.matchmaker.model import DemandClass, MemberTerms, NodeGroup, Plan
 from fedsched.matchmaker.resources import Resources
-from tests.properties.reference_filling import Node, Reference, free
+from tests.properties.reference_filling import Node, Reference, free, most_alike
 from tests.quality.cases import NAMES, Case
 
 Turn = tuple[str, str, str]
@@ -28,7 +28,7 @@ class OneByOne(Reference):
 
     def __init__(self, case: Case, plan: Plan) -> None:
         nodes = [
-            Node(view.name, group.name, free(room.free))
+            Node(view.name, group.name, free(room.free), free(group.allocatable))
             for view in case.snapshot.observation.members
             for group in view.node_groups
             for room in group.rooms
@@ -71,7 +71,7 @@ class OneByOne(Reference):
         return self._of_class[demand.key]
 
     def _node(self, demand: DemandClass) -> Node | None:
-        """On the best place with room, the node that it leaves least on."""
+        """On the best place with room, the node whose shape it has."""
         if self._bounded(demand):
             return None
         for member, group in self._places[demand.key]:
@@ -79,7 +79,7 @@ class OneByOne(Reference):
             there = [node for node in self.nodes if (node.member, node.group) == (member, group)]
             fitting = [node for node in there if all(node.free[name] >= amount for name, amount in full.items())]
             if fitting and not self._limited(member, full) and not self._kept(member, group, full):
-                return min(fitting, key=lambda node: tuple(node.free.values()))
+                return most_alike(fitting, full)
         return None
 
     def _best_first(self, demand: DemandClass) -> list[tuple[str, str]]:

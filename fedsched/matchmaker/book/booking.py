@@ -331,7 +331,7 @@ class Book:
         if shape.form == "job" and shape.pods > 1:
             total += full.times(max(0, shape.pods - group.capacity(full)))
         else:
-            for name, need, have in () if group.tightest(full) else lacks(full, group.closest(full)):
+            for name, need, have in () if group.holds(full) else lacks(full, group.closest(full)):
                 total = with_amount(total, name, total.get(name) + need - have)
         asked = full.times(max(1, group.fitting(full)) if shape.form == "startd-daemonset" else shape.pods)
         for name, amount in kept.items():

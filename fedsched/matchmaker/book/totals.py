@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fedsched.matchmaker.book.shape import Shapes
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import MemberTerms, MemberView
 from fedsched.matchmaker.reasons import Reason
@@ -42,6 +43,7 @@ class GroupRoom:
 
     def __init__(self, place: Place) -> None:
         self.bars = {room.free: room.nodes for room in place.group.rooms}
+        self._shapes = Shapes(place.group.allocatable)
         self.said: dict[Resources, tuple[Reason, ...]] = {}
         self.said_first: dict[Resources, Reason] = {}
         self._whole: Resources | None = None
@@ -84,10 +86,6 @@ class GroupRoom:
             return rooms[0]
         return min(rooms, key=lambda free: _gap(size, free), default=Resources())
 
-    def tightest(self, size: Resources) -> Resources | None:
-        """The bar that fits and leaves least (best fit), so that large rooms stay for large requests."""
-        return _tightest(self.bars, size)
-
     def holds(self, size: Resources, pods: int = 1) -> bool:
         """Whether some node has room for one, or the nodes for so many; the roomiest are looked at first."""
         if pods > 1:
@@ -103,18 +101,16 @@ class GroupRoom:
         return sum(nodes for free, nodes in self.bars.items() if fits(size, free))
 
     def take(self, size: Resources) -> bool:
-        """One from the tightest room; whether there was any."""
+        """One from the room that is most alike to it in its proportions; whether there was any that fits."""
         self._changed()
-        return _take(self.bars, size)
+        return self._take(self.bars, size)
 
     def keep(self, free: Resources, amount: Resources) -> None:
-        """So much is kept on a node that has so much free now, or on the tightest that has it."""
+        """So much is kept on a node that has so much free now, or where one of that size would go."""
         self._changed()
-        bar = free if self.bars.get(free) else self.tightest(amount)
+        bar = free if self.bars.get(free) else self._shapes.best(self.bars, amount)
         if bar is not None:
-            self.bars[bar] -= 1
-            rest = (bar - amount).floor_zero()
-            self.bars[rest] = self.bars.get(rest, 0) + 1
+            _move(self.bars, bar, (bar - amount).floor_zero())
 
     def close(self) -> None:
         """Nothing more here in this round, however much is free."""
@@ -123,11 +119,17 @@ class GroupRoom:
 
     def could_grow(self, size: Resources, pods: int = 1) -> bool:
         """Whether nodes that do not exist yet would have room for so many."""
-        return _capacity(self.growth, size) >= pods if pods > 1 else _tightest(self.growth, size) is not None
+        return _capacity(self.growth, size) >= pods
 
     def take_growth(self, size: Resources) -> bool:
         """One from nodes that do not exist yet; whether there was any left."""
-        return _take(self.growth, size)
+        return self._take(self.growth, size)
+
+    def _take(self, bars: dict[Resources, int], size: Resources) -> bool:
+        bar = self._shapes.best(bars, size)
+        if bar is not None:
+            _move(bars, bar, bar - size)
+        return bar is not None
 
     def take_all(self, size: Resources) -> int:
         """One on each node that has room; how many nodes that were."""
@@ -148,18 +150,12 @@ def _whole(free: Resources) -> Resources:
     return msgspec.structs.replace(free.floor_zero(), cpu_milli=max(0, free.cpu_milli) // 1000 * 1000)
 
 
-def _tightest(bars: dict[Resources, int], size: Resources) -> Resources | None:
-    return min((free for free, nodes in bars.items() if nodes and fits(size, free)), default=None)
-
-
-def _take(bars: dict[Resources, int], size: Resources) -> bool:
-    bar = _tightest(bars, size)
-    if bar is None:
-        return False
+def _move(bars: dict[Resources, int], bar: Resources, rest: Resources) -> None:
+    """One node less of a bar, and one more with what is left of it; empty bars are looked at no more."""
     bars[bar] -= 1
-    rest = bar - size
+    if not bars[bar]:
+        del bars[bar]
     bars[rest] = bars.get(rest, 0) + 1
-    return True
 
 
 def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:

@@ -1,0 +1,74 @@
+"""On which of a node group's nodes the next unit goes: where what is free is most alike to it in its proportions."""
+
+from __future__ import annotations
+
+from operator import mul
+from typing import TypeAlias
+
+from fedsched.matchmaker.resources import UNBOUNDED, Resources, fits
+
+PARTS = 2**16
+"""Amounts are counted in so many parts of an empty node, rounded down: so cores and MiB can be compared."""
+STEPS = 64
+"""Likeness has so many steps: nodes that differ by less count as equal, and the fuller one is taken."""
+WHOLE = (3, 4)
+"""A node with this part of every resource free is whole: what a cluster runs on each of its nodes leaves it so."""
+
+
+_Shape: TypeAlias = tuple[tuple[int, ...], int, bool]
+"""Parts of an empty node by resource, the sum of their squares, and whether that is a whole node."""
+
+
+class Shapes:
+    """Likeness of free room to requests. node: what an empty node of the group has.
+
+    Whichever resource runs out first on a node, what is left there of the others is lost; a unit that takes of each
+    resource as much as the node has of it leaves the node's proportions as they were. Likeness is the squared cosine of
+    the angle between request and free room, each resource in parts of an empty node, in whole steps (Panigrahy, Talwar,
+    Uyeda, Wieder: Heuristics for Vector Bin Packing, 2011, whose dot product this is without the lengths). That alone
+    would wear all nodes evenly; so whole nodes are begun one by one, when no other has room, and stay for large
+    requests. In integers: equal wherever it is computed.
+    """
+
+    def __init__(self, node: Resources) -> None:
+        self._node = tuple(amount or UNBOUNDED for _, amount in node.items())
+        self._others = tuple(name for name, _ in node.other)
+        self._whole = _most_of(node)
+        self._known: dict[Resources, _Shape] = {}
+
+    def best(self, bars: dict[Resources, int], size: Resources) -> Resources | None:
+        """Of the bars that fit one that is not whole, most alike to `size`; of equal or whole ones that with least."""
+        fitting = [free for free, nodes in bars.items() if nodes and fits(size, free)]
+        if len(fitting) < 2:
+            return fitting[0] if fitting else None
+        known = self._known
+        shapes = [known.get(free) or self._shape(free) for free in fitting]
+        begun = [(free, shape) for free, shape in zip(fitting, shapes, strict=True) if not shape[2]]
+        if len(begun) < 2:
+            return begun[0][0] if begun else min(fitting)
+        asked, length, _ = known.get(size) or self._shape(size)
+        most, found = -1, fitting[:0]
+        for free, (parts, its, _) in begun:
+            alike = STEPS * sum(map(mul, asked, parts)) ** 2 // (length * its or 1)
+            if alike > most:
+                most, found = alike, [free]
+            elif alike == most:
+                found.append(free)
+        return min(found)
+
+    def _shape(self, amount: Resources) -> _Shape:
+        """What is over-used counts as nothing. Written out: it is asked of each bar."""
+        have = (amount.cpu_milli, amount.memory_mib, amount.disk_mib, amount.gpus, amount.pods)
+        if self._others:
+            have += tuple(amount.get(name) for name in self._others)
+        parts = tuple([one * PARTS // whole if one > 0 else 0 for one, whole in zip(have, self._node, strict=True)])
+        self._known[amount] = found = parts, sum(map(mul, parts, parts)), fits(self._whole, amount)
+        return found
+
+
+def _most_of(node: Resources) -> Resources:
+    """The least that a whole node has free, rounded up: of one device the device."""
+    part, of = WHOLE
+    fixed = (node.cpu_milli, node.memory_mib, node.disk_mib, node.gpus, node.pods)
+    other = tuple((name, -(-amount * part // of)) for name, amount in node.other)
+    return Resources(*(-(-amount * part // of) for amount in fixed), other=other)
