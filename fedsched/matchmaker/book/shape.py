@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import mul
 from typing import TypeAlias
 
-from fedsched.matchmaker.resources import UNBOUNDED, Resources, fits
+from fedsched.matchmaker.resources import FIXED, UNBOUNDED, Resources, fits
 
 PARTS = 2**16
 """Amounts are counted in so many parts of an empty node, rounded down: so cores and MiB can be compared."""
@@ -58,7 +58,7 @@ class Shapes:
 
     def _shape(self, amount: Resources) -> _Shape:
         """What is over-used counts as nothing. Written out: it is asked of each bar."""
-        have = (amount.cpu_milli, amount.memory_mib, amount.disk_mib, amount.gpus, amount.pods)
+        have: tuple[int, ...] = (amount.cpu_milli, amount.memory_mib, amount.disk_mib, amount.gpus, amount.pods)
         if self._others:
             have += tuple(amount.get(name) for name in self._others)
         parts = tuple([one * PARTS // whole if one > 0 else 0 for one, whole in zip(have, self._node, strict=True)])
@@ -68,7 +68,6 @@ class Shapes:
 
 def _most_of(node: Resources) -> Resources:
     """The least that a whole node has free, rounded up: of one device the device."""
-    part, of = WHOLE
-    fixed = (node.cpu_milli, node.memory_mib, node.disk_mib, node.gpus, node.pods)
-    other = tuple((name, -(-amount * part // of)) for name, amount in node.other)
-    return Resources(*(-(-amount * part // of) for amount in fixed), other=other)
+    least = {name: -(-amount * WHOLE[0] // WHOLE[1]) for name, amount in node.items()}
+    fixed = {name: least.pop(name) for name in FIXED}
+    return Resources(**fixed, other=tuple(least.items()))
