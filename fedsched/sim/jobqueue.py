@@ -20,6 +20,7 @@ from fedsched.matchmaker.model import (
     ScheddView,
     TellJob,
 )
+from fedsched.sim.agenda import Bell
 from fedsched.sim.job_status import refusals
 from fedsched.sim.jobs import ASSUMED_S
 from fedsched.sim.polls import Polls
@@ -95,6 +96,9 @@ class JobQueue:
         """When a Job comes, an owner does something, or what is read of it becomes another."""
         coming = self._begins + self._coming[0].at if self._coming else NEVER
         return min(coming, self._timetable.next, self._poll_at)
+
+    def hang(self, bell: Bell) -> None:
+        """See agenda.Part: nothing but its own work changes it while time passes."""
 
     def silent(self, at: float) -> bool:
         """Whether it does not answer."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import random
+from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from fedsched.matchmaker.model import JobLength
-from fedsched.sim.scenario import Batch, Scenario, TraceJob
+from fedsched.sim.scenario import Batch, Scenario, TraceJob, Window
+from fedsched.sim.timetable import NEVER
 
 ASSUMED_S = 3600
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
     """One job; `runs_s` is known to nobody but the world. lost_s: seconds that it ran for nothing."""
 
@@ -80,20 +85,71 @@ class Queue:
             self.idle.popleft().removed_at = at
 
 
-def jobs_of(name: str, scenario: Scenario, chance: random.Random) -> Iterator[Job]:
-    """All jobs that come to a schedd, in any order."""
+class _Kind(NamedTuple):
+    """Jobs beside each other. first: number of the first of them. id: of the only one; "" for CLUSTER.PROC."""
+
+    first: int
+    queue: Queue
+    cluster: int = 0
+    id: str = ""
+
+
+class Coming:
+    """All jobs that will come to one schedd, by time, as columns of numbers: each becomes a job when it comes."""
+
+    def __init__(self, name: str, scenario: Scenario, chance: random.Random, gone: Sequence[Window] = ()) -> None:
+        """gone: times in which nothing can be submitted: it is at their end, or never where they have none."""
+        self._kinds: list[_Kind] = []
+        self._runs_s = array("d")
+        self._at = 0
+        times = array("d")
+        for kind, at, runs_s in _planned(name, scenario, chance):
+            if not self._kinds or self._kinds[-1] is not kind:
+                self._kinds.append(kind)
+            times.append(_possible(at, gone, scenario.begins))
+            self._runs_s.append(runs_s)
+        order = np.argsort(times, kind="stable")
+        self._order = array("q", order[: int(np.isfinite(times).sum())].tobytes())
+        self._times = array("d", np.sort(times).tobytes())
+
+    @property
+    def next(self) -> float:
+        """When the next one comes, in epoch seconds; infinite when none does."""
+        return self._times[self._at] if self._at < len(self._order) else NEVER
+
+    def pop(self) -> Job:
+        """The next one."""
+        number, at = self._order[self._at], self._times[self._at]
+        self._at += 1
+        kind = self._kinds[bisect.bisect_right(self._kinds, number, key=attrgetter("first")) - 1]
+        return Job(kind.id or f"{kind.cluster}.{number - kind.first}", kind.queue, at, self._runs_s[number])
+
+
+def _planned(name: str, scenario: Scenario, chance: random.Random) -> Iterator[tuple[_Kind, float, float]]:
+    """All jobs of a schedd, in any order: when each is submitted, in epoch seconds, and how long it runs."""
     queues: dict[str, Queue] = {}
+    number = 0
     for cluster, batch in enumerate(scenario.batches, start=1):
         if batch.schedd == name:
-            queue = queues.setdefault(class_key(batch), Queue(class_key(batch), batch))
-            yield from _drawn(batch, cluster, queue, (scenario.begins, chance))
+            kind = _Kind(number, queues.setdefault(class_key(batch), Queue(class_key(batch), batch)), cluster)
+            number += batch.count
+            gap = batch.over_s / batch.count
+            for proc in range(batch.count):
+                yield kind, scenario.begins + batch.at + proc * gap, batch.runs_s * chance.uniform(0.8, 1.2)
     kinds: dict[Batch, Queue] = {}
     for job in scenario.jobs:
         if job.schedd == name:
-            kind = _kind(job)
-            if kind not in kinds:
-                kinds[kind] = queues.setdefault(class_key(kind), Queue(class_key(kind), kind))
-            yield Job(job.id, kinds[kind], scenario.begins + job.at, job.runs_s)
+            like = _kind(job)
+            if like not in kinds:
+                kinds[like] = queues.setdefault(class_key(like), Queue(class_key(like), like))
+            yield _Kind(number, kinds[like], id=job.id), scenario.begins + job.at, job.runs_s
+            number += 1
+
+
+def _possible(at: float, gone: Sequence[Window], begins: float) -> float:
+    """When something can be submitted that is to come `at`."""
+    window = next((window for window in gone if window.holds(at - begins)), None)
+    return at if window is None else begins + window.end_at
 
 
 def class_key(batch: Batch) -> str:
@@ -111,14 +167,6 @@ def class_key(batch: Batch) -> str:
     if batch.user:
         said = (*said, batch.user)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
-
-
-def _drawn(batch: Batch, cluster: int, queue: Queue, when: tuple[float, random.Random]) -> Iterator[Job]:
-    begins, chance = when
-    gap = batch.over_s / batch.count
-    for proc in range(batch.count):
-        runs_s = batch.runs_s * chance.uniform(0.8, 1.2)
-        yield Job(f"{cluster}.{proc}", queue, begins + batch.at + proc * gap, runs_s)
 
 
 def _kind(job: TraceJob) -> Batch:

@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 
 from fedsched.matchmaker.model import MemberView, ObjectView
+from fedsched.sim.agenda import Bell
 from fedsched.sim.apiserver import ApiServer
 from fedsched.sim.nodes import Node, Pod
 from fedsched.sim.pool import Pool
@@ -30,7 +31,8 @@ class Member:
         self._silent = (*api.cluster.spec.faults.silent, *silent_hub)
         self._frozen: MemberView | None = None
         self._timetable: Timetable[int] = Timetable()
-        self._deeds: list[Deed] = []
+        self._deeds: dict[int, Deed] = {}
+        self._written = 0
         self._write_script(api.cluster.spec)
 
     @property
@@ -38,6 +40,10 @@ class Member:
         """When something happens here next; before all times when something is due already."""
         cluster = self.api.cluster
         return -NEVER if cluster.changed else min(self._timetable.next, cluster.due_at, self.api.due_at)
+
+    def hang(self, bell: Bell) -> None:
+        """See agenda.Part: the pool ends pods here."""
+        self.api.cluster.bell = bell
 
     def silent(self, at: float) -> bool:
         """Whether it answers nothing now."""
@@ -47,7 +53,7 @@ class Member:
     def step(self, at: float, pool: Pool) -> None:
         """What the script says, then nodes and controllers do their work."""
         for number in self._timetable.take(at):
-            self._deeds[number](at, pool)
+            self._deeds.pop(number)(at, pool)
         if self.api.cluster.due_at <= at:
             self.api.cluster.step(at)
         if self.api.due_at <= at:
@@ -84,8 +90,10 @@ class Member:
 
     def _when(self, seconds: float, deed: Deed) -> None:
         """So many seconds after the beginning."""
-        self._timetable.put(self.api.cluster.begins + seconds, len(self._deeds))
-        self._deeds.append(deed)
+        if seconds < NEVER:
+            self._timetable.put(self.api.cluster.begins + seconds, self._written)
+            self._deeds[self._written] = deed
+            self._written += 1
 
     def _since(self, at: float) -> float:
         return at - self.api.cluster.begins

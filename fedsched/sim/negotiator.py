@@ -38,6 +38,26 @@ class Matches:
         return self._known[key]
 
 
+class _Crowd:
+    """Who asks, by whom a startd may be for."""
+
+    def __init__(self, asking: Iterable[Asking]) -> None:
+        self._everybody = list(asking)
+        self._people: dict[tuple[Principal, str], list[Asking]] = {}
+        self._groups: dict[str, list[Asking]] = {}
+        for one in self._everybody:
+            batch = one.queue.batch
+            self._people.setdefault((batch.principal, batch.user), []).append(one)
+            self._groups.setdefault(batch.principal.group, []).append(one)
+
+    def for_whom(self, startd: Startd, at: float) -> list[Asking]:
+        """Those whom it may be for; whether it welcomes them is asked of each."""
+        mine, audience = startd.placement, startd.audience(at)
+        if audience == "user":
+            return self._people.get((mine.principal, mine.user), [])
+        return self._everybody if audience == "any" else self._groups.get(mine.principal.group, [])
+
+
 def negotiate(
     startds: Iterable[Startd], schedds: Iterable[Schedd], matches: Matches, at: float
 ) -> Iterator[tuple[Startd, Schedd, Queue]]:
@@ -46,15 +66,13 @@ def negotiate(
     Whoever asks lets each job begin before asking for the next.
     """
     asking = [Asking(schedd, queue) for schedd in schedds if schedd.there(at) for queue in schedd.queues.values()]
-    asking = [one for one in asking if one.queue.idle]
+    crowd = _Crowd(one for one in asking if one.queue.idle)
     for startd in startds:
-        if startd.lost_at is not None or startd.free.cpu_milli <= 0 or startd.leaving(at):
+        if startd.lost_at is not None or startd.free.cpu_milli <= 0:
             continue
-        asking = [one for one in asking if one.queue.idle]
-        if not asking:
-            return
-        asked = [one for one in asking if startd.welcomes(one.queue, at) and matches.agree(startd, one.queue)]
-        for schedd, queue in _in_turn(asked):
+        asked = [one for one in crowd.for_whom(startd, at) if one.queue.idle and startd.welcomes(one.queue, at)]
+        asked = [one for one in asked if matches.agree(startd, one.queue)]
+        for schedd, queue in _in_turn(asked) if asked else ():
             while queue.idle and startd.welcomes(queue, at):
                 yield startd, schedd, queue
 

@@ -10,6 +10,7 @@ import msgspec
 
 from fedsched.matchmaker.model import Placement
 from fedsched.matchmaker.resources import Resources, fits, lacking, show
+from fedsched.sim.agenda import Bell
 from fedsched.sim.lines import Lines
 from fedsched.sim.pods import Pod
 from fedsched.sim.racks import Node, Racks
@@ -23,7 +24,8 @@ class Cluster:
     """All pods of one member on its nodes.
 
     version: grows with every change of what is free, held or waiting. changed: pods that started, ended, went, or were
-    told to, since somebody last took note. gone: pods that ended or were removed since then, for the controllers.
+    told to, since somebody last took note. gone: pods that ended or were removed since then, for the controllers. bell:
+    rung when a pod was changed, so that something may be due.
     """
 
     def __init__(self, spec: SimMember, chance: random.Random, begins: float = 0.0) -> None:
@@ -36,6 +38,7 @@ class Cluster:
         self.turnover = 0
         self.changed: dict[str, Pod] = {}
         self.gone: dict[str, Pod] = {}
+        self.bell = Bell()
         self._chance = chance
         self._serial = 0
         self._timetable: Timetable[str] = Timetable()
@@ -151,6 +154,7 @@ class Cluster:
     def _note(self, pod: Pod) -> None:
         self.version += 1
         self.changed[pod.uid] = pod
+        self.bell.ring()
         self._timetable.put(pod.due_at, pod.uid)
 
     def _happen(self, pod: Pod, at: float) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Iterable
 
 import msgspec
 
 from fedsched.matchmaker.model import DemandClass, ScheddView
-from fedsched.sim.jobs import Count, Job, Queue, jobs_of
+from fedsched.sim.agenda import Bell
+from fedsched.sim.jobs import Coming, Count, Job, Queue
 from fedsched.sim.polls import Polls
 from fedsched.sim.scenario import Scenario, Window
 from fedsched.sim.timetable import NEVER
@@ -30,6 +30,7 @@ class Schedd:
         self.queues: dict[str, Queue] = {}
         self.jobs: list[Job] = []
         self.fresh = True
+        self._bell = Bell()
         self._scenario = scenario
         self._gone = _of(name, scenario.gone_schedds)
         self._back = deque(sorted(scenario.begins + w.end_at for w in self._gone if w.end_at < NEVER))
@@ -43,18 +44,22 @@ class Schedd:
         self._counts: dict[str, Count] = {}
         self._classes: dict[str, DemandClass] = {}
         self._patient: list[Queue] = []
-        self._coming = deque(sorted(self._planned(chance), key=attrgetter("submitted_at")))
+        self._coming = Coming(name, scenario, chance, self._gone)
 
     @property
     def due_at(self) -> float:
         """When a job comes or is given up, the schedd comes back, or its answer becomes another."""
         return min(
-            self._coming[0].submitted_at if self._coming else NEVER,
+            self._coming.next,
             self._back[0] if self._back else NEVER,
             NEVER if self._dead else self._dies_at,
             self._poll_at,
             *(queue.patience_ends_at for queue in self._patient),
         )
+
+    def hang(self, bell: Bell) -> None:
+        """See agenda.Part: the pool starts and ends jobs of its queues."""
+        self._bell = bell
 
     def step(self, at: float) -> None:
         """Jobs that are due arrive, and it is asked, unless it does not answer."""
@@ -62,8 +67,8 @@ class Schedd:
         while self._back and self._back[0] <= at:
             self._back.popleft()
             self.fresh = True
-        while self._coming and self._coming[0].submitted_at <= at:
-            self._arrive(self._coming.popleft(), at)
+        while self._coming.next <= at:
+            self._arrive(self._coming.pop(), at)
         for queue in self._patient:
             if queue.patience_ends_at <= at:
                 queue.give_up(at)
@@ -77,6 +82,7 @@ class Schedd:
         if not self._stirred:
             self._stirred_at = at
         self._stirred[queue.key] = queue
+        self._bell.ring()
 
     def wake(self, at: float) -> None:
         """Queues were put here by hand."""
@@ -113,7 +119,7 @@ class Schedd:
     @property
     def over(self) -> bool:
         """Nothing will come, nothing waits, nothing runs; or it is gone for ever."""
-        idle = not self._coming and all(not q.idle and not q.running for q in self.queues.values())
+        idle = self._coming.next == NEVER and all(not q.idle and not q.running for q in self.queues.values())
         return self._dead or idle
 
     @property
@@ -123,15 +129,6 @@ class Schedd:
             return NEVER
         number = self._polls.first(self._stirred_at, self._asked)
         return NEVER if number is None else self._polls.when(number)
-
-    def _planned(self, chance: random.Random) -> Iterator[Job]:
-        """All jobs, by the time at which they can be submitted."""
-        for job in jobs_of(self.name, self._scenario, chance):
-            window = next((w for w in self._gone if w.holds(job.submitted_at - self._scenario.begins)), None)
-            if window is not None:
-                job.submitted_at = self._scenario.begins + window.end_at
-            if job.submitted_at < NEVER:
-                yield job
 
     def _arrive(self, job: Job, at: float) -> None:
         if job.queue.key not in self.queues:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Placement, SlotView
+from fedsched.matchmaker.model import Claim, Placement, Share, SlotView
 from fedsched.matchmaker.resources import Resources, fits
 from fedsched.sim.nodes import Cluster, Pod
 from fedsched.sim.scenario import SimNodeGroup
@@ -112,10 +112,14 @@ class Startd:
             return False
         if batch.length_s and self.end_at is not None and at + batch.length_s > self.end_at:
             return False
-        mine, theirs = self.placement.principal, batch.principal
-        if at < self.shared_at or self.placement.share == "user":
+        mine, theirs, audience = self.placement.principal, batch.principal, self.audience(at)
+        if audience == "user":
             return mine == theirs and self.placement.user == batch.user
-        return self.placement.share == "any" or mine.group == theirs.group
+        return audience == "any" or mine.group == theirs.group
+
+    def audience(self, at: float) -> Share:
+        """Whom it is for: during first refusal the one that it was placed for, then as its share says."""
+        return "user" if at < self.shared_at else self.placement.share
 
     def slot(self, pool: str, at: float) -> SlotView:
         """Its ad, as the collector has it."""

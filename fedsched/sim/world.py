@@ -14,6 +14,7 @@ from fedsched.matchmaker.model import (
     SetSubmitter,
     TellJob,
 )
+from fedsched.sim.agenda import Agenda
 from fedsched.sim.apiserver import ApiServer
 from fedsched.sim.jobqueue import JobQueue
 from fedsched.sim.member import Member
@@ -21,7 +22,6 @@ from fedsched.sim.nodes import Cluster
 from fedsched.sim.pool import Pool
 from fedsched.sim.scenario import Scenario, SimMember
 from fedsched.sim.schedd import Schedd
-from fedsched.sim.timetable import NEVER
 
 
 class SimWorld:
@@ -35,7 +35,6 @@ class SimWorld:
         self.members = {m.terms.name: _member(m, scenario, seed) for m in scenario.members}
         self.queues = {name: JobQueue(name, scenario) for name in scenario.queues}
         self.pool = Pool(scenario, self.schedds)
-        self._clusters = tuple(member.api.cluster for member in self.members.values())
         self._advance(0.0)
 
     # -- the clock -----------------------------------------------------------------------------------------------
@@ -130,29 +129,24 @@ class SimWorld:
     def _advance(self, seconds: float) -> None:
         """All that is due by then, in its order: how long time passes in one go makes no difference."""
         end = self.at + seconds
-        while (due := self._due_at) <= end:
+        # Made anew each time: whoever holds a part may have changed it, or put another in its place.
+        parts: list[Member | Schedd | JobQueue] = [*self.members.values(), *self.schedds, *self.queues.values()]
+        self._agenda = Agenda(parts)
+        while (due := min(self.pool.due_at, self._agenda.next)) <= end:
             self.at = max(self.at, due)
             self._step()
         self.at = end
 
-    @property
-    def _due_at(self) -> float:
-        members = min((member.due_at for member in self.members.values()), default=NEVER)
-        schedds = min((schedd.due_at for schedd in self.schedds), default=NEVER)
-        queues = min((queue.due_at for queue in self.queues.values()), default=NEVER)
-        return min(self.pool.due_at, members, schedds, queues)
-
     def _step(self) -> None:
-        for member in self.members.values():
-            if member.due_at <= self.at:
-                member.step(self.at, self.pool)
-        for schedd in self.schedds:
-            if schedd.due_at <= self.at:
-                schedd.step(self.at)
-        for queue in self.queues.values():
-            if queue.due_at <= self.at:
-                queue.step(self.at)
-        self.pool.step(self._clusters, self.at)
+        """Each part that is due does its work, then the pool. Where pods were changed, their member is due."""
+        changed = []
+        for part in self._agenda.take(self.at):
+            if isinstance(part, Member):
+                part.step(self.at, self.pool)
+                changed.append(part.api.cluster)
+            else:
+                part.step(self.at)
+        self.pool.step(changed, self.at)
 
 
 def _member(spec: SimMember, scenario: Scenario, seed: int) -> Member:

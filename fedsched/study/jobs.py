@@ -49,20 +49,20 @@ class DoneJobs:
 
     def __init__(self, world: SimWorld) -> None:
         self._world = world
-        self._known: dict[tuple[str, str], Job] = {}
+        self._known: dict[str, dict[str, Job]] = {}
         self._read: dict[str, int] = {}
 
     def over(self, schedd: str, job: str) -> bool:
         """Whether it ended or was removed; a job that nobody submitted did not."""
-        if (schedd, job) not in self._known:
+        if job not in self._known.get(schedd, {}):
             self._learn()
-        known = self._known.get((schedd, job))
+        known = self._known.get(schedd, {}).get(job)
         return known is not None and (known.done_at is not None or known.removed_at is not None)
 
     def _learn(self) -> None:
         for schedd in self._world.schedds:
             new = schedd.jobs[self._read.get(schedd.name, 0) :]
-            self._known.update(((schedd.name, job.id), job) for job in new)
+            self._known.setdefault(schedd.name, {}).update((job.id, job) for job in new)
             self._read[schedd.name] = len(schedd.jobs)
 
 
