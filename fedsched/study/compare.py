@@ -45,7 +45,7 @@ def play(setting: Setting, policy: Policy, step: Callable[[SimRun], None]) -> Re
     finds comes through.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fedsched-simulate-") as folder, _fewer_collections():
+    with tempfile.TemporaryDirectory(prefix="fedsched-simulate-") as folder, fewer_collections():
         how = How(setting.cycle_s, setting.until_s, setting.pools, guard=setting.guard)
         run = SimRun(setting.scenario, policy, Path(folder), setting.seed, how)
         try:
@@ -69,7 +69,7 @@ def play(setting: Setting, policy: Policy, step: Callable[[SimRun], None]) -> Re
 
 
 @contextmanager
-def _fewer_collections() -> Iterator[None]:
+def fewer_collections() -> Iterator[None]:
     """A cycle makes tens of thousands of values that refer to no one in a ring: looking for rings is a sixth of it."""
     before = gc.get_threshold()
     gc.set_threshold(COLLECT_EVERY)

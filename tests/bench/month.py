@@ -23,8 +23,9 @@ import msgspec
 from fedsched.log import configure
 from fedsched.sim.schedd import Job
 from fedsched.sim.world import SimWorld
+from fedsched.study.compare import fewer_collections
 from fedsched.study.run import How, SimRun
-from tests.bench.month_load import DAY, HOUR, Size, policy, scenario
+from tests.bench.month_load import DAY, DEADLINE_DAY, HOUR, Size, policy, scenario
 from tests.bench.month_progress import Progress
 
 TITLE = "A simulated month"
@@ -72,7 +73,7 @@ def simulated(size: Size, limit_s: float = math.inf, days: float = math.inf, *, 
     """The first so many days of the month, as far as wall time allows. Raises AssertionError for a job that is lost."""
     began, cpu = time.monotonic(), time.process_time()
     configure(level="error")
-    with tempfile.TemporaryDirectory(prefix="fedsched-month-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fedsched-month-") as folder, fewer_collections():
         month = scenario(size)
         how = How(cycle_s=size.cadence_s, longest_s=2 * size.days * DAY)
         run = SimRun(month, policy(), Path(folder), size.seed, how)
@@ -184,9 +185,14 @@ def _said(found: Found, size: Size) -> str:
         return said
     times = size.days / found.days
     return said + (
-        f"**The run was ended after {found.days:.2f} of {size.days:g} days**; nothing here was measured for more. "
+        f"**The run was ended after {found.wall_s / 60:.0f} min, at {found.days:.2f} of {size.days:g} days**; nothing "
+        f"here was measured for more, and the deadline's rush on days 17 to 19 is {_rush_said(found)}. "
         f"Extrapolated, not measured: as many days at this pace take {times * found.wall_s / 60:.0f} min. "
     )
+
+
+def _rush_said(found: Found) -> str:
+    return "in it" if found.days >= DEADLINE_DAY else "not in it"
 
 
 def _main() -> None:

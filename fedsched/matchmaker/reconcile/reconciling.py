@@ -113,25 +113,34 @@ def _stand(held: Held, views: Views) -> Standing:
     thing = views.objects.get((placement.member, placement.id))
     slots = views.slots.get(placement.id, ())
     held = _told_by_outcome(held, views.made.get(placement.id))
-    if thing is not None:
+    if thing is not None and (held.uid != thing.uid or not held.written_at):
         held = msgspec.structs.replace(held, uid=thing.uid, written_at=held.written_at or thing.created_at)
     if placement.form == "job":
         return stand_of_job(held, thing, views)
     held = _with_slots(held, slots)
     live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
-    started = [p.started_at for p in live if p.started_at]
-    ordered = [p.leave_ordered_at for p in live if p.leave_ordered_at]
-    held = msgspec.structs.replace(
-        held,
-        pod_started_at=held.pod_started_at or (min(started) if started else None),
-        leave_ordered_at=held.leave_ordered_at or (min(ordered) if ordered and len(ordered) == len(live) else None),
-        nodes=max(1, len(live)) if placement.form == "startd-daemonset" else 1,
-    )
+    held = _with_pods(held, live)
     stand = Standing(held, thing, slots)
     failure = held.failure or failure_of(stand, live, views)
     phase = _phase(stand, live, views, failed=failure is not None)
     since = held.since if phase == held.phase else views.at
-    return Standing(msgspec.structs.replace(held, phase=phase, since=since, failure=failure), thing, slots)
+    if (phase, since, failure) != (held.phase, held.since, held.failure):
+        held = msgspec.structs.replace(held, phase=phase, since=since, failure=failure)
+    return Standing(held, thing, slots)
+
+
+def _with_pods(held: Held, live: tuple[PodView, ...]) -> Held:
+    """When its pods started and were told to leave. Most stand as they stood: a copy costs more than a look."""
+    started_at, ordered_at = held.pod_started_at, held.leave_ordered_at
+    if not started_at:
+        started_at = min((p.started_at for p in live if p.started_at), default=None)
+    if not ordered_at:
+        ordered = [p.leave_ordered_at for p in live if p.leave_ordered_at]
+        ordered_at = min(ordered) if ordered and len(ordered) == len(live) else None
+    nodes = max(1, len(live)) if held.placement.form == "startd-daemonset" else 1
+    if (started_at, ordered_at, nodes) == (held.pod_started_at, held.leave_ordered_at, held.nodes):
+        return held
+    return msgspec.structs.replace(held, pod_started_at=started_at, leave_ordered_at=ordered_at, nodes=nodes)
 
 
 def _told_by_outcome(held: Held, made: Outcome | None) -> Held:

@@ -12,7 +12,7 @@ import msgspec
 
 from fedsched.matchmaker.model import Claim, Principal, SlotView
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources, fits
+from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.sizes import Sizes
 
 
@@ -32,18 +32,28 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class _Sums:
-    """One principal's running totals; claims by amount, since many are alike."""
+    """One principal's running totals; claims, and what startds have left, by amount, since many are alike."""
 
     def __init__(self) -> None:
         self.counted = self.charged = self.wasted = 0
-        self.unclaimed = Resources()
+        self.unclaimed: dict[Resources, int] = {}
         self.claimed: dict[Resources, int] = {}
 
     def freeze(self) -> Account:
-        claims = Resources()
+        unclaimed, claims = Resources(), Resources()
+        for amount, times in self.unclaimed.items():
+            unclaimed += amount.floor_zero().times(times)
         for amount, times in self.claimed.items():
             claims += amount.times(times)
-        return Account(self.counted, self.charged, self.wasted, self.unclaimed + claims, claims)
+        return Account(self.counted, self.charged, self.wasted, unclaimed + claims, claims)
+
+
+class _Everybody(dict[Principal, _Sums]):
+    """Totals by principal; those of somebody new are zeros."""
+
+    def __missing__(self, who: Principal) -> _Sums:
+        self[who] = found = _Sums()
+        return found
 
 
 def tally(
@@ -53,12 +63,11 @@ def tally(
 
     A placement on a lost member whose slots are not heard of is released (Q6): it counted for the whole grace time.
     """
-    sums: dict[Principal, _Sums] = {}
+    sums = _Everybody()
     for stand in standing:
         if counts(stand, lost):
             _add(stand, sizes, sums)
-            mine = sums.setdefault(stand.held.placement.principal, _Sums())
-            mine.wasted += wasted_now(stand, sizes, free_idle_s, at)
+            sums[stand.held.placement.principal].wasted += wasted_now(stand, sizes, free_idle_s, at)
     return {who: sums[who].freeze() for who in sorted(sums)}
 
 
@@ -67,22 +76,22 @@ def counts(stand: Standing, lost: frozenset[str]) -> bool:
     return stand.held.phase != "gone" and not (stand.held.placement.member in lost and not stand.slots)
 
 
-def _add(stand: Standing, sizes: Sizes, sums: dict[Principal, _Sums]) -> None:
-    placement, claimed = stand.held.placement, 0
-    rest = placement.size.times(stand.held.nodes)
+def _add(stand: Standing, sizes: Sizes, sums: _Everybody) -> None:
+    placement, nodes, claimed = stand.held.placement, stand.held.nodes, 0
+    rest = placement.size if nodes == 1 else placement.size.times(nodes)
     for slot in stand.slots:
         for claim in slot.claims:
             amount = claim_amount(claim, slot)
             size = sizes.of(amount)
-            who = sums.setdefault(claim.principal, _Sums())
+            who = sums[claim.principal]
             who.counted += size
             who.charged += size
             who.claimed[amount] = who.claimed.get(amount, 0) + 1
             claimed += size
             rest -= amount
-    owner = sums.setdefault(placement.principal, _Sums())
-    owner.counted += max(0, sizes.of(placement.size) * stand.held.nodes - claimed)
-    owner.unclaimed += rest.floor_zero()
+    owner = sums[placement.principal]
+    owner.counted += max(0, sizes.of(placement.size) * nodes - claimed)
+    owner.unclaimed[rest] = owner.unclaimed.get(rest, 0) + 1
 
 
 def claim_amount(claim: Claim, slot: SlotView) -> Resources:
@@ -124,13 +133,16 @@ def _wasted_slot(stand: Standing, slot: SlotView, sizes: Sizes, before: float) -
 def stuck(stand: Standing, slot: SlotView, sizes: Sizes) -> int:
     """The unclaimed part of a claimed startd in which no further job of its class has room, in thousandths."""
     placement = stand.held.placement
-    if fits(_one_job(placement.size, placement.units), slot.free):
+    if _has_room(placement.size, max(1, placement.units), slot.free):
         return 0
     claimed = sum(sizes.of(claim_amount(claim, slot)) for claim in slot.claims)
     return max(0, sizes.of(placement.size) - claimed)
 
 
-def _one_job(size: Resources, units: int) -> Resources:
-    """What one job of a startd for `units` jobs asks for; its disk aside, which is what is free on a file system."""
-    each = max(1, units)
-    return Resources(size.cpu_milli // each, size.memory_mib // each, 0, size.gpus // each)
+def _has_room(size: Resources, units: int, free: Resources) -> bool:
+    """Whether one job fits of a startd for `units` jobs; disk aside, which is what is free on a file system."""
+    return (
+        size.cpu_milli // units <= max(0, free.cpu_milli)
+        and size.memory_mib // units <= max(0, free.memory_mib)
+        and size.gpus // units <= max(0, free.gpus)
+    )

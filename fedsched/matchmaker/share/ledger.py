@@ -81,22 +81,31 @@ def _advanced(path: str, old: LedgerEntry | None, use: Use, rules: Sharing, at: 
     half_life = rules.half_life_s
     charged, wasted = use.charged.get(path, []), use.wasted.get(path, [])
     waste = math.fsum(added(i, at, half_life) for i in wasted)
-    lasted = [(i, rules.waste_weight) for i in wasted] + [(i, 1.0) for i in charged]
+    # Who works all the time has the same intervals in both.
+    gains = {id(i): added(i, at, half_life) for i in charged}
     return LedgerEntry(
         usage=math.fsum(
             [
                 faded(entry.usage, entry.at, at, half_life),
-                *(added(i, at, half_life) for i in charged),
+                *gains.values(),
                 rules.waste_weight * waste,
             ]
         ),
         at=max(at, entry.at),
         wasted=faded(entry.wasted, entry.at, at, half_life) + waste,
         worked=math.fsum(
-            [faded(entry.worked, entry.at, at, half_life), *(added(i, at, half_life) for i in use.worked.get(path, []))]
+            [
+                faded(entry.worked, entry.at, at, half_life),
+                *(gains[id(i)] if id(i) in gains else added(i, at, half_life) for i in use.worked.get(path, [])),
+            ]
         ),
         core_s=entry.core_s
-        + math.fsum(i.amount * weight * max(0.0, min(i.ends, at) - i.begins) for i, weight in lasted),
+        + math.fsum(
+            [
+                *(i.amount * rules.waste_weight * max(0.0, min(i.ends, at) - i.begins) for i in wasted),
+                *(i.amount * max(0.0, min(i.ends, at) - i.begins) for i in charged),
+            ]
+        ),
         shortfall_s=faded(entry.shortfall_s, entry.at, at, half_life),
         claims=tuple(sorted(use.claims.get(path, {}).items())),
     )
@@ -176,9 +185,12 @@ def _read_claims(stand: Standing, slot: SlotView, known: Mapping[str, dict[str, 
         claims = use.claims.setdefault(path, {})
         claims[key] = claims.get(key, 0) + size
         begins = look.then if key in known.get(path, {}) else _begin(claim, slot, stand, look)
-        _put(use.charged, path, Interval(size / CE, begins, look.at))
-        part = 1.0 if claim.used_cpu_milli is None else min(1.0, claim.used_cpu_milli / max(1, claim.cpu_milli))
-        _put(use.worked, path, Interval(size / CE * max(0.0, part), begins, look.at))
+        span = Interval(size / CE, begins, look.at)
+        _put(use.charged, path, span)
+        if claim.used_cpu_milli is not None:
+            part = min(1.0, claim.used_cpu_milli / max(1, claim.cpu_milli))
+            span = Interval(size / CE * max(0.0, part), begins, look.at)
+        _put(use.worked, path, span)
 
 
 def _read_ended(stand: Standing, known: Mapping[str, dict[str, int]], use: Use, look: Look) -> None:
@@ -208,14 +220,14 @@ def _begin(claim: Claim, slot: SlotView, stand: Standing, look: Look) -> float:
 def _read_waste(stand: Standing, slot: SlotView, idle_before: float | None, use: Use, look: Look) -> None:
     """Idle beyond free_idle_s since the last look, and the parts of a claimed startd that nobody can claim."""
     path = path_of(stand.held.placement.principal)
-    whole = look.sizes.of(stand.held.placement.size) / CE
     if not slot.claims:
         if slot.unclaimed_since is not None:
             begins = max(look.then, slot.unclaimed_since + look.free_idle_s)
-            _put(use.wasted, path, Interval(whole, begins, look.at))
+            _put(use.wasted, path, Interval(look.sizes.of(stand.held.placement.size) / CE, begins, look.at))
         return
     first = min(claim.since for claim in slot.claims)
     if idle_before is not None and first > look.then:
+        whole = look.sizes.of(stand.held.placement.size) / CE
         _put(use.wasted, path, Interval(whole, max(look.then, idle_before + look.free_idle_s), first))
     rest = stuck(stand, slot, look.sizes)
     if rest:

@@ -13,7 +13,7 @@ import msgspec
 
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import footprint
-from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Order, Sharing, Snapshot
+from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Order, Room, Sharing, Snapshot
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.accounts import counts
@@ -23,6 +23,9 @@ Amounts: TypeAlias = dict[str, float]
 
 MEAN_S = 30 * 86_400.0
 """Over how many seconds the reference is the mean of lent capacity (FS2)."""
+
+LIVE = frozenset({"pending", "running", "unknown"})
+"""Phases of pods that hold what they asked for, or will."""
 
 CLOSING = frozenset({"cordon", "drain", "pause"})
 """Orders under which a member lends no more than what already stands there."""
@@ -63,9 +66,11 @@ def member_lends(
         return Resources()
     bound, made = Resources(), Resources()
     for stand in standing:
-        size = footprint(stand.held.placement, terms)
-        bound += size.times(sum(1 for p in stand.pods if p.node and p.phase in {"pending", "running", "unknown"}))
-        made += size.times(sum(1 for p in stand.pods if p.phase in {"pending", "running", "unknown"}))
+        live = [pod for pod in stand.pods if pod.phase in LIVE]
+        if live:
+            size = footprint(stand.held.placement, terms)
+            bound += size.times(sum(bool(pod.node) for pod in live))
+            made += size.times(len(live))
     if any(order.kind in CLOSING and order.target in {"*", terms.name} for order in orders):
         return bound
     lent = bound
@@ -81,11 +86,27 @@ def _group_free(group: NodeGroup, terms: MemberTerms) -> Resources:
     """Free room of the group's nodes beyond what its owner keeps free; a template has no node yet, taints bar us."""
     if group.template or group.barred:
         return Resources()
-    total = Resources()
-    for room in group.rooms:
-        total += room.free.floor_zero().times(room.nodes)
+    total = _sum(group.rooms)
+    if not terms.leave_free:
+        return total
     kept = dict(terms.leave_free)
     return (total - kept.get(group.name, kept.get("*", Resources()))).floor_zero()
+
+
+def _sum(rooms: Iterable[Room]) -> Resources:
+    """What is free in all rooms. Written out for the five fixed resources: every room of every cycle comes by here."""
+    cores = memory = disk = gpus = pods = 0
+    others = Resources()
+    for room in rooms:
+        free, nodes = room.free, room.nodes
+        cores += max(0, free.cpu_milli) * nodes
+        memory += max(0, free.memory_mib) * nodes
+        disk += max(0, free.disk_mib) * nodes
+        gpus += max(0, free.gpus) * nodes
+        pods += max(0, free.pods) * nodes
+        if free.other:
+            others += Resources(other=free.other).floor_zero().times(nodes)
+    return Resources(cores, memory, disk, gpus, pods, others.other)
 
 
 def _trial(lent: Resources, terms: MemberTerms, view: MemberView) -> Resources:
