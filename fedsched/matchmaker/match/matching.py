@@ -124,7 +124,8 @@ class Matching:
         self._shapes: dict[tuple[frozenset[str], Resources], Pairs] = {}
         self._ranks: dict[tuple[str, Pairs, int, Pairs], float] = {}
         self._families = {site.formulas: site for site in self.sites}
-        self._alike: dict[tuple[frozenset[str], ...], Alike] = {}
+        self._alike: dict[tuple[object, ...], Alike] = {}
+        self._alike_before: dict[tuple[object, ...], Alike] = {}
 
     def renewed(self, places: Iterable[Place], at: float) -> Matching:
         """The same at another time, for places whose slots say the same.
@@ -136,13 +137,14 @@ class Matching:
         after.sites = tuple(site.renewed(place) for site, place in zip(self.sites, places, strict=True))
         after._at, after._ranks, after._sides = at, {}, {}
         after._before = {key: side for key, side in self._sides.items() if side.timeless}
+        after._alike, after._alike_before = {}, self._alike
         after._families = {site.formulas: site for site in after.sites}
         return after
 
     @property
     def kept(self) -> int:
         """How many answers are kept of what most are kept of, sides of classes apart."""
-        return max(len(self._shapes), len(self._pairs), len(self._projected), len(self._alike))
+        return max(len(self._shapes), len(self._pairs), len(self._projected))
 
     def side(self, demand: DemandClass) -> Side:
         """The job's side of a class."""
@@ -153,19 +155,23 @@ class Matching:
             found = self._sides[key] = Side(demand) if before is None else before
         return found
 
-    def alike(self, side: Side, shapes: Iterable[int]) -> Alike:
-        """Which places the job cannot tell apart; shapes: of each place what gives a startd there its size."""
-        key = tuple(side.reads("", site) for site in self._families.values())
-        found = self._alike.get(key)
+    def alike(self, side: Side, shapes: NDArray[np.int64], told: bytes) -> Alike:
+        """Which places the job cannot tell apart; shapes: of each place what gives a startd there its size.
+
+        told: the same as bytes.
+        """
+        key = (told, *(side.reads("", site) for site in self._families.values()))
+        found = self._alike.get(key) or self._alike_before.get(key)
         if found is None:
             kinds: dict[tuple[int, frozenset[str] | None, int], int] = {}
             samples, numbers = [], []
-            for site, shape in zip(self.sites, shapes, strict=True):
+            for site, shape in zip(self.sites, shapes.tolist(), strict=True):
                 kind = (self._projection(side.reads("", site), site), site.known, shape)
                 if kind not in kinds:
                     samples.append(site.number)
                 numbers.append(kinds.setdefault(kind, len(kinds)))
-            found = self._alike[key] = Alike(np.array(numbers, np.int64), samples)
+            found = Alike(np.array(numbers, np.int64), samples)
+        self._alike[key] = found
         return found
 
     def misses(self, side: Side, site: Site, size: Resources) -> int:

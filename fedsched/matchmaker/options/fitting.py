@@ -20,6 +20,7 @@ from fedsched.matchmaker.match import (
     size_for,
 )
 from fedsched.matchmaker.model import DemandClass, Policy
+from fedsched.matchmaker.options.packing import Packing
 from fedsched.matchmaker.resources import Resources
 
 
@@ -40,21 +41,29 @@ class Fit(NamedTuple):
         return len(self.short) + self.barred
 
 
+class Fits(NamedTuple):
+    """Startds for one request: the different ones, and of every place which of them; as bytes, to look things up by."""
+
+    all: tuple[Fit, ...]
+    of_place: NDArray[np.int64]
+    key: bytes
+
+
 class Fitting:
-    """The answers of one round. samples: one place of each shape."""
+    """The answers of one round."""
 
     def __init__(self, sites: tuple[Site, ...], policy: Policy) -> None:
         self._policy = policy
-        self.shapes = _numbered(_shape(site.place, packs=policy.startds.pack_cpu_milli > 0) for site in sites)
+        self._sites = sites
+        self._shapes = np.array(_numbered(_shape(site.place) for site in sites), np.int64)
+        self._packing = Packing([site.place for site in sites]) if policy.startds.pack_cpu_milli > 0 else None
         self._kinds = _numbered(_kind(site.place) for site in sites)
-        self.samples = tuple(dict(zip(self.shapes, sites, strict=True)).values())
-        self.of_shape = np.array(self.shapes, np.int64)
         self._of_kind = np.array(self._kinds, np.int64)
         self._one_of_each = tuple(dict(zip(self._kinds, sites, strict=True)).values())
-        self._fits: dict[tuple[Resources, int], dict[int, Fit]] = {}
+        self._fits: dict[tuple[Resources, int], Fits] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
         self._asked: DemandClass | None = None
-        self._its_fits: dict[int, Fit] = {}
+        self._its_fits: Fits
         self._its_refusals: dict[int, int] = {}
 
     @property
@@ -62,15 +71,16 @@ class Fitting:
         """How many answers are kept."""
         return max(len(self._fits), len(self._refusals))
 
-    def fit(self, demand: DemandClass, site: Site) -> Fit:
-        """A startd for the class there."""
+    def fits(self, demand: DemandClass) -> Fits:
+        """Startds for the class everywhere."""
         if demand is not self._asked:
             self._turn_to(demand)
-        number = self.shapes[site.number]
-        found = self._its_fits.get(number)
-        if found is None:
-            found = self._its_fits[number] = self._measure(demand, site.place)
-        return found
+        return self._its_fits
+
+    def fit(self, demand: DemandClass, site: Site) -> Fit:
+        """A startd for the class there."""
+        found = self.fits(demand)
+        return found.all[int(found.of_place[site.number])]
 
     def refused(self, demand: DemandClass, site: Site) -> int:
         """How many of the member's terms refuse the class."""
@@ -84,13 +94,14 @@ class Fitting:
 
     def passed(self, demand: DemandClass) -> NDArray[np.int64]:
         """Of every place how many limits stand in the way there."""
-        return np.array([self.fit(demand, site).passed for site in self.samples], np.int64)[self.of_shape]
+        found = self.fits(demand)
+        return np.array([fit.passed for fit in found.all], np.int64)[found.of_place]
 
     def lacking(self, demand: DemandClass) -> NDArray[np.float64]:
         """Of every place the part of a request that an empty node lacks at most."""
-        fits = (self.fit(demand, site) for site in self.samples)
-        lacks = [max((1 - had / needed for _, needed, had in fit.short), default=0.0) for fit in fits]
-        return np.array(lacks, np.float64)[self.of_shape]
+        found = self.fits(demand)
+        lacks = [max((1 - had / needed for _, needed, had in fit.short), default=0.0) for fit in found.all]
+        return np.array(lacks, np.float64)[found.of_place]
 
     def refusals(self, demand: DemandClass) -> NDArray[np.int64]:
         """Of every place how many of the member's terms refuse the class."""
@@ -99,14 +110,27 @@ class Fitting:
     def _turn_to(self, demand: DemandClass) -> None:
         """One class is asked about many places in a row: what depends on it is looked up once."""
         self._asked = demand
-        self._its_fits = self._fits.setdefault((demand.request, self.packed(demand)), {})
-        key: tuple[object, ...] = (demand.pool, demand.principal, demand.image, known_length(demand))
-        key = (*key, demand.job, demand.request) if demand.job is not None else key
-        self._its_refusals = self._refusals.setdefault(key, {})
+        key = (demand.request, self.packed(demand))
+        if key not in self._fits:
+            self._fits[key] = self._measured(demand)
+        self._its_fits = self._fits[key]
+        who: tuple[object, ...] = (demand.pool, demand.principal, demand.image, known_length(demand))
+        who = (*who, demand.job, demand.request) if demand.job is not None else who
+        self._its_refusals = self._refusals.setdefault(who, {})
 
     def packed(self, demand: DemandClass) -> int:
         """Jobs that a startd of the class should hold."""
         return packed(demand, self._policy)
+
+    def _measured(self, demand: DemandClass) -> Fits:
+        """At one place for all where nodes have the same shape, and as many jobs fit into one startd."""
+        wanted, kinds = self.packed(demand), self._shapes
+        if self._packing is not None and wanted > 1 and demand.job is None:
+            kinds = kinds * (wanted + 1) + self._packing.units(demand.request, wanted)
+        _, first, of_place = np.unique(kinds, return_index=True, return_inverse=True)
+        of_place = of_place.astype(np.int64)
+        found = tuple(self._measure(demand, self._sites[number].place) for number in first.tolist())
+        return Fits(found, of_place, of_place.tobytes())
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
         form = form_for(place) or "startd-job"
@@ -136,10 +160,10 @@ def _kind(place: Place) -> tuple[object, ...]:
     return *admitted, form_for(place), terms.max_lifetime_s, place.startd_s, place.join_s
 
 
-def _shape(place: Place, *, packs: bool) -> tuple[object, ...]:
-    """What the size of startds and the limits of an empty node depend on, the class apart."""
+def _shape(place: Place) -> tuple[object, ...]:
+    """What the size of startds and the limits of an empty node depend on, the class and packing apart."""
     form = form_for(place)
-    rooms = place.group.rooms if packs or form == "startd-daemonset" else ()
+    rooms = place.group.rooms if form == "startd-daemonset" else ()
     return form, place.terms.pod_overhead, place.group.allocatable, place.view.limits, rooms
 
 

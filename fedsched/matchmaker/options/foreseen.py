@@ -66,25 +66,24 @@ class Foreseen:
         return found
 
     def _who_reads_alike(self, kin: tuple[object, ...], alike: Alike) -> _Known:
-        some = {
-            member: demand
-            for member, demand in self._kin[kin].items()
-            if self._matching.alike(member[0], self._fitting.shapes) is alike
-        }
+        some = {member: demand for member, demand in self._kin[kin].items() if self._alike(member[0], demand) is alike}
         return _Known(some, len(alike.samples))
 
     def _find_out(self, alike: Alike, known: _Known, todo: Numbers) -> None:
         sites = [self._matching.sites[alike.samples[kind]] for kind in todo.tolist()]
         amounts: dict[Resources, int] = {}
-        shapes, of_site = np.unique([self._fitting.shapes[site.number] for site in sites], return_inverse=True)
-        samples = [self._fitting.samples[shape] for shape in shapes.tolist()]
-        numbers = [
-            [amounts.setdefault(self._fitting.fit(one, site).size, len(amounts)) for site in samples]
-            for one in known.members.values()
-        ]
-        sides, sizes = [side for side, _ in known.members], Sizes(np.array(numbers, np.intp)[:, of_site], list(amounts))
+        there, numbers = np.array([site.number for site in sites]), []
+        for one in known.members.values():
+            fits = self._fitting.fits(one)
+            of_fit = np.array([amounts.setdefault(fit.size, len(amounts)) for fit in fits.all], np.intp)
+            numbers.append(of_fit[fits.of_place[there]])
+        sides, sizes = [side for side, _ in known.members], Sizes(np.array(numbers, np.intp), list(amounts))
         known.sure[:, todo] = self._matching.foresee(sides, sites, sizes)
         known.asked[todo] = True
+
+    def _alike(self, side: Side, demand: DemandClass) -> Alike:
+        fits = self._fitting.fits(demand)
+        return self._matching.alike(side, fits.of_place, fits.key)
 
     def _member(self, demand: DemandClass) -> tuple[Side, int]:
         return self._matching.side(demand), self._fitting.packed(demand)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from fedsched.matchmaker.match import Matching, Place, form_for
-from fedsched.matchmaker.model import Policy
+from fedsched.matchmaker.model import Policy, Room
 from fedsched.matchmaker.options.fitting import Fitting
 from fedsched.matchmaker.options.sweep import Sweep
 
@@ -19,21 +19,24 @@ MOST_KEPT = 1 << 17
 class Ground:
     """Places laid out for matching, and what came out for each kind of class, by all that it depends on.
 
-    stands: what it depends on. earlier: of the round before; what is asked again is taken from there into `sweeps`.
+    stands: what that is of places; rooms: of nodes, where startds' sizes depend on them, too. earlier: sweeps of the
+    round before; what is asked again is taken from there into `sweeps`.
     """
 
     def __init__(self, places: Iterable[Place], policy: Policy, at: float, before: Ground | None = None) -> None:
         places = tuple(places)
-        self.stands = _stand(places, policy)
+        self.stands = (policy.startds, *map(_stands, places))
+        self.rooms = _rooms(places, packs=policy.startds.pack_cpu_milli > 0)
         self.sweeps: dict[Hashable, Sweep] = {}
         self.earlier: dict[Hashable, Sweep] = {}
-        if before is not None and before.kept < MOST_KEPT and before.stands == self.stands:
-            self.matching: Matching = before.matching.renewed(places, at)
-            self.fitting: Fitting = before.fitting
-            self.earlier = before.sweeps
-        else:
+        if before is None or before.kept >= MOST_KEPT or before.stands != self.stands:
             self.matching = Matching(places, at)
             self.fitting = Fitting(self.matching.sites, policy)
+        else:
+            self.matching = before.matching.renewed(places, at)
+            same = before.rooms == self.rooms
+            self.fitting = before.fitting if same else Fitting(self.matching.sites, policy)
+            self.earlier = before.sweeps if same else {}
 
     @property
     def kept(self) -> int:
@@ -41,16 +44,16 @@ class Ground:
         return max(self.matching.kept, self.fitting.kept)
 
 
-def _stand(places: tuple[Place, ...], policy: Policy) -> tuple[object, ...]:
-    """All that matching and the size of startds depend on: not room, but where that gives startds their size.
+def _stands(place: Place) -> tuple[object, ...]:
+    """All that matching and the size of a startd there depend on, room apart.
 
     Of users' Jobs terms read more of a member than is told here: nothing of theirs is kept.
     """
-    return policy.startds, *(_stands(place, packs=policy.startds.pack_cpu_milli > 0) for place in places)
-
-
-def _stands(place: Place, *, packs: bool) -> tuple[object, ...]:
-    group, form = place.group, form_for(place)
-    rooms = group.rooms if packs or form == "startd-daemonset" else ()
-    of_group = (group.name, group.allocatable, group.attributes, group.barred, form, rooms)
+    group = place.group
+    of_group = (group.name, group.allocatable, group.attributes, group.barred, form_for(place))
     return place.terms, *of_group, place.view.limits, place.pair.attributes
+
+
+def _rooms(places: tuple[Place, ...], *, packs: bool) -> tuple[tuple[Room, ...], ...]:
+    """Room where it gives startds their size: of packed ones, and of those that are on each node."""
+    return tuple(place.group.rooms for place in places if packs or form_for(place) == "startd-daemonset")

@@ -32,7 +32,8 @@ class Sweep:
         """`before`: of the same kind of class against places that say the same."""
         self._demand, self._matching, self._fitting, self._foreseen = demand, matching, fitting, foreseen
         self._side = matching.side(readable(demand))
-        self._alike = matching.alike(self._side, fitting.shapes)
+        fits = fitting.fits(demand)
+        self._alike = matching.alike(self._side, fits.of_place, fits.key)
         self.limits: Numbers = self._limited() if before is None else before.limits
         unknown = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
         self.misses: Numbers = unknown if before is None else before.misses

@@ -174,7 +174,7 @@ class OneTable:
             sweep = Sweep(demand, self._matching, self._fitting, self._foreseen, before)
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
-            options = Options(batches, make, self._fitting.of_shape)
+            options = Options(batches, make, self._fitting.fits(demand).of_place)
             found = self._judged[key] = _Judged(sweep, held, options)
             if sweep.timeless:
                 self.ground.sweeps[key] = sweep
@@ -240,7 +240,7 @@ class OneTable:
         policy = self._rules.policy.rank
         side, ranks = self._matching.side(demand), (policy, demand.rank)
         needs_gpus = demand.request.gpus > 0
-        sizes = [self._fitting.fit(demand, site).size for site in self._fitting.samples] if any(ranks) else []
+        sizes = [fit.size for fit in self._fitting.fits(demand).all] if any(ranks) else []
         key = (needs_gpus, *((text, self._matching.read_by_rank(text, side, sizes)) for text in ranks))
         found = self._orders.get(key)
         if found is None:
