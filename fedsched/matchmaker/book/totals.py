@@ -43,7 +43,8 @@ class GroupRoom:
 
     def __init__(self, place: Place) -> None:
         self.bars = {room.free: room.nodes for room in place.group.rooms}
-        self._shapes = Shapes(place.group.allocatable)
+        self._node = place.group.allocatable
+        self._made: Shapes | None = None
         self.said: dict[Resources, tuple[Reason, ...]] = {}
         self.said_first: dict[Resources, Reason] = {}
         self._whole: Resources | None = None
@@ -51,6 +52,13 @@ class GroupRoom:
         self.growth = {place.group.allocatable: more} if more else {}
         self.probing = False
         self.daemonset = False
+
+    @property
+    def _shapes(self) -> Shapes:
+        """Made when first something is taken: of most groups nothing is in a round."""
+        if self._made is None:
+            self._made = Shapes(self._node)
+        return self._made
 
     def total(self) -> Resources:
         """Sum over nodes, for leave_free only; never for fitting (MA2)."""
