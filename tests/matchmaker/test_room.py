@@ -11,6 +11,7 @@ from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
 from fedsched.matchmaker.resources import Resources, fits
 from tests.matchmaker.builders import (
+from tests.properties.reference_filling import Node, most_alike
     SEEN,
     T0,
     demand,
@@ -210,14 +211,15 @@ def test_what_is_placed_always_fits_and_every_job_is_accounted_for(
     whole = group("g", sum(b.nodes for b in bars), res(64, 256, 100, pods=50), rooms=bars)
     classes = tuple(demand(f"k{i}", idle=n, request=res(c, g)) for i, (c, g, n) in enumerate(wanted))
     plan = negotiate(known(snapshot(members=(member("m1", whole),), schedds=(schedd(*classes),))), WIDE)
-    free = [bar.free for bar in bars for _ in range(bar.nodes)]
+    empty = dict(whole.allocatable.items())
+    there = [Node("m1", "g", dict(bar.free.items()), empty) for bar in bars for _ in range(bar.nodes)]
     overhead = terms("m1").pod_overhead
     for one in plan.held:
-        size = one.placement.size + overhead
-        fitting = sorted(i for i, room in enumerate(free) if fits(size, room))
+        size = dict((one.placement.size + overhead).items())
+        fitting = [node for node in there if all(node.free[name] >= amount for name, amount in size.items())]
         assert fitting, "placed without a node that has room"
-        best = min(fitting, key=lambda i: free[i])
-        free[best] -= size
+        taken = most_alike(fitting, size)
+        taken.free = {name: have - size[name] for name, have in taken.free.items()}
     for report in plan.classes:
         assert report.served + report.placed + report.unmet == report.idle
         assert sum(count for count, _ in report.parts) == report.idle
