@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from fedsched.matchmaker.model import Budgets, Memory, Plan, Policy, Quota, Ramp, Room, SitePod, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.reasons import Cause, Verdict
-from fedsched.matchmaker.resources import Resources, fits
+from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import (
-from tests.properties.reference_filling import Node, most_alike
     SEEN,
     T0,
     demand,
@@ -26,6 +25,7 @@ from tests.properties.reference_filling import Node, most_alike
     terms,
     thing,
 )
+from tests.properties.reference_filling import Node, most_alike
 
 WIDE = Policy(ramp=Ramp(first=1000, max_starts=1000))
 
