@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
+from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
 from fedsched.matchmaker.fill import turn
-from fedsched.matchmaker.match import Place, lacks
+from fedsched.matchmaker.match import Place, Shape, lacks
 from fedsched.matchmaker.model import (
     Budgets,
     Group,
@@ -27,11 +28,12 @@ from fedsched.matchmaker.model import (
     Startds,
 )
 from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
 from tests.bench.round import Size, federation
 from tests.bench.round import policy as large_policy
 from tests.bench.standing import at_work
-from tests.matchmaker.builders import SEEN, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
 from tests.matchmaker.plainly import place_by_place
 from tests.matchmaker.test_room import known
 from tests.sameness import digest
@@ -170,6 +172,21 @@ def test_of_a_large_federation_with_many_requirements_too(startds: int) -> None:
     seen = at_work(seen, startds, full=True) if startds else seen
     rules = large_policy(None if startds else Ramp(first=10_000, max_starts=10_000))
     assert digest(negotiate(seen, rules)) == digest(place_by_place(seen, rules))
+
+
+def test_a_place_that_takes_no_more_is_shut_from_then_on() -> None:
+    """FA9: one object in flight, of which the first startd is one."""
+    its = group("g", 10, res(8, 32, 100, pods=100))
+    place = Place(terms("m", budgets=Budgets(objects_in_flight=1)), member("m", its), its, MemberMemory(), SEEN)
+    book, one = Book([place], (), Policy(), T0), Shape("startd-job")
+    assert book.doors.fixed().counts.tolist() == [0]
+    assert book.open(0, res())
+    book.take(place, res(), one)
+    assert book.doors.fixed().counts.tolist() == [1]
+    assert [why.cause for why in book.doors.fixed().firsts if why] == [Cause.BUDGET]
+    assert book.doors.shut().tolist() == [True]
+    assert not book.open(0, res())
+    assert book.cause(0, res()) is Cause.BUDGET
 
 
 def _federation(specs: list[tuple[Any, ...]], wanted: list[tuple[Resources, int]]) -> Snapshot:

@@ -46,8 +46,6 @@ class Replies:
         best = _first(order, ~options.packed()[order], begins)
         in_words = np.logical_or.reduceat((counts == UNCOUNTED) | (asked.first is None), begins)
         now = ~in_words & (opened < len(order))
-        if asked.all_blocked:
-            now &= opened <= best
         answers[found[now]] = self._now[places[opened[now]]]
         shut = ~in_words & ~now
         if asked.shut is not None:
