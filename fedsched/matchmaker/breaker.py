@@ -41,6 +41,11 @@ def breaker_key(class_key: str, member: str) -> str:
     return f"{class_key}|{member}"
 
 
+def resting(breakers: Mapping[str, Breaker]) -> frozenset[str]:
+    """Keys of classes that rest at some member, or try again there: of no other class `blocker` says anything."""
+    return frozenset(key.rpartition("|")[0] for key, known in breakers.items() if known.trips)
+
+
 def blocker(breakers: Mapping[str, Breaker], demand: DemandClass, place: Place, at: float) -> Reason | None:
     """Why no startd of that class may start there now: it rests, or one tries already. Other classes are untouched."""
     known = breakers.get(breaker_key(demand.key, place.terms.name))

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
-from fedsched.matchmaker.fill import turn
+from fedsched.matchmaker.breaker import breaker_key
+from fedsched.matchmaker.fill import Ends, turn
+from fedsched.matchmaker.fill.ends import InTheWay
 from fedsched.matchmaker.match import Place, Shape, lacks
 from fedsched.matchmaker.model import (
+    Breaker,
     Budgets,
     Group,
     MemberMemory,
@@ -172,6 +175,30 @@ def test_of_a_large_federation_with_many_requirements_too(startds: int) -> None:
     seen = at_work(seen, startds, full=True) if startds else seen
     rules = large_policy(None if startds else Ramp(first=10_000, max_starts=10_000))
     assert digest(negotiate(seen, rules)) == digest(place_by_place(seen, rules))
+
+
+def test_only_a_class_that_rests_somewhere_is_asked_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failed there three times in a row; one of another class once, which keeps nobody from anywhere."""
+    seen = _federation([(ROOMY, {}, False, 0)] * 2, SMALL * 3)
+    breakers = {
+        breaker_key("k0", "m0"): Breaker(3, T0 + 9_000, "crashed", trips=1, last_at=T0 - 60),
+        breaker_key("k1", "m1"): Breaker(1, 0.0, "crashed", last_at=T0 - 60),
+    }
+    seen = msgspec.structs.replace(seen, memory=msgspec.structs.replace(seen.memory, breakers=breakers))
+    in_words, uncounted = list[int](), Ends.uncounted
+
+    def counted(number: int) -> InTheWay:
+        in_words.append(number)
+        return uncounted(number)
+
+    monkeypatch.setattr(Ends, "uncounted", staticmethod(counted))
+    plan = negotiate(seen, AT_ONCE)
+    assert in_words == [2]
+    monkeypatch.undo()
+    assert digest(plan) == digest(place_by_place(seen, AT_ONCE))
+    causes = {report.key: {one.blocker.cause for one in report.members if one.blocker} for report in plan.classes}
+    assert causes["k0"] == {Cause.FAILING_FAST, Cause.NO_ROOM}
+    assert Cause.FAILING_FAST not in causes["k1"] | causes["k2"]
 
 
 def test_a_place_that_takes_no_more_is_shut_from_then_on() -> None:

@@ -24,9 +24,9 @@ class Round(msgspec.Struct):
     """One round's services: what may still be spent (they change while it is filled), and what it reads.
 
     table: who could run where. serial: number of the next placement. together: what all classes may start.
-    breakers: a copy that this round changes. grows: whether some place could have more nodes. ends: what `blockers` and
-    `in_the_way` know when all turns are taken. bound: see `_bound`. jobs: of each class of Kubernetes Jobs, those that
-    wait, next one first; who is placed leaves.
+    breakers: a copy that this round changes. resting: classes of which they say something. grows: whether some place
+    could have more nodes. ends: what `blockers` and `in_the_way` know when all turns are taken. bound: see `_bound`.
+    jobs: of each class of Kubernetes Jobs, those that wait, next one first; who is placed leaves.
     """
 
     table: Table
@@ -39,6 +39,7 @@ class Round(msgspec.Struct):
     purse: Purse
     bounds: Bounds
     breakers: dict[str, Breaker]
+    resting: frozenset[str]
     together: Ramping
     ends: Ends
     grows: bool = False
@@ -52,7 +53,7 @@ class Round(msgspec.Struct):
     def shut(self, demand: DemandClass, options: Options, position: int) -> bool:
         """Whether something keeps one more startd of the class from room there, which is not put in words."""
         option = options[position]
-        free = self.book.open(options.place(position), option.size) if self._alike(option) else None
+        free = self.book.open(options.place(position), option.size) if self._alike(demand, option) else None
         if free is None:
             has_room = self.book.has_room(option.place, option.size, option.pods)
             return not has_room or self.no_room(demand, option) is not None
@@ -61,7 +62,7 @@ class Round(msgspec.Struct):
     def cause(self, demand: DemandClass, options: Options, position: int) -> Cause | None:
         """What does, first of all; None when it may start."""
         option, number = options[position], options.place(position)
-        if not self._alike(option) or self.book.doors.depends[number]:
+        if not self._alike(demand, option) or self.book.doors.depends[number]:
             reason = self.no_room(demand, option)
             return reason.cause if reason is not None else None
         return self._bound(demand, option) or self.book.cause(number, option.size)
@@ -74,12 +75,16 @@ class Round(msgspec.Struct):
         """
         numbers = {options.place(position) for position in positions}
         depends = any(self.book.doors.depends[number] for number in numbers)
-        alike = all(self._alike(options[position]) for position in positions)
+        alike = all(self._alike(demand, options[position]) for position in positions)
         return alike and not depends and len(numbers) == len(positions) and self.bounds.never(demand)
 
-    def _alike(self, option: Option) -> bool:
+    def _alike(self, demand: DemandClass, option: Option) -> bool:
         """Whether nothing but the place itself differs from place to place: no breaker, tier or budget."""
-        return option.form == "startd-job" and not self.breakers and self.purse.bounds_nothing
+        return option.form == "startd-job" and self._everywhere(demand)
+
+    def _everywhere(self, demand: DemandClass) -> bool:
+        """Whether what keeps the class from startds apart from places keeps it from all of them."""
+        return self.purse.bounds_nothing and demand.key not in self.resting
 
     def _bound(self, demand: DemandClass, option: Option) -> Cause | None:
         """Which bound the class would pass with it: the same at all places, until something starts."""
@@ -124,8 +129,8 @@ class Round(msgspec.Struct):
 
     def in_the_way(self, demand: DemandClass, options: Options) -> InTheWay:
         """What is in the way of each option of the class when all turns are taken."""
-        alike = not self.breakers and self.purse.bounds_nothing
-        return self.ends.in_the_way(demand, options, partial(self.apart_from_room, demand) if alike else None)
+        apart = partial(self.apart_from_room, demand) if self._everywhere(demand) else None
+        return self.ends.in_the_way(demand, options, apart)
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""

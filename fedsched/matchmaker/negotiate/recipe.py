@@ -10,7 +10,7 @@ import msgspec
 from fedsched.matchmaker import fill, jobs, share, surge
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.bounds import Bounds
-from fedsched.matchmaker.breaker import learn_breakers
+from fedsched.matchmaker.breaker import learn_breakers, resting
 from fedsched.matchmaker.classad import crowd
 from fedsched.matchmaker.health import Health, look
 from fedsched.matchmaker.learn import learn_members, learn_pairs
@@ -182,6 +182,7 @@ def _round(
         purse=Purse(policy, base, standing, places, at),
         bounds=Bounds(shared, policy, standing, classes_of(snapshot)),
         breakers=dict(base.breakers),
+        resting=resting(base.breakers),
         together=surge.together(base.ramps, policy.ramp, at),
         ends=fill.Ends(book),
         grows=any(place.group.can_grow_to > place.group.nodes for place in places),
