@@ -33,7 +33,7 @@ from fedsched.matchmaker.model import (
     ScheddView,
     Snapshot,
 )
-from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.negotiate import Kept, negotiated
 from fedsched.matchmaker.resources import Resources
 from tests.bench.match import AT, CLAUSES, GPU, PLAIN
 from tests.bench.standing import at_work, remembered
@@ -170,11 +170,12 @@ def _other_room(group: NodeGroup, chance: random.Random) -> NodeGroup:
 
 
 Measured = dict[str, float]
+NOTHING = Kept()
 
 
-def _measured(snapshot: Snapshot, rules: Policy) -> tuple[Measured, Plan]:
+def _measured(snapshot: Snapshot, rules: Policy, kept: Kept = NOTHING) -> tuple[Measured, Plan, Kept]:
     wall, cpu = time.perf_counter(), time.process_time()
-    plan = negotiate(snapshot, rules)
+    plan, kept = negotiated(snapshot, rules, kept)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if any(report.unmet and report.why is None for report in plan.classes):
         raise AssertionError("an unmet class has no reason")
@@ -182,7 +183,7 @@ def _measured(snapshot: Snapshot, rules: Policy) -> tuple[Measured, Plan]:
     started = sum(held.placement.id not in before for held in plan.held)
     yields = sum(bool(held.yields_to) for held in plan.held)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall": wall, "cpu": cpu, "started": started, "yields": yields, "peak": peak}, plan
+    return {"wall": wall, "cpu": cpu, "started": started, "yields": yields, "peak": peak}, plan, kept
 
 
 def cold(size: Size) -> Measured:
@@ -201,9 +202,16 @@ def preempting(size: Size) -> Measured:
 
 
 def moved(size: Size) -> Measured:
-    """The cycle after one like it, with little changed."""
+    """The cycle after one like it, with little changed, told what that one found out."""
     snapshot = at_work(federation(size), size.startds, full=False)
-    _, plan = _measured(snapshot, policy())
+    _, plan, kept = _measured(snapshot, policy())
+    return _measured(changed(remembered(snapshot, plan.memory, 5.0)), policy(), kept)[0]
+
+
+def moved_cold(size: Size) -> Measured:
+    """The same, told nothing."""
+    snapshot = at_work(federation(size), size.startds, full=False)
+    _, plan, _ = _measured(snapshot, policy())
     return _measured(changed(remembered(snapshot, plan.memory, 5.0)), policy())[0]
 
 
@@ -211,6 +219,7 @@ CASES: dict[str, tuple[Callable[[Size], Measured], str, str]] = {
     "cold": (cold, "cold: nothing stands, first sight of everything", "< 1 s"),
     "preempting": (preempting, "cold, {startds:,} startds stand, evictions are wanted everywhere", "< 2 s"),
     "moved": (moved, "{startds:,} startds stand, 1 % changed since the last cycle", "< 0.3 s"),
+    "moved_cold": (moved_cold, "the same, with nothing kept from the last", ""),
     "at_once": (at_once, "cold, and everything may start at once", ""),
 }
 NOTE = (

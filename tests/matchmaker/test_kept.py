@@ -21,6 +21,7 @@ from fedsched.matchmaker.model import (
     Taint,
 )
 from fedsched.matchmaker.negotiate import Kept, negotiate, negotiated
+from fedsched.matchmaker.options import ground
 from fedsched.matchmaker.resources import Resources
 from tests.bench.match import AT
 from tests.bench.round import Size, changed, federation, policy
@@ -169,6 +170,28 @@ def test_where_nodes_may_come_there_are_no_daemonsets_any_more() -> None:
     plan, kept = negotiated(first, rules, Kept())
     second, _ = groups(can_grow_to=99)(remembered(first, plan.memory, LATER_S), rules)
     assert digest(negotiated(second, rules, kept)[0]) == digest(negotiate(second, rules))
+
+
+def test_where_too_much_was_kept_all_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, rules = federation(SIZE), policy()
+    plan, kept = negotiated(first, rules, Kept())
+    second = remembered(first, plan.memory, LATER_S)
+    monkeypatch.setattr(ground, "MOST_KEPT", 2)
+    after, more = negotiated(second, rules, kept)
+    assert more.ground is not None
+    assert not more.ground.earlier
+    assert digest(after) == digest(negotiate(second, rules))
+
+
+def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
+    first, rules = federation(SIZE), policy()
+    plan, kept = negotiated(first, rules, Kept())
+    second, _ = others(remembered(first, plan.memory, LATER_S), rules)
+    _, more = negotiated(second, rules, kept)
+    assert kept.ground is not None
+    assert more.ground is not None
+    assert len(kept.ground.sweeps) == len(more.ground.sweeps) <= SIZE.classes
+    assert kept.ground.sweeps.keys().isdisjoint(more.ground.sweeps)
 
 
 def test_ranks_by_the_clock_are_those_of_their_moment() -> None:

@@ -56,6 +56,7 @@ class Fitting:
         self._policy = policy
         self._sites = sites
         self._shapes = np.array(_numbered(_shape(site.place) for site in sites), np.int64)
+        self._by_shape = _parted(self._shapes)
         self._packing = Packing([site.place for site in sites]) if policy.startds.pack_cpu_milli > 0 else None
         self._kinds = _numbered(_kind(site.place) for site in sites)
         self._of_kind = np.array(self._kinds, np.int64)
@@ -124,13 +125,11 @@ class Fitting:
 
     def _measured(self, demand: DemandClass) -> Fits:
         """At one place for all where nodes have the same shape, and as many jobs fit into one startd."""
-        wanted, kinds = self.packed(demand), self._shapes
+        wanted, parts = self.packed(demand), self._by_shape
         if self._packing is not None and wanted > 1 and demand.job is None:
-            kinds = kinds * (wanted + 1) + self._packing.units(demand.request, wanted)
-        _, first, of_place = np.unique(kinds, return_index=True, return_inverse=True)
-        of_place = of_place.astype(np.int64)
-        found = tuple(self._measure(demand, self._sites[number].place) for number in first.tolist())
-        return Fits(found, of_place, of_place.tobytes())
+            parts = _parted(self._shapes * (wanted + 1) + self._packing.units(demand.request, wanted))
+        found = tuple(self._measure(demand, self._sites[number].place) for number in parts.samples)
+        return Fits(found, parts.of_place, parts.key)
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
         form = form_for(place) or "startd-job"
@@ -138,6 +137,21 @@ class Fitting:
         if fit.passed and fit.units > 1 and form == "startd-job":
             return _fit(single(demand.request), 1, place)  # several in one may be more than is admitted, one not
         return fit
+
+
+class _Parts(NamedTuple):
+    """Places in parts: the number of one place of each part, of every place its part, and that as bytes."""
+
+    samples: list[int]
+    of_place: NDArray[np.int64]
+    key: bytes
+
+
+def _parted(kinds: NDArray[np.int64]) -> _Parts:
+    """Places of one kind are one part."""
+    _, first, parts = np.unique(kinds, return_index=True, return_inverse=True)
+    of_place = parts.astype(np.int64)
+    return _Parts(first.tolist(), of_place, of_place.tobytes())
 
 
 def _fit(size: Resources, units: int, place: Place) -> Fit:

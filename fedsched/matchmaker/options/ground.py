@@ -12,7 +12,7 @@ from fedsched.matchmaker.model import Policy, Room
 from fedsched.matchmaker.options.fitting import Fitting
 from fedsched.matchmaker.options.sweep import Sweep
 
-MOST_KEPT = 1 << 17
+MOST_KEPT = 1 << 15
 """Answers that are kept of one kind at most: with more all begins anew, for the memory that they take."""
 
 
