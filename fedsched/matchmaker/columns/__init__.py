@@ -1,6 +1,6 @@
 """ClassAd expressions on all ads at once, in numpy: the same answers as `classad` gives one by one (MA4)."""
 
 from fedsched.matchmaker.columns.matching import Asked, Cache, numbers, verdicts
-from fedsched.matchmaker.columns.meetings import Meetings, surely
+from fedsched.matchmaker.columns.meetings import UNKNOWN, Meetings, misses
 
-__all__ = ["Asked", "Cache", "Meetings", "numbers", "surely", "verdicts"]
+__all__ = ["UNKNOWN", "Asked", "Cache", "Meetings", "misses", "numbers", "verdicts"]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fedsched.matchmaker.classad.literals import literal
+from fedsched.matchmaker.classad.clauses import conjuncts
+from fedsched.matchmaker.classad.literals import BOOLEAN, ERROR, UNDEFINED, literal
 from fedsched.matchmaker.columns.ads import Attribute, Pairs, Table, passing, readable, refused, table, texts_of
 from fedsched.matchmaker.columns.binding import JOB, REQUIREMENTS, SLOT, Binder
 from fedsched.matchmaker.columns.running import Frame, Machine
 from fedsched.matchmaker.columns.syntax import Declined
-from fedsched.matchmaker.columns.values import Mask, Rows, Strings
+from fedsched.matchmaker.columns.values import Column, Mask, Rows, Strings
 
+Counts: TypeAlias = npt.NDArray[np.int16]
+UNKNOWN = -1
+"""How many clauses are not true where only the library can tell."""
 OF_JOB = "\0"
 """Before the name of a job's attribute where it stands beside the slots': no text can name it."""
 
@@ -38,12 +42,12 @@ class _Family(NamedTuple):
     plain: Table
 
 
-def surely(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs], who: Meetings, at: float) -> Mask:
-    """Which meetings are matches for certain, both Requirements true of the other at `at` (epoch seconds).
+def misses(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs], who: Meetings, at: float) -> Counts:
+    """Of each meeting how many clauses are not true at `at` (epoch seconds): 0 for a match, UNKNOWN for the library.
 
-    All others are no match, or only the library can tell.
+    A clause is an operand of the top-level && of the job's Requirements; the slot's Requirements are one.
     """
-    out = np.zeros(len(who.jobs), np.bool_)
+    out = np.full(len(who.jobs), UNKNOWN, np.int16)
     strings = Strings()
     lasting, sized = table(slots, strings), table(shapes, strings)
     for family in _families(jobs, strings):
@@ -84,15 +88,40 @@ def _slots(lasting: tuple[Table, Rows], sized: tuple[Table, Rows]) -> Table:
 
 def _matched(
     formulas: Mapping[str, str], plain: Mapping[str, Attribute], slots: Table, strings: Strings, at: int
-) -> Mask:
+) -> Counts:
     beside = {f"{OF_JOB}{name}": one for name, one in plain.items()}
     machine = Machine(slots._replace(attributes={**slots.attributes, **beside}), strings)
-    binder = Binder(machine.steps, formulas, slots.attributes, at, {name: f"{OF_JOB}{name}" for name in plain})
+    own = {name: f"{OF_JOB}{name}" for name in plain}
     frame = Frame(machine, np.arange(len(slots.passed)))
-    try:
-        with np.errstate(all="ignore"):  # integers wrap, reals overflow: as the library has it
-            mine, theirs = frame.true(binder.requirements(JOB)), frame.true(binder.requirements(SLOT))
-    except Declined:
-        return np.zeros(len(slots.passed), np.bool_)
-    certain: npt.NDArray[np.bool_] = mine.true & theirs.true & slots.passed
-    return certain
+    found = np.full(len(slots.passed), UNKNOWN, np.int16)
+
+    def binder() -> Binder:
+        return Binder(machine.steps, formulas, slots.attributes, at, own)
+
+    with np.errstate(all="ignore"):  # integers wrap, reals overflow: as the library has it
+        try:
+            both = binder()
+            mine, theirs = frame.true(both.requirements(JOB)), frame.true(both.requirements(SLOT))
+        except Declined:
+            return found
+        found[mine.true & theirs.true & slots.passed] = 0
+        if REQUIREMENTS not in formulas or not found.any():
+            return found
+        false = (~theirs.true).astype(np.int16)
+        doubt = theirs.some_doubt() | ~slots.passed
+        try:
+            for clause in conjuncts(formulas[REQUIREMENTS]):
+                true, unsure = _plainly(frame.column(binder().whole(clause, JOB)), len(found))
+                false += ~true
+                doubt |= unsure
+        except Declined:
+            return found
+    return np.where(doubt | (false == 0), found, false)
+
+
+def _plainly(column: Column, rows: int) -> tuple[Mask, Mask]:
+    """Where a clause is true, and where its value is neither true nor false nor missing: that is the library's."""
+    kinds = np.broadcast_to(column.kinds, rows)
+    boolean = kinds == BOOLEAN
+    true = boolean & (np.broadcast_to(column.integers, rows) == 1)
+    return true, ~(boolean | (kinds == UNDEFINED) | (kinds == ERROR))

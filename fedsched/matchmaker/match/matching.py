@@ -186,12 +186,13 @@ class Matching:
             found = side.answers[key] = self._judge(side, site, size)
         return found
 
-    def foresee(self, sides: Sequence[Side], sites: Sequence[Site], sizes: Sizes) -> NDArray[np.bool_]:
-        """Which sides (rows) match at which sites (columns) for certain, found out at once, in columns (MA4).
+    def foresee(self, sides: Sequence[Side], sites: Sequence[Site], sizes: Sizes) -> NDArray[np.int16]:
+        """`misses` of all sides (rows) at all sites (columns), found out at once, in columns (MA4); else UNKNOWN.
 
-        All sides read the same of each site: `alike` is one for them.
+        All sides read the same of each site: `alike` is one for them. Of a site where no real slot was seen it is only
+        told who matches (MA6).
         """
-        found = np.zeros((len(sides), len(sites)), np.bool_)
+        found = np.full((len(sides), len(sites)), columns.UNKNOWN, np.int16)
         alike: dict[frozenset[str], list[int]] = {}
         for column, site in enumerate(sites):
             read = sides[0].reads("", site)
@@ -201,14 +202,16 @@ class Matching:
             slots: dict[int, int] = {}
             of_site = [slots.setdefault(self._projection(read, sites[column]), len(slots)) for column in some]
             jobs, its = np.repeat(np.arange(len(sides)), len(some)), np.tile(np.array(of_site, np.intp), len(sides))
-            sure = columns.surely(
+            told = columns.misses(
                 [side.project(read) for side in sides],
                 [self._pairs[slot] for slot in slots],
                 [self._shape(read, amount) for amount in sizes.amounts],
                 columns.Meetings(jobs, its, sizes.numbers[:, some].ravel()),
                 self._at,
             )
-            found[:, some] = sure.reshape(len(sides), len(some))
+            found[:, some] = told.reshape(len(sides), len(some))
+        predicted = [column for column, site in enumerate(sites) if site.known is not None]
+        found[:, predicted] = np.where(found[:, predicted] == 0, 0, columns.UNKNOWN)
         return found
 
     def _judge(self, side: Side, site: Site, size: Resources) -> int:

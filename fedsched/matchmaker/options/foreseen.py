@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fedsched.matchmaker.columns import UNKNOWN
 from fedsched.matchmaker.match import Alike, Matching, Side, Sizes
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fitting
@@ -24,13 +25,16 @@ _Kin: TypeAlias = dict[tuple[object, ...], dict[tuple[Side, int], DemandClass]]
 
 
 class _Known:
-    """Classes that cannot tell the same places apart. `asked`: kinds of places looked at; `sure`: who matches there."""
+    """Classes that cannot tell the same places apart.
+
+    asked: kinds of places looked at. misses: how many clauses keep whom from there; UNKNOWN where columns cannot tell.
+    """
 
     def __init__(self, members: dict[tuple[Side, int], DemandClass], kinds: int) -> None:
         self.members = members
         self.rows = {member: row for row, member in enumerate(members)}
         self.asked = np.zeros(kinds, np.bool_)
-        self.sure = np.zeros((len(members), kinds), np.bool_)
+        self.misses = np.full((len(members), kinds), UNKNOWN, np.int16)
 
 
 class Foreseen:
@@ -51,18 +55,20 @@ class Foreseen:
                     self._kin_of_all.setdefault(_kinship(demand), {})[self._member(demand)] = demand
         return self._kin_of_all
 
-    def matching(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> NDArray[np.bool_]:
-        """At which of these kinds of places the class matches for certain; what its kin will ask is found out, too."""
+    def misses(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> NDArray[np.int16]:
+        """How many clauses keep the class from these kinds of places, or UNKNOWN; its kin's are found out with them."""
         kin, member = _kinship(demand), self._member(demand)
         if demand.gate or member not in self._kin.get(kin, {}):
-            return np.zeros(len(kinds), np.bool_)
+            return np.full(len(kinds), UNKNOWN, np.int16)
         known = self._known.get((kin, id(alike)))
         if known is None:
             known = self._known[kin, id(alike)] = self._who_reads_alike(kin, alike)
         todo = np.unique(kinds[~known.asked[kinds]])
+        if len(todo) and len(known.members) >= FEW and known.asked.size * len(known.members) <= MOST:
+            todo = np.flatnonzero(~known.asked)  # some of so many classes ask for all: they are laid out once
         if FEW <= len(todo) * len(known.members) <= MOST:
             self._find_out(alike, known, todo)
-        found: NDArray[np.bool_] = known.sure[known.rows[member], kinds]
+        found: NDArray[np.int16] = known.misses[known.rows[member], kinds]
         return found
 
     def _who_reads_alike(self, kin: tuple[object, ...], alike: Alike) -> _Known:
@@ -78,7 +84,7 @@ class Foreseen:
             of_fit = np.array([amounts.setdefault(fit.size, len(amounts)) for fit in fits.all], np.intp)
             numbers.append(of_fit[fits.of_place[there]])
         sides, sizes = [side for side, _ in known.members], Sizes(np.array(numbers, np.intp), list(amounts))
-        known.sure[:, todo] = self._matching.foresee(sides, sites, sizes)
+        known.misses[:, todo] = self._matching.foresee(sides, sites, sizes)
         known.asked[todo] = True
 
     def _alike(self, side: Side, demand: DemandClass) -> Alike:

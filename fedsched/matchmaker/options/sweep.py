@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from fedsched.matchmaker.columns import UNKNOWN
 from fedsched.matchmaker.match import Matching, Site
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fitting
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
-
-_UNKNOWN = -1
 
 
 class Sweep:
@@ -35,7 +34,7 @@ class Sweep:
         fits = fitting.fits(demand)
         self._alike = matching.alike(self._side, fits.of_place, fits.key)
         self.limits: Numbers = self._limited() if before is None else before.limits
-        unknown = np.full(len(self._alike.samples), _UNKNOWN, np.int64)
+        unknown = np.full(len(self._alike.samples), UNKNOWN, np.int64)
         self.misses: Numbers = unknown if before is None else before.misses
 
     def _limited(self) -> Numbers:
@@ -63,10 +62,10 @@ class Sweep:
         """How many clauses keep a startd there from matching."""
         kinds = self._alike.kinds[numbers]
         misses = self.misses[kinds]
-        if misses.size and misses.min() == _UNKNOWN:
-            unknown = np.unique(kinds[misses == _UNKNOWN])
-            self.misses[unknown[self._foreseen.matching(self._demand, self._alike, unknown)]] = 0
-            for kind in unknown[self.misses[unknown] == _UNKNOWN].tolist():
+        if misses.size and misses.min() == UNKNOWN:
+            unknown = np.unique(kinds[misses == UNKNOWN])
+            self.misses[unknown] = self._foreseen.misses(self._demand, self._alike, unknown)
+            for kind in unknown[self.misses[unknown] == UNKNOWN].tolist():
                 site: Site = self._matching.sites[self._alike.samples[kind]]
                 size = self._fitting.fit(self._demand, site).size
                 self.misses[kind] = self._matching.misses(self._side, site, size)

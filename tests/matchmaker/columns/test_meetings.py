@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fedsched.matchmaker.columns import Meetings, surely
+from fedsched.matchmaker.columns import Meetings, misses
 from fedsched.matchmaker.columns.ads import Pairs
 from fedsched.matchmaker.match import pairs
 from fedsched.matchmaker.negotiate import negotiate
@@ -25,15 +25,32 @@ SIZES: tuple[Pairs, ...] = (
 )
 
 
-def told(jobs: list[Pairs], slots: list[Pairs], shapes: tuple[Pairs, ...]) -> tuple[list[bool], list[bool]]:
-    """What is certain, and what the library says of each pair."""
+def counted(jobs: list[Pairs], slots: list[Pairs], shapes: tuple[Pairs, ...]) -> tuple[list[int], list[int]]:
+    """How many clauses are not true by columns, and by the library asked of each pair; -1 where it refuses an ad."""
     who = list(product(range(len(jobs)), range(len(slots)), range(len(shapes))))
-    certain = surely(jobs, slots, shapes, Meetings(*np.array(who).T), AT)
+    at_once = misses(jobs, slots, shapes, Meetings(*np.array(who).T), AT)
     one_by_one = []
     for job, slot, shape in who:
         whole = {name.lower(): (name, text) for name, text in (*slots[slot], *shapes[shape])}
-        one_by_one.append(pairs.judge.__wrapped__(jobs[job], tuple(whole.values()), AT).ok)
-    return certain.tolist(), one_by_one
+        one_by_one.append(_of_one(jobs[job], tuple(whole.values())))
+    return at_once.tolist(), one_by_one
+
+
+def _of_one(job: Pairs, slot: Pairs) -> int:
+    told = pairs.judge.__wrapped__(job, slot, AT)
+    if told.ok or told.refused:
+        return -1 if told.refused else 0
+    asks, wants = ({name.lower(): text for name, text in side}.get("requirements", "") for side in (job, slot))
+    own = len(pairs.false_clauses(asks, job, slot, AT)) if asks else 1
+    return own + (not wants or bool(pairs.false_clauses(wants, slot, job, AT)))
+
+
+def told(jobs: list[Pairs], slots: list[Pairs], shapes: tuple[Pairs, ...]) -> tuple[list[bool], list[bool]]:
+    """What is certain, and what the library says of each pair; where clauses are counted, they are as many."""
+    at_once, one_by_one = counted(jobs, slots, shapes)
+    wrong = [pair for pair in zip(at_once, one_by_one, strict=True) if pair[0] > 0 and pair[0] != pair[1]]
+    assert not wrong, wrong[:10]
+    return [count == 0 for count in at_once], [count == 0 for count in one_by_one]
 
 
 def test_of_ads_as_sites_have_them_nearly_all_that_match_are_certain_and_no_other() -> None:
@@ -43,6 +60,34 @@ def test_of_ads_as_sites_have_them_nearly_all_that_match_are_certain_and_no_othe
     certain, matching = told(jobs, slots, SIZES)
     assert not [row for row, sure in enumerate(certain) if sure and not matching[row]]
     assert sum(certain) > 0.95 * sum(matching) > 100
+
+
+def test_of_ads_as_sites_have_them_nearly_all_clauses_are_counted() -> None:
+    chance = random.Random(4)  # noqa: S311 - ads, not secrets
+    jobs = [tuple(classad_ads.job(chance).items()) for _ in range(60)]
+    slots = [tuple(classad_ads.slot(chance).items()) for _ in range(40)]
+    at_once, one_by_one = counted(jobs, slots, SIZES)
+    assert sum(count > 0 for count in at_once) > 0.8 * sum(count > 0 for count in one_by_one) > 100
+    assert max(at_once) > 1
+
+
+@pytest.mark.parametrize(
+    ("asks", "count"),
+    [
+        ("TARGET.Odd == 1 && TARGET.Odd == 2 && TARGET.Odd == 7", 3),
+        ("(TARGET.Odd == 1 && TARGET.Missing > 3) && Odd", 4),
+        ("TARGET.Odd == 7 && error", 2),
+        ("TARGET.Odd == 7", 1),  # the slot's own
+        ("false", -1),
+        ("5 && TARGET.Odd == 1", -1),
+    ],
+)
+def test_clauses_are_counted_as_a_person_is_told_them(asks: str, count: int) -> None:
+    """Those that are not true of the slot, which wants more than any job asks for. A number is left to the library."""
+    slot: Pairs = (("Odd", "7"), ("Requirements", "TARGET.RequestCpus > 1000"))
+    job: Pairs = (("Odd", "1 > 2"), ("RequestCpus", "1"), ("Requirements", asks))
+    at_once, _ = counted([job], [slot], SIZES[:1])
+    assert at_once == [count]
 
 
 def test_of_random_ads_what_is_certain_is_a_match() -> None:
@@ -73,6 +118,8 @@ def test_what_the_gate_refuses_matches_nothing() -> None:
     plain, yes = ("Odd", "1"), ("Requirements", "true")
     certain, matching = told([(plain, yes), (refused, yes)], [(plain, yes), (refused, yes)], SIZES[:1])
     assert certain == matching == [True, False, False, False]
+    asks = ("Requirements", "TARGET.Odd == 5")
+    assert counted([(plain, asks)], [(plain, yes), (refused, yes)], SIZES[:1]) == ([1, -1], [1, -1])
 
 
 def test_a_round_that_foresees_what_is_asked_makes_the_same_plan(monkeypatch: pytest.MonkeyPatch) -> None:
