@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import is_
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -147,28 +148,38 @@ def _numbers(column: Column) -> Reals:
 
 
 class Cache:
-    """What was laid out and found out before; an empty one gives the same answers. Handed in and out, never shared."""
+    """What was laid out and found out before; an empty one gives the same answers. Handed in and out, never shared.
+
+    last: the slots that were asked about last; rows: where they stand in all blocks, None for just so.
+    """
 
     def __init__(self) -> None:
         self.strings = Strings()
         self.blocks: tuple[Block, ...] = ()
         self.places: dict[Pairs, tuple[int, int]] = {}
+        self.last: tuple[Pairs, ...] = ()
+        self.rows: Rows | None = None
 
     def laid_out(self, slots: Sequence[Pairs]) -> Cache:
         """The cache with these slots in it: those that are new in a block of their own, or all in one anew."""
-        new = [ad for ad in dict.fromkeys(slots) if ad not in self.places]
-        if not new and self.blocks:
-            return self
-        needed = set(slots)
+        if self.blocks and len(slots) == len(self.last) and all(map(is_, slots, self.last)):
+            return self  # the same objects: reading thousands of ads through takes longer than matching them
+        needed = dict.fromkeys(slots)
+        new = [ad for ad in needed if ad not in self.places]
         gone = sum(len(block.slots.ads) for block in self.blocks) + len(new) - len(needed)
         anew = len(self.blocks) >= MAX_BLOCKS or gone > len(needed) or len(self.strings) > MAX_STRINGS
         out = Cache()
-        if anew:
-            new = list(dict.fromkeys(slots))
+        if not new and self.blocks:
+            out.strings, out.blocks, out.places = self.strings, self.blocks, self.places
         else:
-            out.strings, out.blocks, out.places = self.strings, self.blocks, dict(self.places)
-        out.places |= {ad: (len(out.blocks), row) for row, ad in enumerate(new)}
-        out.blocks = (*out.blocks, Block(new, out.strings))
+            if anew:
+                new = list(needed)
+            else:
+                out.strings, out.blocks, out.places = self.strings, self.blocks, dict(self.places)
+            out.places.update((ad, (len(out.blocks), row)) for row, ad in enumerate(new))
+            out.blocks = (*out.blocks, Block(new, out.strings))
+        out.last = tuple(slots)
+        out.rows = None if len(slots) == len(new) and len(out.blocks) == 1 else out.columns(slots)
         return out
 
     def columns(self, slots: Sequence[Pairs]) -> Rows | None:
@@ -187,7 +198,7 @@ def verdicts(
     UNDEFINED, ERROR and what the gate refuses are no match. With it the cache for the next time.
     """
     kept = (cache or Cache()).laid_out(slots)
-    rows = _gathered(jobs, slots, kept, lambda block, job: block.verdicts(job, int(at)))
+    rows = _gathered(jobs, kept, lambda block, job: block.verdicts(job, int(at)))
     return np.array(rows, np.bool_).reshape(len(jobs), len(slots)), kept
 
 
@@ -196,16 +207,14 @@ def numbers(
 ) -> tuple[Reals, Cache]:
     """What each Rank expression comes to for its job over each slot; 0 where it is not a finite number (MA5)."""
     kept = (cache or Cache()).laid_out(slots)
-    rows = _gathered(asked, slots, kept, lambda block, one: block.numbers(one, int(at)))
+    rows = _gathered(asked, kept, lambda block, one: block.numbers(one, int(at)))
     return np.array(rows, np.float64).reshape(len(asked), len(slots)), kept
 
 
-def _gathered(
-    asked: Sequence[_Asking], slots: Sequence[Pairs], cache: Cache, tell: Callable[[Block, _Asking], _Row]
-) -> list[_Row]:
+def _gathered(asked: Sequence[_Asking], cache: Cache, tell: Callable[[Block, _Asking], _Row]) -> list[_Row]:
     """For each that asks the answers of all slots; equal ones ask once."""
     told: dict[_Asking, _Row] = {}
-    columns = cache.columns(slots)
+    columns = cache.rows
     for one in dict.fromkeys(asked):
         with np.errstate(all="ignore"):  # integers wrap, reals overflow: as the library has it
             rows = [tell(block, one) for block in cache.blocks]

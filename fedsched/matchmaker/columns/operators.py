@@ -138,6 +138,9 @@ def _absent(left: Column, right: Column) -> Column | None:
     return None
 
 
+_EQUALITY = (np.equal, np.not_equal)
+
+
 def comparison(compare: Callable[..., Mask], strings: Strings) -> Rule:
     """`==`, `!=`, `<` …: strings without case, numbers as reals once one is; anything else is ERROR."""
 
@@ -146,7 +149,8 @@ def comparison(compare: Callable[..., Mask], strings: Strings) -> Rule:
         if absent is not None:
             return absent
         if left.kind == STRING == right.kind:
-            return _booleans(compare(strings.ranks(left.integers), strings.ranks(right.integers)))
+            numbers = strings.alike if compare in _EQUALITY else strings.ranks  # order is found only where it is asked
+            return _booleans(compare(numbers(left.integers), numbers(right.integers)))
         if not {left.kind, right.kind} <= _NUMBERS:
             return Column(ERROR)
         if REAL in {left.kind, right.kind}:

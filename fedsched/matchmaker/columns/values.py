@@ -103,9 +103,10 @@ class Strings:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._texts: list[str] = []
-        self._known = 0
-        self._ranks: Integers = NO_INTEGERS
-        self._lengths: Integers = NO_INTEGERS
+        self._places: dict[str, int] = {}
+        self._alike: Integers = np.empty(0, np.int64)
+        self._ranks: Integers = np.empty(0, np.int64)
+        self._lengths: Integers = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -121,24 +122,28 @@ class Strings:
         """The string of a number."""
         return self._texts[code]
 
+    def alike(self, codes: Integers) -> Integers:
+        """Equal for strings that differ in nothing but case."""
+        if len(self._alike) < len(self._texts):
+            new = (text.lower() for text in self._texts[len(self._alike) :])  # ASCII only: see classad/typed.py
+            told = [self._places.setdefault(text, len(self._places)) for text in new]
+            self._alike = np.append(self._alike, np.array(told, np.int64))
+        return self._alike[codes]
+
     def ranks(self, codes: Integers) -> Integers:
         """Places in the library's order of strings, in which upper and lower case are alike."""
-        self._settle()
+        if len(self._ranks) < len(self._texts):
+            folded = [text.lower() for text in self._texts]
+            places = {text: place for place, text in enumerate(sorted(set(folded)))}
+            self._ranks = np.array([places[text] for text in folded], np.int64)
         return self._ranks[codes]
 
     def lengths(self, codes: Integers) -> Integers:
         """Lengths in bytes."""
-        self._settle()
+        if len(self._lengths) < len(self._texts):
+            new = [len(text) for text in self._texts[len(self._lengths) :]]
+            self._lengths = np.append(self._lengths, np.array(new, np.int64))
         return self._lengths[codes]
-
-    def _settle(self) -> None:
-        if self._known == len(self._texts):
-            return
-        folded = [text.lower() for text in self._texts]  # ASCII only: see classad/typed.py
-        places = {text: place for place, text in enumerate(sorted(set(folded)))}
-        self._ranks = np.array([places[text] for text in folded], np.int64)
-        self._lengths = np.array([len(text) for text in folded], np.int64)
-        self._known = len(self._texts)
 
 
 def column_of(values: Iterable[Typed], strings: Strings) -> Column:

@@ -157,6 +157,33 @@ def test_what_is_kept_changes_no_answer_while_slots_come_and_go(monkeypatch: pyt
     assert min(blocks) == 1
 
 
+def test_a_list_of_slots_that_was_changed_in_place_is_read_again() -> None:
+    """The same objects are known without being read; others at their places are not they."""
+    jobs, slots = realistic(2, 20, 30)
+    here = slots[:10]
+    _, cache = verdicts(jobs, here, AT)
+    for change in (here.reverse, lambda: here.append(slots[0]), lambda: here.extend(slots[10:])):
+        change()
+        told, cache = verdicts(jobs, here, AT, cache)
+        assert told.tolist() == judged(jobs, here, AT)
+    copies: list[Pairs] = [tuple((name, text) for name, text in slot) for slot in here]
+    assert verdicts(jobs, copies, AT, cache)[0].tolist() == told.tolist()
+
+
+def test_strings_are_ordered_and_alike_whenever_they_come() -> None:
+    strings = Strings()
+    for text in ("b", "A", "a", "", "B", "ab", "Ab"):
+        codes = np.array([strings.code(one) for one in ("b", "A", text)])
+        said = ["b", "A", text]
+        assert (strings.alike(codes)[:, None] == strings.alike(codes)).tolist() == [
+            [one.lower() == other.lower() for other in said] for one in said
+        ]
+        assert (strings.ranks(codes)[:, None] < strings.ranks(codes)).tolist() == [
+            [one.lower() < other.lower() for other in said] for one in said
+        ]
+        assert strings.lengths(codes).tolist() == [len(one) for one in said]
+
+
 def test_time_counts_from_one_moment_to_the_next() -> None:
     job: Pairs = (("Requirements", "time() < 1000 && TARGET.Late"),)
     slot: Pairs = (("Requirements", "true"), ("Late", "CurrentTime > 10"))
