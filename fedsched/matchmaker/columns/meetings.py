@@ -42,12 +42,20 @@ class _Family(NamedTuple):
     plain: Table
 
 
-def misses(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs], who: Meetings, at: float) -> Counts:
-    """Of each meeting how many clauses are not true at `at` (epoch seconds): 0 for a match, UNKNOWN for the library.
+class Misses(NamedTuple):
+    """Of each meeting how many clauses are not true: 0 for a match, UNKNOWN where only the library can tell.
 
-    A clause is an operand of the top-level && of the job's Requirements; the slot's Requirements are one.
+    A clause is an operand of the top-level && of the job's Requirements; the slot's Requirements are one. first: number
+    of the first one of the job that is not; UNKNOWN where none is, or nothing is counted.
     """
-    out = np.full(len(who.jobs), UNKNOWN, np.int16)
+
+    clauses: Counts
+    first: Counts
+
+
+def misses(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs], who: Meetings, at: float) -> Misses:
+    """What keeps those who meet from matching at `at` (epoch seconds)."""
+    out = _unknown(len(who.jobs))
     strings = Strings()
     lasting, sized = table(slots, strings), table(shapes, strings)
     for family in _families(jobs, strings):
@@ -57,7 +65,7 @@ def misses(jobs: Sequence[Pairs], slots: Sequence[Pairs], shapes: Sequence[Pairs
         laid = _slots((lasting, who.slots[rows]), (sized, who.shapes[rows]))
         if laid.readable and family.plain.readable:
             own = _taken(family.plain, place[who.jobs[rows]])
-            out[rows] = _matched(family.formulas, own, laid, strings, int(at))
+            out.clauses[rows], out.first[rows] = _matched(family.formulas, own, laid, strings, int(at))
     return out
 
 
@@ -88,12 +96,12 @@ def _slots(lasting: tuple[Table, Rows], sized: tuple[Table, Rows]) -> Table:
 
 def _matched(
     formulas: Mapping[str, str], plain: Mapping[str, Attribute], slots: Table, strings: Strings, at: int
-) -> Counts:
+) -> Misses:
     beside = {f"{OF_JOB}{name}": one for name, one in plain.items()}
     machine = Machine(slots._replace(attributes={**slots.attributes, **beside}), strings)
     own = {name: f"{OF_JOB}{name}" for name in plain}
     frame = Frame(machine, np.arange(len(slots.passed)))
-    found = np.full(len(slots.passed), UNKNOWN, np.int16)
+    found, first = _unknown(len(slots.passed))
 
     def binder() -> Binder:
         return Binder(machine.steps, formulas, slots.attributes, at, own)
@@ -103,20 +111,26 @@ def _matched(
             both = binder()
             mine, theirs = frame.true(both.requirements(JOB)), frame.true(both.requirements(SLOT))
         except Declined:
-            return found
+            return Misses(found, first)
         found[mine.true & theirs.true & slots.passed] = 0
         if REQUIREMENTS not in formulas or not found.any():
-            return found
+            return Misses(found, first)
         false = (~theirs.true).astype(np.int16)
         doubt = theirs.some_doubt() | ~slots.passed
         try:
-            for clause in conjuncts(formulas[REQUIREMENTS]):
+            for number, clause in enumerate(conjuncts(formulas[REQUIREMENTS])):
                 true, unsure = _plainly(frame.column(binder().whole(clause, JOB)), len(found))
+                first[~true & (first == UNKNOWN)] = number
                 false += ~true
                 doubt |= unsure
         except Declined:
-            return found
-    return np.where(doubt | (false == 0), found, false)
+            return Misses(found, np.full(len(found), UNKNOWN, np.int16))
+    counted = ~doubt & (false > 0)
+    return Misses(np.where(counted, false, found), np.where(counted, first, UNKNOWN))
+
+
+def _unknown(rows: int) -> Misses:
+    return Misses(np.full(rows, UNKNOWN, np.int16), np.full(rows, UNKNOWN, np.int16))
 
 
 def _plainly(column: Column, rows: int) -> tuple[Mask, Mask]:

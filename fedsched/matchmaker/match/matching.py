@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker import columns
+from fedsched.matchmaker import classad, columns
 from fedsched.matchmaker.match.ads import (
     Pairs,
     Texts,
@@ -24,7 +24,7 @@ from fedsched.matchmaker.match.ads import (
     slot_pairs,
 )
 from fedsched.matchmaker.match.never import Known, Meeting, everything, of_predicted, unsatisfied
-from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
+from fedsched.matchmaker.match.pairs import NOW, false_clause, false_clauses, judge, number
 from fedsched.matchmaker.match.places import Place
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.resources import Resources
@@ -186,13 +186,14 @@ class Matching:
             found = side.answers[key] = self._judge(side, site, size)
         return found
 
-    def foresee(self, sides: Sequence[Side], sites: Sequence[Site], sizes: Sizes) -> NDArray[np.int16]:
-        """`misses` of all sides (rows) at all sites (columns), found out at once, in columns (MA4); else UNKNOWN.
+    def foresee(self, sides: Sequence[Side], sites: Sequence[Site], sizes: Sizes) -> columns.Misses:
+        """Misses of all sides (rows) at all sites (columns), found out at once, in columns (MA4); else UNKNOWN.
 
         All sides read the same of each site: `alike` is one for them. Of a site where no real slot was seen it is only
         told who matches (MA6).
         """
-        found = np.full((len(sides), len(sites)), columns.UNKNOWN, np.int16)
+        each = (len(sides), len(sites))
+        found = columns.Misses(*(np.full(each, columns.UNKNOWN, np.int16) for _ in columns.Misses._fields))
         alike: dict[frozenset[str], list[int]] = {}
         for column, site in enumerate(sites):
             read = sides[0].reads("", site)
@@ -209,10 +210,18 @@ class Matching:
                 columns.Meetings(jobs, its, sizes.numbers[:, some].ravel()),
                 self._at,
             )
-            found[:, some] = told.reshape(len(sides), len(some))
+            for ours, theirs in zip(found, told, strict=True):
+                ours[:, some] = theirs.reshape(len(sides), len(some))
         predicted = [column for column, site in enumerate(sites) if site.known is not None]
-        found[:, predicted] = np.where(found[:, predicted] == 0, 0, columns.UNKNOWN)
+        found.clauses[:, predicted] = np.where(found.clauses[:, predicted] == 0, 0, columns.UNKNOWN)
+        found.first[:, predicted] = columns.UNKNOWN
         return found
+
+    def clause(self, side: Side, site: Site, size: Resources, number_: int) -> classad.Clause | None:
+        """What a person is told of that clause of the job, which is not true there: no more is read than it reads."""
+        text = classad.conjuncts(side.requirements)[number_]
+        read = side.reads(text, site)
+        return false_clause(text, side.project(read), self._slot(read, site, size), self._time(read))
 
     def _judge(self, side: Side, site: Site, size: Resources) -> int:
         ads = self.meeting(side, site, size)

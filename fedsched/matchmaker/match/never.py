@@ -66,14 +66,22 @@ def unsatisfied(requirements: str, place: Place, ads: Meeting, known: Known = ev
         yield Reason(Cause.EXPRESSION_REFUSED, what="Requirements", have=answer.refused)
     if answer.ok or answer.refused:
         return
-    source = "a slot seen there" if place.pair.attributes else "the predicted slot"
     clauses = false_clauses(requirements, *ads) if requirements else ()
     for clause in (clause for clause in clauses if known(clause.whole)):
-        yield Reason(Cause.REQUIREMENTS, *clause.told, source=source, at=place.pair.seen_at)
+        yield false_of(clause.told, place)
     theirs = place.terms.requirements
     if theirs and (not clauses or false_clauses(theirs, ads.slot, ads.job, ads.at)):
         have = "the member's own requirements are not true of it"
         yield Reason(Cause.REQUIREMENTS, theirs, "true", have, source="the member's file")
+
+
+def false_of(told: classad.Clause, place: Place) -> Reason:
+    """That a clause of the job is not true of the slots there, as a person is told of it."""
+    return Reason(Cause.REQUIREMENTS, *told, source=_slot(place), at=place.pair.seen_at)
+
+
+def _slot(place: Place) -> str:
+    return "a slot seen there" if place.pair.attributes else "the predicted slot"
 
 
 def of_predicted(job: Texts, slot: Texts) -> Known:

@@ -48,6 +48,15 @@ def false_clauses(requirements: str, my: Pairs, target: Pairs, at: float) -> tup
     return tuple(FalseClause(text, told) for text, told in found if told is not None)
 
 
+@lru_cache(maxsize=1 << 14)
+def false_clause(clause: str, my: Pairs, target: Pairs, at: float) -> classad.Clause | None:
+    """What is shown of one conjunct (MY = `my`) that is not true of `target`; None where it is."""
+    mine, theirs = _ad(my), _ad(target)
+    mine.bind(at)
+    theirs.bind(at)
+    return classad.first_false_clause(clause, mine, theirs)
+
+
 @lru_cache(maxsize=1 << 15)
 def number(expression: str, slot: Pairs, job: Pairs, at: float) -> float:
     """A Rank expression over the slot (MY) and the job (TARGET); 0 where it is not a number (MA5)."""

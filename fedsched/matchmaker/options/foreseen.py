@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fedsched.matchmaker.columns import UNKNOWN
+from fedsched.matchmaker.columns import UNKNOWN, Misses
 from fedsched.matchmaker.match import Alike, Matching, Side, Sizes
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fitting
@@ -27,7 +26,8 @@ _Kin: TypeAlias = dict[tuple[object, ...], dict[tuple[Side, int], DemandClass]]
 class _Known:
     """Classes that cannot tell the same places apart.
 
-    asked: kinds of places looked at. misses: how many clauses keep whom from there; UNKNOWN where columns cannot tell.
+    asked: kinds of places looked at. misses: how many clauses keep whom from there, firsts: which first; UNKNOWN where
+    columns cannot tell.
     """
 
     def __init__(self, members: dict[tuple[Side, int], DemandClass], kinds: int) -> None:
@@ -35,6 +35,7 @@ class _Known:
         self.rows = {member: row for row, member in enumerate(members)}
         self.asked = np.zeros(kinds, np.bool_)
         self.misses = np.full((len(members), kinds), UNKNOWN, np.int16)
+        self.firsts = self.misses.copy()
 
 
 class Foreseen:
@@ -55,11 +56,11 @@ class Foreseen:
                     self._kin_of_all.setdefault(_kinship(demand), {})[self._member(demand)] = demand
         return self._kin_of_all
 
-    def misses(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> NDArray[np.int16]:
-        """How many clauses keep the class from these kinds of places, or UNKNOWN; its kin's are found out with them."""
+    def misses(self, demand: DemandClass, alike: Alike, kinds: Numbers) -> Misses:
+        """What keeps the class from these kinds of places; what keeps its kin is found out with it."""
         kin, member = _kinship(demand), self._member(demand)
         if demand.gate or member not in self._kin.get(kin, {}):
-            return np.full(len(kinds), UNKNOWN, np.int16)
+            return Misses(*(np.full(len(kinds), UNKNOWN, np.int16) for _ in Misses._fields))
         known = self._known.get((kin, id(alike)))
         if known is None:
             known = self._known[kin, id(alike)] = self._who_reads_alike(kin, alike)
@@ -68,8 +69,8 @@ class Foreseen:
             todo = np.flatnonzero(~known.asked)  # some of so many classes ask for all: they are laid out once
         if FEW <= len(todo) * len(known.members) <= MOST:
             self._find_out(alike, known, todo)
-        found: NDArray[np.int16] = known.misses[known.rows[member], kinds]
-        return found
+        row = known.rows[member]
+        return Misses(known.misses[row, kinds], known.firsts[row, kinds])
 
     def _who_reads_alike(self, kin: tuple[object, ...], alike: Alike) -> _Known:
         some = {member: demand for member, demand in self._kin[kin].items() if self._alike(member[0], demand) is alike}
@@ -84,7 +85,7 @@ class Foreseen:
             of_fit = np.array([amounts.setdefault(fit.size, len(amounts)) for fit in fits.all], np.intp)
             numbers.append(of_fit[fits.of_place[there]])
         sides, sizes = [side for side, _ in known.members], Sizes(np.array(numbers, np.intp), list(amounts))
-        known.misses[:, todo] = self._matching.foresee(sides, sites, sizes)
+        known.misses[:, todo], known.firsts[:, todo] = self._matching.foresee(sides, sites, sizes)
         known.asked[todo] = True
 
     def _alike(self, side: Side, demand: DemandClass) -> Alike:

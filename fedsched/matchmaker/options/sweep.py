@@ -17,7 +17,7 @@ class Sweep:
     """One class against the places of a round; places that are alike to it are judged once, when one is asked for.
 
     limits: of each place how many things rule the class out there besides expressions. misses: of each kind of places
-    how many clauses do; less than 0 where nobody asked.
+    how many clauses do, UNKNOWN where nobody asked; firsts: which of the job's does first, where that was found out.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Sweep:
         self.limits: Numbers = self._limited() if before is None else before.limits
         unknown = np.full(len(self._alike.samples), UNKNOWN, np.int64)
         self.misses: Numbers = unknown if before is None else before.misses
+        self.firsts: Numbers = unknown.copy() if before is None else before.firsts
 
     def _limited(self) -> Numbers:
         demand, fitting = self._demand, self._fitting
@@ -64,7 +65,7 @@ class Sweep:
         misses = self.misses[kinds]
         if misses.size and misses.min() == UNKNOWN:
             unknown = np.unique(kinds[misses == UNKNOWN])
-            self.misses[unknown] = self._foreseen.misses(self._demand, self._alike, unknown)
+            self.misses[unknown], self.firsts[unknown] = self._foreseen.misses(self._demand, self._alike, unknown)
             for kind in unknown[self.misses[unknown] == UNKNOWN].tolist():
                 site: Site = self._matching.sites[self._alike.samples[kind]]
                 size = self._fitting.fit(self._demand, site).size

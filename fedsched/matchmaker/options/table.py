@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker.match import Place, Side, Site, form_for, held_back, nevers, single
+from fedsched.matchmaker.columns import UNKNOWN
+from fedsched.matchmaker.match import Place, Side, Site, false_of, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.fitting import Fit, known_length
@@ -111,10 +112,19 @@ class OneTable:
             place = self._matching.sites[number].place
             key = kind, place.terms.requirements, place.pair.seen_at, bool(place.pair.attributes)
             if kind < 0 or key not in said:
-                said[key] = self.never(demand, place)
+                said[key] = self._first_clause(demand, sweep, number, kind) or self.never(demand, place)
             why = said[key]
             here = why if why is None else place.here(why)
             yield MemberVerdict(place.terms.name, Verdict.NEVER, here, place.group.name)
+
+    def _first_clause(self, demand: DemandClass, sweep: Sweep, number: int, kind: int) -> Reason | None:
+        """The first of `nevers` where it is known which of the job's clauses that is; None elsewhere."""
+        clause = int(sweep.firsts[kind]) if kind >= 0 else UNKNOWN
+        if clause == UNKNOWN:
+            return None
+        site, side = self._matching.sites[number], self._matching.side(demand)
+        told = self._matching.clause(side, site, self._fitting.fit(demand, site).size, clause)
+        return None if told is None else false_of(told, site.place)
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
