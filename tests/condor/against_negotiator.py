@@ -197,6 +197,10 @@ def _configure(pool: Pool, policy: Policy, more: str) -> None:
     pool.wait("the scenario's groups", seen, 30)
 
 
+PATIENCE = 4
+"""So many cycles may give nothing while nothing is claimed: the first can still see what the scenario before held."""
+
+
 def _settle(pool: Pool, scenario: Scenario, work: tuple[Work, ...]) -> None:
     """Submits all and lets cycles happen, one at a time, until nothing is left or one finds nothing to give.
 
@@ -211,8 +215,9 @@ def _settle(pool: Pool, scenario: Scenario, work: tuple[Work, ...]) -> None:
         in_order = sorted(work, key=lambda one: one.limit)
         pool.submit("alice", HEAD + "".join(_describe(scenario, one) for one in in_order))
         pool.wait("everybody's jobs in the collector", lambda: _advertised(pool) >= wanted, 60)
-        while _cycle(pool) and _claimed(pool) < CORES:
-            pass
+        empty = 0 if _cycle(pool) else 1
+        while (claimed := _claimed(pool)) < CORES and empty < (1 if claimed else PATIENCE):
+            empty = 0 if _cycle(pool) else empty + 1
     finally:
         pool.resume_daemon("NEGOTIATOR")
 
