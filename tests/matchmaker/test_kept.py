@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -192,6 +194,17 @@ def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
     assert more.ground is not None
     assert len(kept.ground.sweeps) == len(more.ground.sweeps) <= SIZE.classes
     assert kept.ground.sweeps.keys().isdisjoint(more.ground.sweeps)
+
+
+def test_what_a_round_made_goes_with_the_next_but_one() -> None:
+    """Memory: what is kept holds no round that is over."""
+    seen, rules, kept, grounds = federation(Size(jobs=600, classes=12, nodes=1_000)), policy(), Kept(), []
+    for _ in range(4):
+        plan, kept = negotiated(seen, rules, kept)
+        grounds.append(weakref.ref(kept.ground))
+        seen = remembered(seen, plan.memory, LATER_S)
+    gc.collect()
+    assert [ground() is not None for ground in grounds] == [False, False, False, True]
 
 
 def test_ranks_by_the_clock_are_those_of_their_moment() -> None:

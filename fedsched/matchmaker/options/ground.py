@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 from fedsched.matchmaker.match import Matching, Place, form_for
 from fedsched.matchmaker.model import Policy, Room
 from fedsched.matchmaker.options.fitting import Fitting
-from fedsched.matchmaker.options.sweep import Sweep
+from fedsched.matchmaker.options.sweep import Found
 
 MOST_KEPT = 1 << 15
 """Answers that are kept of one kind at most: with more all begins anew, for the memory that they take."""
@@ -19,7 +19,7 @@ MOST_KEPT = 1 << 15
 class Ground:
     """Places laid out for matching, and what came out for each kind of class, by all that it depends on.
 
-    stands: what that is of places; rooms: of nodes, where startds' sizes depend on them, too. earlier: sweeps of the
+    stands: what that is of places; rooms: of nodes, where startds' sizes depend on them, too. earlier: of the
     round before; what is asked again is taken from there into `sweeps`.
     """
 
@@ -27,8 +27,8 @@ class Ground:
         places = tuple(places)
         self.stands = (policy.startds, *map(_stands, places))
         self.rooms = _rooms(places, packs=policy.startds.pack_cpu_milli > 0)
-        self.sweeps: dict[Hashable, Sweep] = {}
-        self.earlier: dict[Hashable, Sweep] = {}
+        self.sweeps: dict[Hashable, Found] = {}
+        self.earlier: dict[Hashable, Found] = {}
         if before is None or before.kept >= MOST_KEPT or before.stands != self.stands:
             self.matching = Matching(places, at)
             self.fitting = Fitting(self.matching.sites, policy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 
@@ -11,6 +13,14 @@ from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fitting
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
+
+
+class Found(NamedTuple):
+    """What one sweep found out, and nothing that it found it with: see there."""
+
+    limits: Numbers
+    misses: Numbers
+    firsts: Numbers
 
 
 class Sweep:
@@ -26,7 +36,7 @@ class Sweep:
         matching: Matching,
         fitting: Fitting,
         foreseen: Foreseen,
-        before: Sweep | None = None,
+        before: Found | None = None,
     ) -> None:
         """`before`: of the same kind of class against places that say the same."""
         self._demand, self._matching, self._fitting, self._foreseen = demand, matching, fitting, foreseen
@@ -42,6 +52,11 @@ class Sweep:
         demand, fitting = self._demand, self._fitting
         limits: Numbers = fitting.passed(demand) + fitting.refusals(demand) + bool(demand.gate)
         return limits
+
+    @property
+    def found(self) -> Found:
+        """What it found out, and will."""
+        return Found(self.limits, self.misses, self.firsts)
 
     @property
     def timeless(self) -> bool:

@@ -187,7 +187,7 @@ class OneTable:
             options = Options(batches, make, self._fitting.fits(demand).of_place)
             found = self._judged[key] = _Judged(sweep, held, options)
             if sweep.timeless:
-                self.ground.sweeps[key] = sweep
+                self.ground.sweeps[key] = sweep.found
         return found
 
     def _kind(self, demand: DemandClass) -> tuple[object, ...]:
