@@ -74,6 +74,8 @@ class Bounds:
 
         Asked for many places in a row, and the same for all of them until something is taken.
         """
+        if self.never(demand):
+            return
         key = (demand.principal, demand.concurrency, size, units)
         found = self._said.get(key)
         if found is None:

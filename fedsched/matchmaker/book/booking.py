@@ -12,7 +12,7 @@ from fedsched.matchmaker.book.doors import Doors
 from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.rooms import Rooms
-from fedsched.matchmaker.book.shortage import shortage, shortages
+from fedsched.matchmaker.book.shortage import shortage, shortages, told
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.match import Place, Shape, footprint, lacks
 from fedsched.matchmaker.model import Held, Policy
@@ -54,6 +54,7 @@ class Book:
         self.places = places
         self._room_of = [self._groups[place.terms.name, place.group.name] for place in places]
         self._rooms = Rooms(self._groups)
+        self._said: dict[tuple[int, ...], Reason] = {}
         overheads = [place.terms.pod_overhead for place in places]
         self._beside = {
             one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
@@ -154,6 +155,7 @@ class Book:
         """What is booked counts against the member, wherever its room comes from."""
         self.doors.change(place.terms.name)
         self._rooms.change((place.terms.name, place.group.name))
+        self._said.clear()
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
         group.probing = group.probing or not (place.jobs or place.pair.attributes)
@@ -167,6 +169,27 @@ class Book:
         place, room = self.places[number], self._room_of[number]
         return shortage(place, room, self._full(number, size))
 
+    def shorts(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
+        """The same of each of these places: found of all at once, and said once where it is the same."""
+        if len(self._beside) == 1:
+            return self._shorts(numbers, size, next(iter(self._beside)))
+        found = np.empty(len(numbers), object)
+        for overhead, there in self._beside.items():
+            its = there[numbers]
+            found[its] = self._shorts(numbers[its], size, overhead)
+        return list(found)
+
+    def _shorts(self, numbers: NDArray[np.int64], size: Resources, overhead: Resources) -> list[Reason]:
+        short = self._rooms.shortages(size + overhead, numbers) if len(numbers) else None
+        if short is None:
+            return [self.short(number, size) for number in numbers.tolist()]
+        said, found = self._said, []
+        for at, key in enumerate(zip(numbers.tolist(), short.rows, short.need, short.have, short.nodes, strict=True)):
+            if key not in said:
+                said[key] = told(self.places[key[0]], short.one(at))
+            found.append(said[key])
+        return found
+
     def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""
         return self._groups[place.terms.name, place.group.name].holds(size + place.terms.pod_overhead, pods)
@@ -177,8 +200,8 @@ class Book:
         In the order in which the places were given, as `only_room`. jobs: of a user's Job, whose pod needs nothing
         beside.
         """
-        if jobs:
-            return self._rooms.lacking(size)
+        if jobs or len(self._beside) == 1:
+            return self._rooms.lacking(size if jobs else size + next(iter(self._beside)))
         found = np.empty(len(self.places), np.int64)
         for overhead, its in self._beside.items():
             found[its] = self._rooms.lacking(size + overhead)[its]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fedsched.matchmaker.book.rooms import Shortage
 from fedsched.matchmaker.book.totals import GroupRoom
 from fedsched.matchmaker.match import Place, lacks
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -20,14 +21,18 @@ class _Group(NamedTuple):
     scattered: tuple[Resources, int] | None
 
     def lacks(self, short: Short) -> Reason:
-        name, need, have = short
-        names, at = (self.place.terms.name, self.place.group.name), self.place.view.seen_at
-        numbers = (name, show(name, need), show(name, max(0, have)))
-        if self.scattered is None:
-            return Reason(Cause.NO_ROOM, *numbers, *names, "the node with most room", at)
-        total, nodes = self.scattered
-        source = f"{show(name, total.get(name))} free over {nodes} nodes of the group"
-        return Reason(Cause.FRAGMENTED, *numbers, *names, source, at)
+        total, nodes = self.scattered or (Resources(), 0)
+        return told(self.place, Shortage(*short, nodes, total.get(short[0])))
+
+
+def told(place: Place, short: Shortage) -> Reason:
+    """What a node group lacks, for a person; scattered where its nodes together have enough."""
+    name, names, at = short.name, (place.terms.name, place.group.name), place.view.seen_at
+    numbers = (name, show(name, short.need), show(name, max(0, short.have)))
+    if not short.nodes:
+        return Reason(Cause.NO_ROOM, *numbers, *names, "the node with most room", at)
+    source = f"{show(name, short.total)} free over {short.nodes} nodes of the group"
+    return Reason(Cause.FRAGMENTED, *numbers, *names, source, at)
 
 
 def shortages(place: Place, room: GroupRoom, full: Resources) -> tuple[Reason, ...]:

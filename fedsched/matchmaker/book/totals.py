@@ -169,17 +169,17 @@ def _move(bars: dict[Resources, int], bar: Resources, rest: Resources) -> None:
 def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:
     """How many resources a room lacks, and of what part of the request at most. Written out: it is asked of each."""
     count, most = 0, 0.0
-    if size.cpu_milli > free.cpu_milli:
+    if size.cpu_milli > max(0, free.cpu_milli):
         count, most = 1, 1 - free.cpu_milli / size.cpu_milli
-    if size.memory_mib > free.memory_mib:
+    if size.memory_mib > max(0, free.memory_mib):
         count, most = count + 1, max(most, 1 - free.memory_mib / size.memory_mib)
-    if size.disk_mib > free.disk_mib:
+    if size.disk_mib > max(0, free.disk_mib):
         count, most = count + 1, max(most, 1 - free.disk_mib / size.disk_mib)
-    if size.gpus > free.gpus:
+    if size.gpus > max(0, free.gpus):
         count, most = count + 1, max(most, 1 - free.gpus / size.gpus)
-    if size.pods > free.pods:
+    if size.pods > max(0, free.pods):
         count, most = count + 1, max(most, 1 - free.pods / size.pods)
     for name, amount in size.other:
-        if amount > (have := free.get(name)):
+        if amount > max(0, have := free.get(name)):
             count, most = count + 1, max(most, 1 - have / amount)
     return count, most, free

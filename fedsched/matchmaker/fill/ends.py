@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.model import DemandClass, MemberVerdict
 from fedsched.matchmaker.options import UNCOUNTED, Option, Options
-from fedsched.matchmaker.options.asking import Verdicts
+from fedsched.matchmaker.options.asking import Firsts, Verdicts
 from fedsched.matchmaker.reasons import Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
@@ -23,14 +24,14 @@ class InTheWay(msgspec.Struct, frozen=True):
     """Of each option of a class how many things are in its way, or UNCOUNTED where they must be asked for.
 
     besides_room: whether that is more than room on nodes. shut: of each place (by number) what it says to the class
-    whatever its size; None where nothing of the kind is known. first: the first thing in the way of an option that was
-    counted, by its position.
+    whatever its size; None where nothing of the kind is known. firsts: the first thing in the way of each of some
+    options that were counted and are not open, by their positions.
     """
 
     counts: NDArray[np.int64]
     besides_room: NDArray[np.bool_]
     shut: Verdicts | None = None
-    first: Callable[[int], Reason] | None = None
+    firsts: Firsts | None = None
 
 
 class Ends(msgspec.Struct):
@@ -68,13 +69,22 @@ class Ends(msgspec.Struct):
                 kind_of[positions] = len(kinds)
                 kinds.append((option.size, aside))
 
-        def first(position: int) -> Reason:
-            size, aside = kinds[kind_of[position]]
-            number = places[position]
-            return aside[0] if aside else fixed.firsts[number] or self.book.short(number, size)
+        def firsts(positions: NDArray[np.int64]) -> list[Reason]:
+            found: list[Reason] = []
+            for kind, its in _runs(kind_of[positions]):
+                size, aside = kinds[kind]
+                numbers = places[positions[its]]
+                found += [aside[0]] * len(numbers) if aside else self._at_places(numbers, size)
+            return found
 
         bound = any(aside for _, aside in kinds)
-        return InTheWay(counts, besides, None if bound else self._said_to_all(), first)
+        return InTheWay(counts, besides, None if bound else self._said_to_all(), firsts)
+
+    def _at_places(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
+        """What keeps a startd of that size from each of these places, first of all."""
+        fixed = [self.book.doors.fixed().firsts[number] for number in numbers.tolist()]
+        lacking = iter(self.book.shorts(numbers[[why is None for why in fixed]], size))
+        return [why or next(lacking) for why in fixed]
 
     def _said_to_all(self) -> Verdicts:
         if self.shut is None:
@@ -98,3 +108,10 @@ class Ends(msgspec.Struct):
                 found = growth if len(growth) <= len(found) else found
             self.said[key] = found
         return found
+
+
+def _runs(kinds: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Of numbers the parts in which they stay the same, in their order."""
+    begins = np.flatnonzero(np.diff(kinds, prepend=-1)).tolist()
+    for begin, end in pairwise((*begins, len(kinds))):
+        yield int(kinds[begin]), slice(begin, end)

@@ -40,7 +40,7 @@ def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassRepor
     if not turn.unmet:
         return ClassReport(demand.key, demand.idle, served, turn.placed, 0, Verdict.NOW, parts=tuple(parts))
     ways = rounds.in_the_way(demand, rounds.table.options(demand))
-    asked = Asked(partial(rounds.blockers, demand), ways.counts, not limits and not ask.blocked, ways.shut, ways.first)
+    asked = Asked(partial(rounds.blockers, demand), ways.counts, not limits and not ask.blocked, ways.shut, ways.firsts)
     why, *also = _blockers(turn, rounds.table.reasons(demand, asked), limits)
     return ClassReport(
         demand.key,

@@ -80,7 +80,7 @@ def lacks(request: Resources, room: Resources) -> list[tuple[str, int, int]]:
         ("pods", request.pods, room.pods),
         *((name, amount, room.get(name)) for name, amount in request.other),
     ]
-    short = [pair for pair in pairs if pair[1] > pair[2]]
+    short = [pair for pair in pairs if pair[1] > max(0, pair[2])]
     return sorted(short, key=lambda pair: (pair[2] / pair[1], pair[0])) if len(short) > 1 else short
 
 

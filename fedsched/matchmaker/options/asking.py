@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -19,20 +19,23 @@ Verdicts = NDArray[Any]
 """A MemberVerdict or None for each place or member, as an array of objects."""
 
 
+Firsts: TypeAlias = Callable[[Numbers], list[Reason]]
+
+
 class Asked(msgspec.Struct, frozen=True):
     """Who knows what keeps one more startd of a class from an option.
 
     blockers: all that does, the first of it first. counts: of each option of the class how many that are, or UNCOUNTED;
     None where nobody counted. all_blocked: it is known that no option is open. shut: of each place (by its number) what
-    it says to every class whose way there is counted, where that is known. first: the first blocker of an option whose
-    way is counted and not open, by its position.
+    it says to every class whose way there is counted, where that is known. firsts: the first blocker of each of some
+    options whose way is counted and not open, by their positions.
     """
 
     blockers: Callable[[Option], Iterable[Reason]]
     counts: Numbers | None = None
     all_blocked: bool = False
     shut: Verdicts | None = None
-    first: Callable[[int], Reason] | None = None
+    firsts: Firsts | None = None
 
     def counted(self, options: Options) -> Numbers:
         """Of each option how many blockers it has, or UNCOUNTED."""
@@ -41,7 +44,7 @@ class Asked(msgspec.Struct, frozen=True):
     def fewest(self, options: Options) -> tuple[Reason, ...]:
         """All that stands in the way with the least in it, of those the first; () where one is open (RE2)."""
         counts, packed = self.counted(options), options.packed()
-        order = np.concatenate((np.flatnonzero(~packed), np.flatnonzero(packed)))  # more keeps those for several away
+        order = np.argsort(packed, kind="stable")  # more keeps those for several away
         if (counts == UNCOUNTED).any():
             return smallest(self._ways(options, counts, order), none_empty=self.all_blocked)
         best = int(order[first_smallest(counts[order], none_empty=self.all_blocked)])

@@ -42,11 +42,15 @@ class Fit(NamedTuple):
 
 
 class Fits(NamedTuple):
-    """Startds for one request: the different ones, and of every place which of them; as bytes, to look things up by."""
+    """Startds for one request: the different ones, and of every place which of them; as bytes, to look things up by.
+
+    sorts: of every place a number, equal where startds are alike in form, size and units.
+    """
 
     all: tuple[Fit, ...]
     of_place: NDArray[np.int64]
     key: bytes
+    sorts: NDArray[np.int64]
 
 
 class Fitting:
@@ -128,8 +132,10 @@ class Fitting:
         wanted, parts = self.packed(demand), self._by_shape
         if self._packing is not None and wanted > 1 and demand.job is None:
             parts = _parted(self._shapes * (wanted + 1) + self._packing.units(demand.request, wanted))
-        found = tuple(self._measure(demand, self._sites[number].place) for number in parts.samples)
-        return Fits(found, parts.of_place, parts.key)
+        places = [self._sites[number].place for number in parts.samples]
+        found = tuple(self._measure(demand, place) for place in places)
+        alike = _numbered((form_for(place), fit.size, fit.units) for place, fit in zip(places, found, strict=True))
+        return Fits(found, parts.of_place, parts.key, np.array(alike, np.int64)[parts.of_place])
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
         form = form_for(place) or "startd-job"

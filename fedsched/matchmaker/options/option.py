@@ -70,6 +70,9 @@ class Options(Sequence[Option]):
         self._batches, self._make, self._shapes = batches, make, shapes
         self._found = np.empty(0, np.int64)
         self._made: dict[int, Option] = {}
+        self._places: Numbers | None = None
+        self._packed: NDArray[np.bool_] | None = None
+        self._alike: list[tuple[Option, Numbers]] | None = None
 
     @overload
     def __getitem__(self, index: int) -> Option: ...
@@ -116,20 +119,27 @@ class Options(Sequence[Option]):
 
     def places(self) -> Numbers:
         """Numbers of the places of all options."""
-        numbers = self.numbers()
-        return np.where(numbers < 0, ~numbers, numbers)
+        if self._places is None:
+            numbers = self.numbers()
+            self._places = np.where(numbers < 0, ~numbers, numbers)
+        return self._places
 
     def packed(self) -> NDArray[np.bool_]:
         """Of every option whether it is for several jobs and the one for a single job follows it."""
-        numbers = self.numbers()
-        return np.append(numbers[1:] == ~numbers[:-1], [False] * bool(len(numbers))) if len(numbers) else numbers == 0
+        if self._packed is None:
+            numbers = self.numbers()
+            self._packed = np.zeros(len(numbers), np.bool_)
+            self._packed[:-1] = numbers[1:] == ~numbers[:-1]
+        return self._packed
 
-    def alike(self) -> Iterator[tuple[Option, Numbers]]:
+    def alike(self) -> list[tuple[Option, Numbers]]:
         """Positions of all options that are alike in form, size, units and pods, with one of these options."""
-        kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
-        for kind in np.unique(kinds).tolist():
-            positions = np.flatnonzero(kinds == kind)
-            yield self[int(positions[0])], positions
+        if self._alike is None:
+            kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
+            different = np.unique(kinds) if len(kinds) and (kinds != kinds[0]).any() else kinds[:1]
+            parts = [np.flatnonzero(kinds == kind) for kind in different.tolist()]
+            self._alike = [(self[int(positions[0])], positions) for positions in parts]
+        return self._alike
 
     def _more(self) -> bool:
         batch = next(self._batches, None)

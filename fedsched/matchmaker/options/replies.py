@@ -12,7 +12,7 @@ from fedsched.matchmaker.model import MemberVerdict
 from fedsched.matchmaker.options.asking import Asked, Verdicts
 from fedsched.matchmaker.options.option import Numbers, Options
 from fedsched.matchmaker.options.sets import UNCOUNTED
-from fedsched.matchmaker.reasons import Verdict
+from fedsched.matchmaker.reasons import Reason, Verdict
 
 
 class Replies:
@@ -22,9 +22,19 @@ class Replies:
         self.names = tuple(sorted({site.place.terms.name for site in sites}))
         numbers = {name: number for number, name in enumerate(self.names)}
         self.member_of = np.array([numbers[site.place.terms.name] for site in sites], np.int64)
+        self._by_member = np.argsort(self.member_of, kind="stable")
+        self._begins = np.flatnonzero(np.diff(self.member_of[self._by_member], prepend=-1))
         self._groups = [site.place.group.name for site in sites]
         now = (MemberVerdict(site.place.terms.name, Verdict.NOW, None, site.place.group.name) for site in sites)
         self._now: Verdicts = np.fromiter(now, object)
+        self._places = [site.place for site in sites]
+        self._whys: dict[Reason | None, int] = {}
+        self._reasons: list[Reason | None] = []
+        self._nevers: dict[tuple[int, int], MemberVerdict] = {}
+        slots = ((p.terms.requirements, p.pair.seen_at, bool(p.pair.attributes)) for p in self._places)
+        kinds: dict[tuple[object, ...], int] = {}
+        self.slots = [kinds.setdefault(slot, len(kinds)) for slot in slots]
+        """Of each place a number, equal where one reason of expressions is the other's but for the place's name."""
 
     def silent(self) -> Verdicts:
         """No answer of anybody."""
@@ -38,30 +48,57 @@ class Replies:
         answers, places = self.silent(), options.places()
         if not len(places):
             return answers
-        members = self.member_of[places]
-        order = np.argsort(members, kind="stable")
-        begins = np.flatnonzero(np.diff(members[order], prepend=-1))
-        found, counts = members[order][begins], asked.counted(options)[order]
-        opened = _first(order, counts == 0, begins)
-        best = _first(order, ~options.packed()[order], begins)
-        in_words = np.logical_or.reduceat((counts == UNCOUNTED) | (asked.first is None), begins)
-        now = ~in_words & (opened < len(order))
-        answers[found[now]] = self._now[places[opened[now]]]
-        shut = ~in_words & ~now
-        if asked.shut is not None:
-            answers[found[shut]] = asked.shut[places[best[shut]]]
-        for member, position in zip(found[shut].tolist(), best[shut].tolist(), strict=True):
-            if answers[member] is None and asked.first is not None:
-                group = self._groups[places[position]]
-                answers[member] = MemberVerdict(self.names[member], Verdict.NOT_NOW, asked.first(position), group)
-        ends = np.append(begins[1:], len(order))
-        for number in np.flatnonzero(in_words).tolist():
-            its = order[begins[number] : ends[number]].tolist()
-            answers[found[number]] = asked.verdict(self.names[found[number]], options, its)
+        nobody, counts, positions = len(places), asked.counted(options), np.arange(len(places))
+        best = self._first(places, positions, ~options.packed())
+        has = best < nobody
+        in_words = np.zeros_like(has) if asked.firsts is not None else has
+        if asked.firsts is not None and (counts == UNCOUNTED).any():
+            in_words = self._first(places, positions, counts == UNCOUNTED) < nobody
+        opened = self._first(places, positions, counts == 0)
+        now = ~in_words & (opened < nobody)
+        answers[now] = self._now[places[opened[now]]]
+        self._shut(answers, np.flatnonzero(has & ~in_words & ~now), (best, places), asked)
+        for member in np.flatnonzero(in_words).tolist():
+            its = np.flatnonzero(self.member_of[places] == member).tolist()
+            answers[member] = asked.verdict(self.names[member], options, its)
         return answers
 
+    def never(self, number: int, why: Reason | None) -> MemberVerdict:
+        """That no startd of the class can ever run at that place, and why."""
+        place = self._places[number]
+        here = why if why is None else place.here(why)
+        return MemberVerdict(place.terms.name, Verdict.NEVER, here, place.group.name)
 
-def _first(positions: Numbers, which: NDArray[np.bool_], begins: Numbers) -> Numbers:
-    """In each part, of the positions that are meant the first; their number where none is."""
-    least: Numbers = np.minimum.reduceat(np.where(which, positions, len(positions)), begins)
-    return least
+    def known(self, why: Reason | None) -> int:
+        """The number of a reason that may be said again, of other classes or other places."""
+        number = self._whys.setdefault(why, len(self._whys))
+        if number == len(self._reasons):
+            self._reasons.append(why)
+        return number
+
+    def again(self, number: int, why: int) -> MemberVerdict:
+        """`never` of a reason by its number."""
+        found = self._nevers.get((number, why))
+        if found is None:
+            found = self._nevers[number, why] = self.never(number, self._reasons[why])
+        return found
+
+    def _shut(self, answers: Verdicts, members: Numbers, at: tuple[Numbers, Numbers], asked: Asked) -> None:
+        """What blocks the best place of members where none is open."""
+        best, places = at
+        where = places[best[members]]
+        if asked.shut is not None:
+            answers[members] = asked.shut[where]
+        todo = np.array([answer is None for answer in answers[members]], np.bool_)
+        if asked.firsts is None or not todo.any():
+            return
+        whys = asked.firsts(best[members[todo]])
+        for member, place, why in zip(members[todo].tolist(), where[todo].tolist(), whys, strict=True):
+            answers[member] = MemberVerdict(self.names[member], Verdict.NOT_NOW, why, self._groups[place])
+
+    def _first(self, places: Numbers, positions: Numbers, which: NDArray[np.bool_]) -> Numbers:
+        """Of each member the first of the options that are meant; their number where none is."""
+        least = np.full(len(self.member_of), len(places))
+        least[places[which][::-1]] = positions[which][::-1]  # where two are one place's, the first of them stays
+        first: Numbers = np.minimum.reduceat(least[self._by_member], self._begins)
+        return first

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from fedsched.matchmaker.classad import Clause
 from fedsched.matchmaker.columns import UNKNOWN
 from fedsched.matchmaker.match import Matching, Site
 from fedsched.matchmaker.model import DemandClass
@@ -21,13 +22,15 @@ class Found(NamedTuple):
     limits: Numbers
     misses: Numbers
     firsts: Numbers
+    told: dict[int, Clause | None]
 
 
 class Sweep:
     """One class against the places of a round; places that are alike to it are judged once, when one is asked for.
 
     limits: of each place how many things rule the class out there besides expressions. misses: of each kind of places
-    how many clauses do, UNKNOWN where nobody asked; firsts: which of the job's does first, where that was found out.
+    how many clauses do, UNKNOWN where nobody asked; firsts: which of the job's does first, where that was found out;
+    told: what is said of that one, where it was asked.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Sweep:
         unknown = np.full(len(self._alike.samples), UNKNOWN, np.int64)
         self.misses: Numbers = unknown if before is None else before.misses
         self.firsts: Numbers = unknown.copy() if before is None else before.firsts
+        self.told: dict[int, Clause | None] = {} if before is None else before.told
 
     def _limited(self) -> Numbers:
         demand, fitting = self._demand, self._fitting
@@ -56,7 +60,7 @@ class Sweep:
     @property
     def found(self) -> Found:
         """What it found out, and will."""
-        return Found(self.limits, self.misses, self.firsts)
+        return Found(self.limits, self.misses, self.firsts, self.told)
 
     @property
     def timeless(self) -> bool:

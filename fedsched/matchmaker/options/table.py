@@ -106,24 +106,29 @@ class OneTable:
 
     def _never(self, demand: DemandClass, sweep: Sweep, numbers: Numbers) -> Iterator[MemberVerdict]:
         """What these places say, each the nearest of its member; where expressions alone rule out, once for alike."""
-        said: dict[tuple[object, ...], Reason | None] = {}
+        said: dict[tuple[int, int], int] = {}
         kinds = sweep.kinds(numbers)
         for number, kind in zip(numbers.tolist(), kinds.tolist(), strict=True):
-            place = self._matching.sites[number].place
-            key = kind, place.terms.requirements, place.pair.seen_at, bool(place.pair.attributes)
-            if kind < 0 or key not in said:
-                said[key] = self._first_clause(demand, sweep, number, kind) or self.never(demand, place)
-            why = said[key]
-            here = why if why is None else place.here(why)
-            yield MemberVerdict(place.terms.name, Verdict.NEVER, here, place.group.name)
+            if kind < 0:
+                place = self._matching.sites[number].place
+                yield self._replies.never(number, self.never(demand, place))
+                continue
+            key = kind, self._replies.slots[number]
+            if key not in said:
+                why = self._first_clause(demand, sweep, number, kind)
+                said[key] = self._replies.known(why or self.never(demand, self._matching.sites[number].place))
+            yield self._replies.again(number, said[key])
 
     def _first_clause(self, demand: DemandClass, sweep: Sweep, number: int, kind: int) -> Reason | None:
         """The first of `nevers` where it is known which of the job's clauses that is; None elsewhere."""
-        clause = int(sweep.firsts[kind]) if kind >= 0 else UNKNOWN
+        clause = int(sweep.firsts[kind])
         if clause == UNKNOWN:
             return None
-        site, side = self._matching.sites[number], self._matching.side(demand)
-        told = self._matching.clause(side, site, self._fitting.fit(demand, site).size, clause)
+        site = self._matching.sites[number]
+        if kind not in sweep.told:
+            side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
+            sweep.told[kind] = self._matching.clause(side, site, size, clause)
+        told = sweep.told[kind]
         return None if told is None else false_of(told, site.place)
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
@@ -184,7 +189,7 @@ class OneTable:
             sweep = Sweep(demand, self._matching, self._fitting, self._foreseen, before)
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
-            options = Options(batches, make, self._fitting.fits(demand).of_place)
+            options = Options(batches, make, self._fitting.fits(demand).sorts)
             found = self._judged[key] = _Judged(sweep, held, options)
             if sweep.timeless:
                 self.ground.sweeps[key] = sweep.found
