@@ -124,6 +124,7 @@ class Matching:
         self._shapes: dict[tuple[frozenset[str], Resources], Pairs] = {}
         self._ranks: dict[tuple[str, Pairs, int, Pairs], float] = {}
         self._families = {site.formulas: site for site in self.sites}
+        self._told: dict[tuple[frozenset[str], ...], NDArray[np.int64]] = {}
         self._alike: dict[tuple[object, ...], Alike] = {}
         self._alike_before: dict[tuple[object, ...], Alike] = {}
 
@@ -144,7 +145,7 @@ class Matching:
     @property
     def kept(self) -> int:
         """How many answers are kept of what most are kept of, sides of classes apart."""
-        return max(len(self._shapes), len(self._pairs), len(self._projected))
+        return max(len(self._shapes), len(self._pairs), len(self._projected), len(self._told))
 
     def side(self, demand: DemandClass) -> Side:
         """The job's side of a class."""
@@ -163,16 +164,23 @@ class Matching:
         key = (told, *(side.reads("", site) for site in self._families.values()))
         found = self._alike.get(key) or self._alike_before.get(key)
         if found is None:
-            kinds: dict[tuple[int, frozenset[str] | None, int], int] = {}
-            samples, numbers = [], []
-            for site, shape in zip(self.sites, shapes.tolist(), strict=True):
-                kind = (self._projection(side.reads("", site), site), site.known, shape)
-                if kind not in kinds:
-                    samples.append(site.number)
-                numbers.append(kinds.setdefault(kind, len(kinds)))
-            found = Alike(np.array(numbers, np.int64), samples)
+            slots = self._slots(side)
+            _, first, kinds = np.unique(
+                slots * (1 + int(shapes.max(initial=0))) + shapes, return_index=True, return_inverse=True
+            )
+            found = Alike(kinds.astype(np.int64), first.tolist())
         self._alike[key] = found
         return found
+
+    def _slots(self, side: Side) -> NDArray[np.int64]:
+        """Of each place a number, equal where what is read of its slot is, and as much is known of it."""
+        reads = {formulas: side.reads("", site) for formulas, site in self._families.items()}
+        key = tuple(reads.values())
+        if key not in self._told:
+            kinds: dict[tuple[int, frozenset[str] | None], int] = {}
+            told = ((self._projection(reads[site.formulas], site), site.known) for site in self.sites)
+            self._told[key] = np.array([kinds.setdefault(kind, len(kinds)) for kind in told], np.int64)
+        return self._told[key]
 
     def misses(self, side: Side, site: Site, size: Resources) -> int:
         """How many clauses keep a startd of that size there from matching; 0 where both Requirements are true.

@@ -66,15 +66,29 @@ class Fitting:
         self._of_kind = np.array(self._kinds, np.int64)
         self._one_of_each = tuple(dict(zip(self._kinds, sites, strict=True)).values())
         self._fits: dict[tuple[Resources, int], Fits] = {}
+        self._measures: dict[tuple[Resources, int, bytes], Fits] = {}
+        self._measures_before: dict[tuple[Resources, int, bytes], Fits] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
         self._asked: DemandClass | None = None
         self._its_fits: Fits
         self._its_refusals: dict[int, int] = {}
 
+    def renewed(self, sites: tuple[Site, ...]) -> Fitting:
+        """The same for places that differ in room alone, none of them for DaemonSets.
+
+        What a startd needs there stays for as long as somebody asks, and is looked up by how many jobs it holds now.
+        """
+        after = object.__new__(Fitting)
+        after.__dict__.update(self.__dict__)
+        after._sites, after._fits, after._asked = sites, {}, None
+        after._measures, after._measures_before = {}, self._measures
+        after._packing = None if self._packing is None else self._packing.renewed([site.place for site in sites])
+        return after
+
     @property
     def kept(self) -> int:
         """How many answers are kept."""
-        return max(len(self._fits), len(self._refusals))
+        return max(len(self._fits), len(self._measures), len(self._refusals))
 
     def fits(self, demand: DemandClass) -> Fits:
         """Startds for the class everywhere."""
@@ -129,13 +143,23 @@ class Fitting:
 
     def _measured(self, demand: DemandClass) -> Fits:
         """At one place for all where nodes have the same shape, and as many jobs fit into one startd."""
-        wanted, parts = self.packed(demand), self._by_shape
+        wanted, units = self.packed(demand), None
         if self._packing is not None and wanted > 1 and demand.job is None:
-            parts = _parted(self._shapes * (wanted + 1) + self._packing.units(demand.request, wanted))
+            units = self._packing.units(demand.request, wanted)
+        key = demand.request, wanted, b"" if units is None else units.tobytes()
+        found = self._measures.get(key) or self._measures_before.get(key)
+        if found is None:
+            found = self._anew(
+                demand, self._by_shape if units is None else _parted(self._shapes * (wanted + 1) + units)
+            )
+        self._measures[key] = found
+        return found
+
+    def _anew(self, demand: DemandClass, parts: _Parts) -> Fits:
         places = [self._sites[number].place for number in parts.samples]
-        found = tuple(self._measure(demand, place) for place in places)
-        alike = _numbered((form_for(place), fit.size, fit.units) for place, fit in zip(places, found, strict=True))
-        return Fits(found, parts.of_place, parts.key, np.array(alike, np.int64)[parts.of_place])
+        fits = tuple(self._measure(demand, place) for place in places)
+        alike = _numbered((form_for(place), fit.size, fit.units) for place, fit in zip(places, fits, strict=True))
+        return Fits(fits, parts.of_place, parts.key, np.array(alike, np.int64)[parts.of_place])
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
         form = form_for(place) or "startd-job"

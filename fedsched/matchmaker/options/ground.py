@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from fedsched.matchmaker.match import Matching, Place, form_for
-from fedsched.matchmaker.model import Policy, Room
+from fedsched.matchmaker.model import Policy
 from fedsched.matchmaker.options.fitting import Fitting
 from fedsched.matchmaker.options.sweep import Found
 
@@ -19,14 +19,14 @@ MOST_KEPT = 1 << 15
 class Ground:
     """Places laid out for matching, and what came out for each kind of class, by all that it depends on.
 
-    stands: what that is of places; rooms: of nodes, where startds' sizes depend on them, too. earlier: of the
-    round before; what is asked again is taken from there into `sweeps`.
+    stands: what that is of places; rooms: of those whose startds are on each node. earlier: of the round before; what
+    is asked again is taken from there into `sweeps`.
     """
 
     def __init__(self, places: Iterable[Place], policy: Policy, at: float, before: Ground | None = None) -> None:
         places = tuple(places)
         self.stands = (policy.startds, *map(_stands, places))
-        self.rooms = _rooms(places, packs=policy.startds.pack_cpu_milli > 0)
+        self.rooms = tuple(place.group.rooms for place in places if form_for(place) == "startd-daemonset")
         self.sweeps: dict[Hashable, Found] = {}
         self.earlier: dict[Hashable, Found] = {}
         if before is None or before.kept >= MOST_KEPT or before.stands != self.stands:
@@ -34,8 +34,8 @@ class Ground:
             self.fitting = Fitting(self.matching.sites, policy)
         else:
             self.matching = before.matching.renewed(places, at)
-            same = before.rooms == self.rooms
-            self.fitting = before.fitting if same else Fitting(self.matching.sites, policy)
+            same, sites = before.rooms == self.rooms, self.matching.sites
+            self.fitting = before.fitting.renewed(sites) if same else Fitting(sites, policy)
             self.earlier = before.sweeps if same else {}
 
     @property
@@ -52,8 +52,3 @@ def _stands(place: Place) -> tuple[object, ...]:
     group = place.group
     of_group = (group.name, group.allocatable, group.attributes, group.barred, form_for(place))
     return place.terms, *of_group, place.view.limits, place.pair.attributes
-
-
-def _rooms(places: tuple[Place, ...], *, packs: bool) -> tuple[tuple[Room, ...], ...]:
-    """Room where it gives startds their size: of packed ones, and of those that are on each node."""
-    return tuple(place.group.rooms for place in places if packs or form_for(place) == "startd-daemonset")

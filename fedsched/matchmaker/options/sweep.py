@@ -11,14 +11,15 @@ from fedsched.matchmaker.classad import Clause
 from fedsched.matchmaker.columns import UNKNOWN
 from fedsched.matchmaker.match import Matching, Site
 from fedsched.matchmaker.model import DemandClass
-from fedsched.matchmaker.options.fitting import Fitting
+from fedsched.matchmaker.options.fitting import Fits, Fitting
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
 
 
 class Found(NamedTuple):
-    """What one sweep found out, and nothing that it found it with: see there."""
+    """What one sweep found out, of startds of which sizes, and nothing that it found it with: see there."""
 
+    fits: Fits
     limits: Numbers
     misses: Numbers
     firsts: Numbers
@@ -41,10 +42,11 @@ class Sweep:
         foreseen: Foreseen,
         before: Found | None = None,
     ) -> None:
-        """`before`: of the same kind of class against places that say the same."""
+        """`before`: of the same kind of class against places that say the same; of other sizes it is of no use."""
         self._demand, self._matching, self._fitting, self._foreseen = demand, matching, fitting, foreseen
         self._side = matching.side(readable(demand))
-        fits = fitting.fits(demand)
+        self._fits = fits = fitting.fits(demand)
+        before = before if before is not None and before.fits is fits else None
         self._alike = matching.alike(self._side, fits.of_place, fits.key)
         self.limits: Numbers = self._limited() if before is None else before.limits
         unknown = np.full(len(self._alike.samples), UNKNOWN, np.int64)
@@ -60,7 +62,7 @@ class Sweep:
     @property
     def found(self) -> Found:
         """What it found out, and will."""
-        return Found(self.limits, self.misses, self.firsts, self.told)
+        return Found(self._fits, self.limits, self.misses, self.firsts, self.told)
 
     @property
     def timeless(self) -> bool:

@@ -179,7 +179,10 @@ class OneTable:
 
     def _unknown(self, expected: Iterable[DemandClass]) -> Iterator[DemandClass]:
         """Those of which the round before found out nothing."""
-        return (demand for demand in expected if self._kind(demand) not in self.ground.earlier)
+        for demand in expected:
+            before = self.ground.earlier.get(self._kind(demand))
+            if before is None or before.fits is not self._fitting.fits(demand):
+                yield demand
 
     def _know(self, demand: DemandClass) -> _Judged:
         key = self._kind(demand)
