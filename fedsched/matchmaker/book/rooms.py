@@ -80,6 +80,7 @@ class Rooms:
         self._least: list[int] = []
         self._exact = True
         self._together: _Together | None = None
+        self._less_than: dict[tuple[int, int], NDArray[np.int8]] = {}
         self._told: dict[Resources, Amounts] = {}
 
     def change(self, key: tuple[str, str]) -> None:
@@ -107,9 +108,16 @@ class Rooms:
             if amount > 0 and row is None:
                 short += 1
             elif amount > 0 and row is not None and amount > self._least[row]:
-                short += (self._columns[row] < amount).view(np.int8)
+                short += self._less(row, amount)
         least: Amounts = np.minimum.reduceat(short, self._begins).astype(np.int64)
         return least
+
+    def _less(self, row: int, amount: int) -> NDArray[np.int8]:
+        """Of every room whether it has less than that: most sizes share their amounts with others."""
+        found = self._less_than.get((row, amount))
+        if found is None:
+            found = self._less_than[row, amount] = (self._columns[row] < amount).view(np.int8)
+        return found
 
     def shortages(self, size: Resources, groups: NDArray[np.int64]) -> Shortages | None:
         """What each of these groups, by number, lacks first for one pod of a size for which none of them has room.
@@ -170,6 +178,7 @@ class Rooms:
             self._parts[number] = np.array(self._rows(self._groups[number]), np.int64).T
         self._changed.clear()
         self._told.clear()
+        self._less_than.clear()
         self._together = None
         whole = np.concatenate(self._parts, axis=1)
         self._columns, self._nodes = whole[:-1], whole[-1]

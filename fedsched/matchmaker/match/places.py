@@ -10,7 +10,7 @@ from fedsched.matchmaker.model import Form, MemberMemory, MemberTerms, MemberVie
 from fedsched.matchmaker.reasons import Reason
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A node group of a member with all that a decision about it may read.
 
     startd_s: how long the policy lets a startd live, in seconds; None where no policy bounds it. join_s: what of its

@@ -11,7 +11,7 @@ from fedsched.matchmaker.model.principals import Principal
 from fedsched.matchmaker.resources import Resources
 
 
-class JobLength(msgspec.Struct, frozen=True):
+class JobLength(msgspec.Struct, frozen=True, gc=False):
     """How long a job of the class will run, in seconds, and how that is known.
 
     source: the attribute's name, "learnt" (p95 of the principal) or "assumed".
@@ -21,7 +21,7 @@ class JobLength(msgspec.Struct, frozen=True):
     source: str
 
 
-class DemandClass(msgspec.Struct, frozen=True):
+class DemandClass(msgspec.Struct, frozen=True, gc=False):
     """Work alike in everything that matters for placing it, with a count (MA7).
 
     key: stable digest over schedd, principal, request, length step, attributes read, requirements, image.

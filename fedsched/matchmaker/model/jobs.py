@@ -21,7 +21,7 @@ class Toleration(msgspec.Struct, frozen=True, order=True):
     effect: str
 
 
-class JobShape(msgspec.Struct, frozen=True):
+class JobShape(msgspec.Struct, frozen=True, gc=False):
     """What a class of Kubernetes Jobs asks of a member beside its request, which is that of one pod.
 
     namespace: its own, in the queue. pods: at once: parallelism, or completions where those are fewer. gang: all of
@@ -85,7 +85,7 @@ class JobStatus(msgspec.Struct, frozen=True, omit_defaults=True):
         return any(one.type in {"Complete", "Failed"} and one.status == "True" for one in self.conditions)
 
 
-class QueuedJob(msgspec.Struct, frozen=True):
+class QueuedJob(msgspec.Struct, frozen=True, gc=False):
     """One Job of a queue as last seen.
 
     id: "namespace/name" in the queue. state: waiting (wants to run or runs), suspended (by its owner), over (its status

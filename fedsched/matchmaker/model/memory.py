@@ -18,7 +18,7 @@ Wanted = Literal["run", "leave", "vacate", "withdraw", "clear"]
 HealthState = Literal["ready", "slow", "unreachable", "lost"]
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A place that was considered for a placement: its rank (MA5), and what held it back, "" for nothing."""
 
     member: str
@@ -27,7 +27,7 @@ class Candidate(msgspec.Struct, frozen=True):
     blocker: str = ""
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A placement and how it stands; the plan is a list of these.
 
     phase: what is so. wanted: what should be (run: exist and serve; leave: take no new work, finish, go; vacate: go
@@ -75,7 +75,7 @@ class Held(msgspec.Struct, frozen=True):
     """A POST of a Job's copy had no answer: it may have been carried out, whatever a later one was answered."""
 
 
-class MemberMemory(msgspec.Struct, frozen=True):
+class MemberMemory(msgspec.Struct, frozen=True, gc=False):
     """A member's health (FA1) and what was learnt of it; timers are anchored here and survive a restart.
 
     good_at: last good contact. good_reads: good contacts in a row. contact_seen: time of the last contact that was
@@ -99,7 +99,7 @@ class MemberMemory(msgspec.Struct, frozen=True):
     lent_at: float = 0.0
 
 
-class PairMemory(msgspec.Struct, frozen=True):
+class PairMemory(msgspec.Struct, frozen=True, gc=False):
     """What is known of startds of one image on one (member, node group): learnt slot attributes (MA6), failures (X8).
 
     attributes: static attributes of the last real slot seen there; () before the first. failed_classes: keys of those
@@ -114,7 +114,7 @@ class PairMemory(msgspec.Struct, frozen=True):
     failed_classes: tuple[str, ...] = ()
 
 
-class Ramping(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ramping(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Growth of one class (SU3): allowed up to `allowance` until `until`, of which `used` are spent."""
 
     allowance: int
@@ -122,7 +122,7 @@ class Ramping(msgspec.Struct, frozen=True, omit_defaults=True):
     used: int = 0
 
 
-class Trust(msgspec.Struct, frozen=True):
+class Trust(msgspec.Struct, frozen=True, gc=False):
     """What a (schedd, principal) earned (SU7): claimed lately, and whether the last ones went unclaimed."""
 
     claimed: int = 0

@@ -22,7 +22,7 @@ def object_name(placement_id: str) -> str:
     return f"fs-{placement_id}"
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """This shape on that node group, as this form, for that principal: everything that the object is made from.
 
     Written into the object as an annotation, so it is also what adoption starts from; it never changes.
@@ -87,7 +87,7 @@ class Placement(msgspec.Struct, frozen=True):
         return object_name(self.id)
 
 
-class PodView(msgspec.Struct, frozen=True):
+class PodView(msgspec.Struct, frozen=True, gc=False):
     """A pod of ours as last seen. Times are epoch seconds, None before they happened.
 
     problem: the waiting reason or unschedulable message ("ErrImagePull: …"), "" when there is none.
@@ -116,7 +116,7 @@ class PodView(msgspec.Struct, frozen=True):
     """What admission changed of what we asked, in words; "" for nothing."""
 
 
-class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ObjectView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A Job or DaemonSet with our labels, with its pods, as last seen.
 
     placement: decoded from its annotation; None when that is missing or broken (an orphan or a forgery).
@@ -146,7 +146,7 @@ class ObjectView(msgspec.Struct, frozen=True, omit_defaults=True):
     status: JobStatus | None = None
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """Who holds a part of a startd: principal as the negotiator accounts it, cores, since when, which job.
 
     amount: all resources of the claim; empty where the slot does not tell more than cores. used_cpu_milli: cores that
@@ -163,7 +163,7 @@ class Claim(msgspec.Struct, frozen=True):
     priority: int = 0
 
 
-class SlotView(msgspec.Struct, frozen=True):
+class SlotView(msgspec.Struct, frozen=True, gc=False):
     """One startd of ours in a collector; its partitionable slot and dynamic slots counted once.
 
     name: the partitionable slot's Name. leaving: takes no new work (our order, drained, retiring, past RetireAt).

@@ -181,7 +181,7 @@ class MemberVerdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     node_group: str = ""
 
 
-class NearestMiss(msgspec.Struct, frozen=True, omit_defaults=True):
+class NearestMiss(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One change of a class that can run nowhere, with which it could (E9).
 
     what: a resource, "length" or "requirements". need: as it is asked; for requirements the clause. have: what would
@@ -195,7 +195,7 @@ class NearestMiss(msgspec.Struct, frozen=True, omit_defaults=True):
     example: str = ""
 
 
-class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClassReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One class in one cycle: how its idle jobs stand (RE1). Counts are jobs and sum to `idle`.
 
     served: on startds unclaimed for it or starting. placed: newly placed for in this cycle. unmet: the rest.

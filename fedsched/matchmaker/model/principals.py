@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Principal(msgspec.Struct, frozen=True, order=True):
+class Principal(msgspec.Struct, frozen=True, gc=False, order=True):
     """Who is charged: an accounting group path ("physics.hep", "" for none) and user@domain.
 
     Established by the map from the authenticated schedd, never by free text of a job.

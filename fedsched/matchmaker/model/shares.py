@@ -173,7 +173,7 @@ class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
     have: str
 
 
-class ShareLine(msgspec.Struct, frozen=True):
+class ShareLine(msgspec.Struct, frozen=True, gc=False):
     """How one node of the tree stands in one cycle (Q11); amounts are thousandths of a core-equivalent.
 
     path: "" for the root, "physics.hep" for a group, "physics.hep/alice@b" for a principal. entitled: what it has a
@@ -203,7 +203,7 @@ class ShareLine(msgspec.Struct, frozen=True):
         return self.held / self.entitled if self.entitled > 0 else float("inf")
 
 
-class LedgerEntry(msgspec.Struct, frozen=True):
+class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     """A principal's account over all members and pools (FS3, FS5), as of `at` (epoch seconds).
 
     usage: decayed mean of what it was charged, in core-equivalents, without the floor of 0.5. wasted: the same of what

@@ -87,7 +87,7 @@ class Pending(msgspec.Struct, frozen=True):
         return max(limit, grow_s + self.least_s) if grow_s > 0 else limit
 
 
-class Breaker(msgspec.Struct, frozen=True):
+class Breaker(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of fast failures of one class on one member: in a row, and how long it is closed.
 
     trying: its one startd after a rest is out and neither failed nor claimed yet. last_at: of the last failure.

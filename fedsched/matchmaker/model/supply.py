@@ -11,14 +11,14 @@ from fedsched.matchmaker.resources import Resources
 Contact = Literal["ok", "timeout", "refused", "unauthorized", "forbidden", "error", "never"]
 
 
-class Room(msgspec.Struct, frozen=True, order=True):
+class Room(msgspec.Struct, frozen=True, gc=False, order=True):
     """One bar of a histogram: `nodes` schedulable nodes that have exactly `free`."""
 
     free: Resources
     nodes: int
 
 
-class Taint(msgspec.Struct, frozen=True, order=True):
+class Taint(msgspec.Struct, frozen=True, gc=False, order=True):
     """A taint that all nodes of a group carry."""
 
     key: str
@@ -26,7 +26,7 @@ class Taint(msgspec.Struct, frozen=True, order=True):
     effect: str
 
 
-class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+class NodeGroup(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Nodes of one member that are alike in shape, labels that matter and taints.
 
     allocatable: of one empty node, the smallest of the group. selector: node labels that pick exactly this group.
@@ -59,7 +59,7 @@ class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     barred: tuple[Taint, ...] = ()
 
 
-class NodeRoom(msgspec.Struct, frozen=True):
+class NodeRoom(msgspec.Struct, frozen=True, gc=False):
     """One node on which something of ours runs: what is free there now besides (for OW2 and drains)."""
 
     node: str
@@ -69,7 +69,7 @@ class NodeRoom(msgspec.Struct, frozen=True):
     ready: bool = True
 
 
-class Quota(msgspec.Struct, frozen=True):
+class Quota(msgspec.Struct, frozen=True, gc=False):
     """One ResourceQuota of our namespace: what it still allows, only for the resources in `limits`.
 
     left: hard minus used. Names in `limits` are those of Resources plus "jobs" (count/jobs.batch); jobs_left for that.
@@ -91,7 +91,7 @@ class ContainerLimits(msgspec.Struct, frozen=True):
     minimum_names: frozenset[str]
 
 
-class SitePod(msgspec.Struct, frozen=True, omit_defaults=True):
+class SitePod(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A pod of the member's own that cannot be scheduled (OW2): what it asks and where it could go.
 
     since: epoch seconds since it is unschedulable. nodes: names of nodes of ours-bearing rooms that its selector,

@@ -25,7 +25,7 @@ class Choosing(msgspec.Struct, frozen=True):
     at: float
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option(msgspec.Struct, frozen=True, gc=False):
     """A place where a class could run, with the size of a startd for it and its rank.
 
     packed: it is for several jobs, and one for a single job follows it, which less can keep from there. pods: of one

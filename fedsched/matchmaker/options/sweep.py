@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.classad import Clause
 from fedsched.matchmaker.columns import UNKNOWN
@@ -14,6 +15,10 @@ from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fits, Fitting
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
+
+
+FEW = 100
+"""Of more places than this all are asked at once."""
 
 
 class Found(NamedTuple):
@@ -53,6 +58,7 @@ class Sweep:
         self.misses: Numbers = unknown if before is None else before.misses
         self.firsts: Numbers = unknown.copy() if before is None else before.firsts
         self.told: dict[int, Clause | None] = {} if before is None else before.told
+        self._open: NDArray[np.bool_] | None = None
 
     def _limited(self) -> Numbers:
         demand, fitting = self._demand, self._fitting
@@ -71,8 +77,15 @@ class Sweep:
 
     def open(self, numbers: Numbers) -> Numbers:
         """Those of the places where the class could run, in the same order."""
-        allowed: Numbers = numbers[self.limits[numbers] == 0]
-        found: Numbers = allowed[self._missed(allowed) == 0]
+        if self._open is None and len(numbers) > FEW:
+            everywhere = np.flatnonzero(self.limits == 0)
+            self._open = np.zeros(len(self.limits), np.bool_)
+            self._open[everywhere] = self._missed(everywhere) == 0
+        if self._open is None:
+            allowed: Numbers = numbers[self.limits[numbers] == 0]
+            some: Numbers = allowed[self._missed(allowed) == 0]
+            return some
+        found: Numbers = numbers[self._open[numbers]]
         return found
 
     def nearest(self, numbers: Numbers) -> Numbers:

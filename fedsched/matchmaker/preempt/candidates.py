@@ -17,7 +17,7 @@ CONSIDERED = frozenset({"starting", "unclaimed", "claimed"})
 """Phases of a startd that may be told to go; an intention holds no room yet, what leaves is told already."""
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A startd, or the copy of a user's Job, that may be asked for its room.
 
     nodes: where its pods are; ("",) while it has no node. losses: (principal's path, thousandths of a core-equivalent)

@@ -26,7 +26,7 @@ DOUBT_S = 30.0
 """A view older than this many seconds cannot make anything fail or vanish."""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """A placement with what was observed of it."""
 
     held: Held

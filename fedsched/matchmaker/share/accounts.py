@@ -16,7 +16,7 @@ from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.sizes import Sizes
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """One principal's numbers over all members and pools, in thousandths of a core-equivalent.
 
     counted: intended + starting + unclaimed for it + claimed by it (for turns, quotas, limits). charged: what it

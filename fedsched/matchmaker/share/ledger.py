@@ -24,7 +24,7 @@ FORGET = 1e-6
 """An entry whose means are all below this, and that holds nothing, is dropped."""
 
 
-class Interval(msgspec.Struct, frozen=True):
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """An amount in core-equivalents that was constant from `begins` to `ends` (epoch seconds)."""
 
     amount: float

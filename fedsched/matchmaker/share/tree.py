@@ -16,14 +16,14 @@ from fedsched.matchmaker.share.paths import nearest, parent_of, path_of
 from fedsched.matchmaker.share.sizes import Sizes
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, gc=False):
     """Demand of one shape: its resources in all, and its size in thousandths of a core-equivalent."""
 
     amount: Resources
     size: int
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """A principal: where it hangs, what binds it, what it wants (held ones included), 1 / effective priority."""
 
     path: str
