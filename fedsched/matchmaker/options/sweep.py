@@ -16,7 +16,6 @@ from fedsched.matchmaker.options.fitting import Fits, Fitting
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.option import Numbers
 
-
 FEW = 100
 """Of more places than this all are asked at once."""
 
