@@ -70,6 +70,8 @@ class Ends(msgspec.Struct):
                 kinds.append((option.size, aside))
 
         def firsts(positions: NDArray[np.int64]) -> list[Reason]:
+            if len(kinds) == 1 and not kinds[0][1]:
+                return self._at_places(places[positions], kinds[0][0])
             found: list[Reason] = []
             for kind, its in _runs(kind_of[positions]):
                 size, aside = kinds[kind]
@@ -82,6 +84,8 @@ class Ends(msgspec.Struct):
 
     def _at_places(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
         """What keeps a startd of that size from each of these places, first of all."""
+        if not self.book.doors.fixed().counts[numbers].any():
+            return self.book.shorts(numbers, size)
         fixed = [self.book.doors.fixed().firsts[number] for number in numbers.tolist()]
         lacking = iter(self.book.shorts(numbers[[why is None for why in fixed]], size))
         return [why or next(lacking) for why in fixed]

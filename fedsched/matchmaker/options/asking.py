@@ -44,7 +44,9 @@ class Asked(msgspec.Struct, frozen=True):
     def fewest(self, options: Options) -> tuple[Reason, ...]:
         """All that stands in the way with the least in it, of those the first; () where one is open (RE2)."""
         counts, packed = self.counted(options), options.packed()
-        order = np.argsort(packed, kind="stable")  # more keeps those for several away
+        order = np.arange(len(counts))
+        if packed.any():
+            order = np.argsort(packed, kind="stable")  # more keeps those for several away
         if (counts == UNCOUNTED).any():
             return smallest(self._ways(options, counts, order), none_empty=self.all_blocked)
         best = int(order[first_smallest(counts[order], none_empty=self.all_blocked)])
