@@ -64,7 +64,7 @@ class Foreseen:
         known = self._known.get((kin, id(alike)))
         if known is None:
             known = self._known[kin, id(alike)] = self._who_reads_alike(kin, alike)
-        todo = np.unique(kinds[~known.asked[kinds]])
+        todo = different(kinds[~known.asked[kinds]], known.asked.size)
         if len(todo) and len(known.members) >= FEW and known.asked.size * len(known.members) <= MOST:
             todo = np.flatnonzero(~known.asked)  # some of so many classes ask for all: they are laid out once
         if FEW <= len(todo) * len(known.members) <= MOST:
@@ -98,3 +98,10 @@ class Foreseen:
 
 def _kinship(demand: DemandClass) -> tuple[object, ...]:
     return demand.requirements, frozenset(name for name, _ in demand.attributes)
+
+
+def different(numbers: Numbers, most: int) -> Numbers:
+    """Each of these numbers once, in order; all are less than `most`. Sooner than sorting them, for small ones."""
+    there = np.zeros(most, np.bool_)
+    there[numbers] = True
+    return np.flatnonzero(there)

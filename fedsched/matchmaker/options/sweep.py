@@ -13,7 +13,7 @@ from fedsched.matchmaker.columns import UNKNOWN
 from fedsched.matchmaker.match import Matching, Site
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options.fitting import Fits, Fitting
-from fedsched.matchmaker.options.foreseen import Foreseen
+from fedsched.matchmaker.options.foreseen import Foreseen, different
 from fedsched.matchmaker.options.option import Numbers
 
 FEW = 100
@@ -97,7 +97,7 @@ class Sweep:
         kinds = self._alike.kinds[numbers]
         misses = self.misses[kinds]
         if misses.size and misses.min() == UNKNOWN:
-            unknown = np.unique(kinds[misses == UNKNOWN])
+            unknown = different(kinds[misses == UNKNOWN], len(self.misses))
             self.misses[unknown], self.firsts[unknown] = self._foreseen.misses(self._demand, self._alike, unknown)
             for kind in unknown[self.misses[unknown] == UNKNOWN].tolist():
                 site: Site = self._matching.sites[self._alike.samples[kind]]

@@ -61,6 +61,7 @@ class OneTable:
         self._replies = Replies(self._matching.sites)
         self._foreseen = Foreseen(self._matching, self._fitting, partial(self._unknown, tuple(expected)))
         self._judged: dict[tuple[object, ...], _Judged] = {}
+        self._last: tuple[DemandClass, _Judged] | None = None  # one class is asked about several times in a row
         self._orders: dict[tuple[object, ...], _Order] = {}
         self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
@@ -185,6 +186,11 @@ class OneTable:
                 yield demand
 
     def _know(self, demand: DemandClass) -> _Judged:
+        if self._last is None or self._last[0] is not demand:
+            self._last = demand, self._known(demand)
+        return self._last[1]
+
+    def _known(self, demand: DemandClass) -> _Judged:
         key = self._kind(demand)
         found = self._judged.get(key)
         if found is None:
