@@ -8,6 +8,8 @@ from fedsched.matchmaker.match import JOBS, Place, pair_key
 from fedsched.matchmaker.model import Memory, PairMemory, Snapshot, Startds
 from fedsched.matchmaker.resources import Resources
 
+_UNSEEN = PairMemory()
+
 
 def places_of(snapshot: Snapshot, base: Memory, life: Startds) -> tuple[Place, ...]:
     """Every node group of every member that has a file, by name. life: the policy's, of startds.
@@ -23,10 +25,10 @@ def places_of(snapshot: Snapshot, base: Memory, life: Startds) -> tuple[Place, .
         if view is None or memory is None:
             continue
         for group in sorted(view.node_groups, key=lambda g: g.name):
-            pair = base.pairs.get(pair_key(terms.name, group.name, terms.image), PairMemory())
+            pair = base.pairs.get(pair_key(terms.name, group.name, terms.image), _UNSEEN)
             places.append(Place(terms, view, group, memory, pair, life.lifetime_s, round(life.join_s)))
             if jobs:
-                pair = base.pairs.get(pair_key(terms.name, group.name, JOBS), PairMemory())
+                pair = base.pairs.get(pair_key(terms.name, group.name, JOBS), _UNSEEN)
                 plain = msgspec.structs.replace(terms, pod_overhead=Resources())
                 places.append(Place(plain, view, group, memory, pair, jobs=True))
     return tuple(places)
