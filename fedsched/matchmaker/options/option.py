@@ -136,9 +136,11 @@ class Options(Sequence[Option]):
         """Positions of all options that are alike in form, size, units and pods, with one of these options."""
         if self._alike is None:
             kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
-            different = np.unique(kinds) if len(kinds) and (kinds != kinds[0]).any() else kinds[:1]
-            parts = [np.flatnonzero(kinds == kind) for kind in different.tolist()]
-            self._alike = [(self[int(positions[0])], positions) for positions in parts]
+            if len(kinds) and (kinds == kinds[0]).all():
+                self._alike = [(self[0], np.arange(len(kinds)))]
+            else:
+                parts = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds).tolist()]
+                self._alike = [(self[int(positions[0])], positions) for positions in parts]
         return self._alike
 
     def _more(self) -> bool:

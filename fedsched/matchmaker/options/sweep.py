@@ -35,7 +35,7 @@ class Sweep:
 
     limits: of each place how many things rule the class out there besides expressions. misses: of each kind of places
     how many clauses do, UNKNOWN where nobody asked; firsts: which of the job's does first, where that was found out;
-    told: what is said of that one, where it was asked.
+    told: what is said of that one, where it was asked. known: the round before found out much of it.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Sweep:
         self.firsts: Numbers = unknown.copy() if before is None else before.firsts
         self.told: dict[int, Clause | None] = {} if before is None else before.told
         self._open: NDArray[np.bool_] | None = None
+        self.known = before is not None
 
     def _limited(self) -> Numbers:
         demand, fitting = self._demand, self._fitting

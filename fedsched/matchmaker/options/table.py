@@ -213,9 +213,10 @@ class OneTable:
     def _batches(self, demand: DemandClass, order: _Order, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
         """Numbers of options, best first; `held` gets the places that somebody holds back.
 
-        Each batch is larger than the one before: a class that the first place serves does not pay for the others.
+        Each batch is larger than the one before: a class that the first place serves does not pay for the others, but
+        where most is known.
         """
-        begin, size = 0, 1
+        begin, size = 0, len(order.numbers) if sweep.known else 1
         while begin < len(order.numbers):
             numbers = sweep.open(order.numbers[begin : begin + size])
             back = self._held_back(demand)[numbers]
