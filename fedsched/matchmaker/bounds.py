@@ -94,11 +94,11 @@ class Bounds:
             yield _said(Cause.NOT_LENT, path, _cores(weight), _cores(left))
         yield from self._concurrency(demand, units)
 
-    def take(self, demand: DemandClass, size: Resources, units: int) -> None:
-        """Count startds of `size` in all, for `units` jobs of the class, from now on."""
-        self._hold(demand.principal, size, self._shared.sizes.of(size))
+    def take(self, demand: DemandClass, size: Resources, units: int, times: int = 1) -> None:
+        """Count startds of `size` in all, for `units` jobs of the class, from now on; times: so often."""
+        self._hold(demand.principal, size.times(times) if times > 1 else size, self._shared.sizes.of(size) * times)
         for name, each in demand.concurrency:
-            self._in_use[name.lower()] = self._in_use.get(name.lower(), 0) + each * units
+            self._in_use[name.lower()] = self._in_use.get(name.lower(), 0) + each * units * times
 
     def _chain(self, principal: Principal) -> tuple[str, ...]:
         """The principal's path and the groups above it, the root last."""

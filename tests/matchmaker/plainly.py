@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedsched.matchmaker.fill import Ends, Round
+from fedsched.matchmaker.fill import Ends, Round, filling
 from fedsched.matchmaker.model import DemandClass, Plan, Policy, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.options import Options
@@ -22,6 +22,13 @@ def place_by_place(snapshot: Snapshot, policy: Policy) -> Plan:
         patch.setattr(Round, "cause", _cause)
         patch.setattr(Round, "lasts", lambda *_: False)
         patch.setattr(Sweep, "kinds", lambda _, numbers: np.full(len(numbers), -1))
+        return negotiate(snapshot, policy)
+
+
+def one_at_a_time(snapshot: Snapshot, policy: Policy) -> Plan:
+    """The plan where every startd is a turn of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filling, "in_a_row", lambda *_: 1)
         return negotiate(snapshot, policy)
 
 

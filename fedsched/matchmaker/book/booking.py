@@ -135,6 +135,20 @@ class Book:
         self._count(place, full, nodes)
         return nodes
 
+    def take_in_a_row(self, place: Place, size: Resources, most: int) -> int:
+        """Book so many startds for one node each, one after the other, or as many as find room; how many that were."""
+        full = size + place.terms.pod_overhead
+        count = self._groups[place.terms.name, place.group.name].take_in_a_row(full, most)
+        self._count(place, full, count, count)
+        return count
+
+    def in_a_row(self, number: int) -> int:
+        """How many startds, one after the other, the open place of that number takes if it has room; 1 for unknown."""
+        place = self.places[number]
+        if self.doors.depends[number] or not place.pair.attributes:
+            return 1
+        return self._in_flight_left(place)
+
     def nodes(self, place: Place, size: Resources, shape: Shape) -> int:
         """How many pods one placement would bring: a Job's, one, or one on each node with room."""
         if shape.form != "startd-daemonset":
@@ -151,18 +165,23 @@ class Book:
         self._count(place, full, shape.pods)
         return shape.pods
 
-    def _count(self, place: Place, full: Resources, nodes: int) -> None:
-        """What is booked counts against the member, wherever its room comes from."""
-        self.doors.change(place.terms.name)
+    def _count(self, place: Place, full: Resources, nodes: int, objects: int = 1) -> None:
+        """What is booked counts against the member, wherever its room comes from; objects: of how many that is."""
         self._rooms.change((place.terms.name, place.group.name))
         self._said.clear()
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
-        group.probing = group.probing or not (place.jobs or place.pair.attributes)
+        probes = not (place.jobs or place.pair.attributes)
+        group.probing = group.probing or probes
         member.pods += nodes
         member.held += full.times(nodes)
-        member.in_flight += 1
+        member.in_flight += objects
         member.spend(full, nodes, 1 if place.jobs else nodes)
+        self.doors.change(place.terms.name, shuts=probes or self._in_flight_left(place) <= 0)
+
+    def _in_flight_left(self, place: Place) -> int:
+        """How many more objects may be in flight there (FA9)."""
+        return place.terms.budgets.objects_in_flight - self._members[place.terms.name].in_flight
 
     def short(self, number: int, size: Resources) -> Reason:
         """What the place of that number lacks first for one more startd of a size for which its nodes have no room."""
@@ -211,6 +230,10 @@ class Book:
         """Of every place whether only room on its nodes can keep a startd of any size from there, and no node comes."""
         fixed: NDArray[np.bool_] = self.doors.fixed().counts == 0
         return fixed
+
+    def closed(self, number: int) -> bool:
+        """Whether something keeps every startd from the place of that number, as far as that depends on no size."""
+        return not self.doors.depends[number] and self.doors.first(number) is not None
 
     def open(self, number: int, size: Resources) -> bool | None:
         """Whether a startd of that size may start at the place of that number; None where only `blockers` can tell."""

@@ -36,13 +36,22 @@ class Doors:
         self._of_member: dict[str, list[int]] = {}
         for number, place in enumerate(places):
             self._of_member.setdefault(place.terms.name, []).append(number)
+        self._depending = {
+            name: [number for number in numbers if self.depends[number]] for name, numbers in self._of_member.items()
+        }
         self._changed = set(self._of_member)
 
-    def change(self, member: str) -> None:
-        """Something was booked there."""
-        self._fixed = None
-        self._changed.add(member)
-        for number in self._of_member[member]:
+    def change(self, member: str, *, shuts: bool) -> None:
+        """Something was booked there. shuts: it may keep every startd from there that comes after it.
+
+        Else what was said stays true where it depends on no size.
+        """
+        if shuts:
+            self._fixed = None
+        numbers = self._of_member[member] if shuts else self._depending[member]
+        if numbers:
+            self._changed.add(member)
+        for number in numbers:
             self._firsts.pop(number, None)
 
     def first(self, number: int) -> Cause | None:

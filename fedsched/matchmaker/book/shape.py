@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import mul
 from typing import TypeAlias
 
@@ -17,6 +18,9 @@ WHOLE = (3, 4)
 
 _Shape: TypeAlias = tuple[tuple[int, ...], int, bool]
 """Parts of an empty node by resource, the sum of their squares, and whether that is a whole node."""
+
+Order: TypeAlias = tuple[bool, int, Resources]
+"""Whether what is free is a whole node, less its likeness to what is asked for (of whole ones 0), and itself."""
 
 
 class Shapes:
@@ -41,20 +45,17 @@ class Shapes:
         fitting = [free for free, nodes in bars.items() if nodes and fits(size, free)]
         if len(fitting) < 2:
             return fitting[0] if fitting else None
-        known = self._known
-        shapes = [known.get(free) or self._shape(free) for free in fitting]
-        begun = [(free, shape) for free, shape in zip(fitting, shapes, strict=True) if not shape[2]]
-        if len(begun) < 2:
-            return begun[0][0] if begun else min(fitting)
+        return min(self.orders(fitting, size))[2]
+
+    def orders(self, frees: Iterable[Resources], size: Resources) -> list[Order]:
+        """Of bars that fit `size` the one with the lowest order is taken first; no two are equal."""
+        known, found = self._known, list[Order]()
         asked, length, _ = known.get(size) or self._shape(size)
-        most, found = -1, fitting[:0]
-        for free, (parts, its, _) in begun:
-            alike = STEPS * sum(map(mul, asked, parts)) ** 2 // (length * its or 1)
-            if alike > most:
-                most, found = alike, [free]
-            elif alike == most:
-                found.append(free)
-        return min(found)
+        for free in frees:
+            parts, its, whole = known.get(free) or self._shape(free)
+            alike = 0 if whole else STEPS * sum(map(mul, asked, parts)) ** 2 // (length * its or 1)
+            found.append((whole, -alike, free))
+        return found
 
     def _shape(self, amount: Resources) -> _Shape:
         """What is over-used counts as nothing. Written out: it is asked of each bar."""

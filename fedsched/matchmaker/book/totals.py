@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+
 import msgspec
 
-from fedsched.matchmaker.book.shape import Shapes
+from fedsched.matchmaker.book.shape import Order, Shapes
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import MemberTerms, MemberView
 from fedsched.matchmaker.reasons import Reason
@@ -113,6 +115,31 @@ class GroupRoom:
         self._changed()
         return self._take(self.bars, size)
 
+    def take_in_a_row(self, size: Resources, most: int) -> int:
+        """So many, each where `take` would have it, or as many as find room; how many that were."""
+        self._changed()
+        orders = self._shapes.orders
+        open_ = orders([free for free, nodes in self.bars.items() if nodes and fits(size, free)], size)
+        heapq.heapify(open_)
+        rests: dict[Resources, tuple[Resources, Order | None]] = {}
+        taken = 0
+        while open_ and taken < most:
+            bar = open_[0][2]
+            if bar not in rests:
+                rest = bar - size
+                rests[bar] = rest, orders((rest,), size)[0] if fits(size, rest) else None
+            rest, after = rests[bar]
+            # the next one goes there, too, unless what this one leaves comes before it
+            nodes = min(self.bars[bar], most - taken) if after is None or open_[0] < after else 1
+            fresh = not self.bars.get(rest)
+            _move(self.bars, bar, rest, nodes)
+            if bar not in self.bars:
+                heapq.heappop(open_)
+            if fresh and after is not None:
+                heapq.heappush(open_, after)
+            taken += nodes
+        return taken
+
     def keep(self, free: Resources, amount: Resources) -> None:
         """So much is kept on a node that has so much free now, or where one of that size would go."""
         self._changed()
@@ -158,12 +185,12 @@ def _whole(free: Resources) -> Resources:
     return msgspec.structs.replace(free.floor_zero(), cpu_milli=max(0, free.cpu_milli) // 1000 * 1000)
 
 
-def _move(bars: dict[Resources, int], bar: Resources, rest: Resources) -> None:
-    """One node less of a bar, and one more with what is left of it; empty bars are looked at no more."""
-    bars[bar] -= 1
+def _move(bars: dict[Resources, int], bar: Resources, rest: Resources, nodes: int = 1) -> None:
+    """So many nodes less of a bar, and more with what is left of it; empty bars are looked at no more."""
+    bars[bar] -= nodes
     if not bars[bar]:
         del bars[bar]
-    bars[rest] = bars.get(rest, 0) + 1
+    bars[rest] = bars.get(rest, 0) + nodes
 
 
 def _gap(size: Resources, free: Resources) -> tuple[int, float, Resources]:

@@ -8,11 +8,12 @@ import msgspec
 
 from fedsched.matchmaker.fill.reports import report
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
+from fedsched.matchmaker.fill.runs import in_a_row
 from fedsched.matchmaker.fill.starting import Serial, start
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
 from fedsched.matchmaker.model import Candidate, ClassReport, Held
-from fedsched.matchmaker.options import candidates
+from fedsched.matchmaker.options import Option, candidates
 from fedsched.matchmaker.reasons import Reason
 
 
@@ -85,7 +86,7 @@ class _Filling:
                 self.keep_promise(first)
         tree = Tree(self.rounds.shared, waiting)
         while (turn := tree.next()) is not None:
-            milli = self.serve(turn)
+            milli = self.serve(turn, tree)
             if milli:
                 tree.took(milli)
             else:
@@ -98,13 +99,16 @@ class _Filling:
         if turn.unmet and self._take(turn):
             turn.started -= 1
 
-    def serve(self, turn: Turn) -> int:
-        """Start one startd for the class where that is best; its thousandths of a core-equivalent, 0 where none may."""
+    def serve(self, turn: Turn, tree: Tree) -> int:
+        """Start startds for the class where that is best: one, or as many in a row as its turn comes again at once.
+
+        What they are in thousandths of a core-equivalent, 0 where none may start.
+        """
         if not turn.unmet or self.limits(turn):
             return 0
-        return self._take(turn)
+        return self._take(turn, tree)
 
-    def _take(self, turn: Turn) -> int:
+    def _take(self, turn: Turn, tree: Tree | None = None) -> int:
         rounds, demand = self.rounds, turn.ask.demand
         option = turn.choose(lambda at: rounds.shut(demand, turn.options, at), lambda: rounds.roomy(turn.options))
         grows = option is None and rounds.grows
@@ -113,13 +117,22 @@ class _Filling:
         if option is None:
             return 0
         considered = self._of_growth() if grows else self._considered(turn)
-        held = start(turn, option, rounds, Serial(rounds.serial + len(self.new), grows, considered))
-        self.new.append(held)
-        self.startds += demand.job is None
-        self.out[turn.ask.trusted.key] += 1
-        milli = rounds.shared.sizes.of(option.size) * held.nodes
-        turn.took(min(turn.unmet, jobs_on(demand, option, held.nodes)), milli)
+        most = self._most(turn, option, tree) if tree is not None and not grows else 1
+        held = start(turn, option, rounds, Serial(rounds.serial + len(self.new), grows, considered, most))
+        nodes, count = held[0].nodes, len(held)
+        self.new += held
+        self.startds += count * (demand.job is None)
+        self.out[turn.ask.trusted.key] += count
+        milli = rounds.shared.sizes.of(option.size) * nodes * count
+        turn.took(min(turn.unmet, jobs_on(demand, option, nodes) * count), milli, count)
         return milli
+
+    def _most(self, turn: Turn, option: Option, tree: Tree) -> int:
+        """How many in a row may start there, room apart; one where what is considered could be another for the next."""
+        if self._choice != (turn.ask.demand.key, turn.chosen):
+            return 1
+        left = min(turn.starts_left(self.out, 0), self.rounds.left - self.startds)
+        return in_a_row(turn, option, self.rounds, tree, left)
 
     def _considered(self, turn: Turn) -> tuple[Candidate, ...]:
         """What is considered for the placement that comes next (E5); the same as before where nothing there changed."""
@@ -128,7 +141,7 @@ class _Filling:
         if self._choice != choice:
             positions = turn.considered()
             found = candidates([options[at] for at in positions], lambda n: rounds.cause(demand, options, positions[n]))
-            self._choice = choice if rounds.lasts(demand, options, positions) else None
+            self._choice = choice if rounds.lasts(demand, options, positions, turn.chosen) else None
             self._found = found
         return self._found
 

@@ -52,8 +52,11 @@ class Round(msgspec.Struct):
 
     def shut(self, demand: DemandClass, options: Options, position: int) -> bool:
         """Whether something keeps one more startd of the class from room there, which is not put in words."""
+        number = options.place(position)
+        if demand.job is None and self.book.closed(number):
+            return True
         option = options[position]
-        free = self.book.open(options.place(position), option.size) if self._alike(demand, option) else None
+        free = self.book.open(number, option.size) if self._alike(demand, option) else None
         if free is None:
             has_room = self.book.has_room(option.place, option.size, option.pods)
             return not has_room or self.no_room(demand, option) is not None
@@ -67,16 +70,23 @@ class Round(msgspec.Struct):
             return reason.cause if reason is not None else None
         return self._bound(demand, option) or self.book.cause(number, option.size)
 
-    def lasts(self, demand: DemandClass, options: Options, positions: list[int]) -> bool:
-        """Whether what is in the way at these options stays as it is while the class takes room at an open one of them.
+    def lasts(self, demand: DemandClass, options: Options, positions: list[int], chosen: int) -> bool:
+        """Whether what is in the way at these options stays as it is while the class takes room at the chosen one.
 
-        So it is where each is another place and no bound could be reached: a startd takes room from its own place, and
-        what members count, the open one would say first.
+        So it is at other members, and where nothing but room counts: there the chosen one would be the first to say
+        that its member takes no more. What fits in several at once fits in one (`packed`).
         """
-        numbers = {options.place(position) for position in positions}
-        depends = any(self.book.doors.depends[number] for number in numbers)
-        alike = all(self._alike(demand, options[position]) for position in positions)
-        return alike and not depends and len(numbers) == len(positions) and self.bounds.never(demand)
+        option, own = options[chosen], options.place(chosen)
+        if not (self._alike(demand, option) and self.bounds.never(demand)) or self.book.doors.depends[own]:
+            return False
+        for position in positions:
+            number, other = options.place(position), options[position]
+            if number == own and position != chosen and not (option.packed and position == chosen + 1):
+                return False
+            odd = self.book.doors.depends[number] or other.form != "startd-job"
+            if odd and other.place.terms.name == option.place.terms.name:
+                return False
+        return True
 
     def _alike(self, demand: DemandClass, option: Option) -> bool:
         """Whether nothing but the place itself differs from place to place: no breaker, tier or budget."""

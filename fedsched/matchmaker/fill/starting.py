@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -84,31 +85,45 @@ def copy_of(job: QueuedJob, shape: JobShape, held: Held, margin_s: int) -> Held:
 
 
 class Serial(NamedTuple):
-    """Number of a new placement, whether it is for a node that does not exist yet, and what was considered (E5)."""
+    """Number of a new placement, whether it is for a node that does not exist yet, and what was considered (E5).
+
+    most: so many in a row may be like it, of which as many start as find room.
+    """
 
     number: int
     grows: bool
     considered: tuple[Candidate, ...]
+    most: int = 1
 
 
-def start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> Held:
-    """Book one startd for the class at the option."""
+def start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> list[Held]:
+    """Book startds for the class at the option: one, or several in a row."""
     demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
     option = option if serial.grows else _widened(turn, option, rounds)
     lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
     priced = rounds.purse.take(demand, option, lifetime_s)
     id_ = f"{rounds.epoch:x}-{serial.number:x}"
     birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, serial.considered)
+    nodes, count = 1, 1
     if serial.grows:
         nodes = rounds.book.take_growth(place, option.size, option.shape, demand.key)
+    elif serial.most > 1:
+        count = rounds.book.take_in_a_row(place, option.size, serial.most)
     else:
         nodes = rounds.book.take(place, option.size, option.shape)
-    rounds.bounds.take(demand, option.size.times(nodes), jobs_on(demand, option, nodes))
+    rounds.bounds.take(demand, option.size.times(nodes), jobs_on(demand, option, nodes), count)
     breaker.take(rounds.breakers, demand, place)
     held = held_for(turn, option, birth, nodes, life)
     if demand.job is None:
-        return held
-    return copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)
+        return [held, *_alike(held, rounds.epoch, range(serial.number + 1, serial.number + count))]
+    return [copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)]
+
+
+def _alike(held: Held, epoch: int, numbers: Iterable[int]) -> Iterator[Held]:
+    """The same again under other numbers: nothing else tells startds of a row apart."""
+    one, replace, before = held.placement, msgspec.structs.replace, f"{epoch:x}-"
+    for number in numbers:
+        yield replace(held, placement=replace(one, id=f"{before}{number:x}"))
 
 
 def _widened(turn: Turn, option: Option, rounds: Round) -> Option:

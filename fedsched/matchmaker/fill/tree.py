@@ -26,8 +26,28 @@ class _Node:
 
     def key(self) -> Key:
         """Level = held by entitlement; ties go to the larger entitlement, then to the name, never to input order."""
-        level = self.held / self.entitled if self.entitled > 0 else float("inf")
+        return self._key(self.held)
+
+    def _key(self, held: int) -> Key:
+        level = held / self.entitled if self.entitled > 0 else float("inf")
         return level, -self.entitled, self.path
+
+    def leads(self, most: int, milli: int) -> int:
+        """How often, at most `most` times, it is next in its parent if it holds `milli` more after each time."""
+        rivals = self.parent.children[1:3] if self.parent is not None else []
+        if not rivals:
+            return most
+        rival, low, high = min(rivals)[0], 1, most
+        if not self._first(rival, milli) or self._first(rival, (most - 1) * milli):
+            return most if self._first(rival, milli) else 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._first(rival, (middle - 1) * milli) else (low, middle)
+        return low
+
+    def _first(self, rival: Key, more: int) -> bool:
+        """Whether it would still come before the other one if it held so much more."""
+        return self._key(self.held + more) < rival
 
     def upwards(self) -> Iterator[_Node]:
         """Itself and every node above it, the root last."""
@@ -91,6 +111,15 @@ class Tree:
         """The class that takes the next unit; None when nobody wants one."""
         leaf = self._leaf()
         return leaf.turns[0][1] if leaf.turns else None
+
+    def in_a_row(self, most: int, milli: int) -> int:
+        """How often, at most `most` times, the class whose turn it is has it if it takes `milli` each time.
+
+        milli: thousandths of a core-equivalent. As long as its next jobs are as urgent as the first.
+        """
+        for node in self._leaf().upwards():
+            most = node.leads(most, milli) if most > 1 else most
+        return most
 
     def took(self, milli: int) -> None:
         """The class whose turn it was took so many thousandths of a core-equivalent, and may still want more."""

@@ -63,6 +63,12 @@ class Turn:
         priority = next((value for upto, value in self._priorities if done < upto), 0)
         return -priority, demand.oldest_at, demand.key
 
+    def alike(self, units: int) -> int:
+        """How many startds, of so many jobs each, until its next job is of another priority or there is none."""
+        done = self.ask.demand.idle - self.unmet
+        upto = next((upto for upto, _ in self._priorities if done < upto), self.ask.demand.idle)
+        return -(-(min(upto, self.ask.demand.idle) - done) // units)
+
     def limits(self, out: Mapping[str, int], left: int) -> Iterator[Reason]:
         """All of trust (SU7) and growth (SU3) that allows no further startd; nothing when one may start.
 
@@ -121,12 +127,12 @@ class Turn:
         except IndexError:
             return None
 
-    def took(self, jobs: int, milli: int) -> None:
-        """One startd was started for so many jobs, of so many thousandths of a core-equivalent."""
+    def took(self, jobs: int, milli: int, startds: int = 1) -> None:
+        """So many startds were started, for so many jobs, of so many thousandths of a core-equivalent in all."""
         self.milli += milli
         self.unmet -= jobs
         self.placed += jobs
-        self.started += 1
+        self.started += startds
 
     @property
     def chosen(self) -> int:
