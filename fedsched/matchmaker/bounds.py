@@ -32,6 +32,7 @@ class Bounds:
         self._sizes: dict[str, int] = {}
         self._chains: dict[Principal, tuple[str, ...]] = {}
         self._said: dict[tuple[object, ...], tuple[Reason, ...]] = {}
+        self._taken: dict[tuple[Principal, Resources], int] = {}
         self._never: dict[Principal, bool] = {}
         self.version = 0
         """Another one after each take: until then the same answers hold."""
@@ -79,6 +80,7 @@ class Bounds:
         key = (demand.principal, demand.concurrency, size, units)
         found = self._said.get(key)
         if found is None:
+            self._count()
             found = self._said[key] = tuple(self._passed(demand, size, units))
         yield from found
 
@@ -96,7 +98,10 @@ class Bounds:
 
     def take(self, demand: DemandClass, size: Resources, units: int, times: int = 1) -> None:
         """Count startds of `size` in all, for `units` jobs of the class, from now on; times: so often."""
-        self._hold(demand.principal, size.times(times) if times > 1 else size, self._shared.sizes.of(size) * times)
+        self._said.clear()
+        self.version += 1
+        taken = demand.principal, size
+        self._taken[taken] = self._taken.get(taken, 0) + times
         for name, each in demand.concurrency:
             self._in_use[name.lower()] = self._in_use.get(name.lower(), 0) + each * units * times
 
@@ -107,9 +112,13 @@ class Bounds:
             chain = self._chains[principal] = self._shared.ancestors(path_of(principal))
         return chain
 
+    def _count(self) -> None:
+        """What was taken since the last question: where no bound could be reached nobody asks."""
+        for (principal, size), times in self._taken.items():
+            self._hold(principal, size.times(times), self._shared.sizes.of(size) * times)
+        self._taken.clear()
+
     def _hold(self, principal: Principal, amount: Resources, size: int) -> None:
-        self._said.clear()
-        self.version += 1
         for path in self._chain(principal):
             self._vectors[path] = self._vectors.get(path, Resources()) + amount
             self._sizes[path] = self._sizes.get(path, 0) + size

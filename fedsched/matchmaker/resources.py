@@ -112,11 +112,11 @@ def how_many(request: Resources, room: Resources) -> int:
 def fits(request: Resources, room: Resources) -> bool:
     """Whether one `request` fits into `room`; what is not asked for may be missing. Written out: it is asked most."""
     return (
-        request.cpu_milli <= max(0, room.cpu_milli)
-        and request.memory_mib <= max(0, room.memory_mib)
-        and request.disk_mib <= max(0, room.disk_mib)
-        and request.gpus <= max(0, room.gpus)
-        and request.pods <= max(0, room.pods)
+        (request.cpu_milli <= room.cpu_milli or request.cpu_milli <= 0)
+        and (request.memory_mib <= room.memory_mib or request.memory_mib <= 0)
+        and (request.disk_mib <= room.disk_mib or request.disk_mib <= 0)
+        and (request.gpus <= room.gpus or request.gpus <= 0)
+        and (request.pods <= room.pods or request.pods <= 0)
         and (not request.other or all(amount <= max(0, room.get(name)) for name, amount in request.other))
     )
 

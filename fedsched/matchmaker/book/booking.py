@@ -183,6 +183,10 @@ class Book:
         """How many more objects may be in flight there (FA9)."""
         return place.terms.budgets.objects_in_flight - self._members[place.terms.name].in_flight
 
+    def changes(self, number: int) -> int:
+        """Another one after whatever may change what keeps startds from the place of that number."""
+        return self._room_of[number].changes + self.doors.changes[number]
+
     def short(self, number: int, size: Resources) -> Reason:
         """What the place of that number lacks first for one more startd of a size for which its nodes have no room."""
         place, room = self.places[number], self._room_of[number]

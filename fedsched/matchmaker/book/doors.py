@@ -30,6 +30,8 @@ class Doors:
     def __init__(self, places: Sequence[Place], said: Callable[[Place], Iterable[Reason]]) -> None:
         self._places, self._said = places, said
         self.depends = [_depends(place) for place in places]
+        self.changes = [0] * len(self.depends)
+        """How often something was booked that may change what is said of a place, its room apart."""
         self._shut = np.zeros(len(places), np.bool_)
         self._firsts: dict[int, Reason | None] = {}
         self._fixed: Fixed | None = None
@@ -53,6 +55,7 @@ class Doors:
             self._changed.add(member)
         for number in numbers:
             self._firsts.pop(number, None)
+            self.changes[number] += 1
 
     def first(self, number: int) -> Cause | None:
         """What keeps every startd from that place now; None where nothing does."""

@@ -50,10 +50,14 @@ class GroupRoom:
         self.said: dict[Resources, tuple[Reason, ...]] = {}
         self.said_first: dict[Resources, Reason] = {}
         self._whole: Resources | None = None
+        self._without: set[Resources] = set()
+        """Sizes for which there is no room: there will be none in this round."""
         more = max(0, place.group.can_grow_to - place.group.nodes)
         self.growth = {place.group.allocatable: more} if more else {}
         self.probing = False
         self.daemonset = False
+        self.changes = 0
+        """How often something was taken from the nodes that are there."""
 
     @property
     def _shapes(self) -> Shapes:
@@ -85,6 +89,7 @@ class GroupRoom:
         return (self._whole, nodes) if nodes > 1 else None
 
     def _changed(self) -> None:
+        self.changes += 1
         self.said.clear()
         self.said_first.clear()
         self._whole = None
@@ -100,7 +105,13 @@ class GroupRoom:
         """Whether some node has room for one, or the nodes for so many; the roomiest are looked at first."""
         if pods > 1:
             return self.capacity(size) >= pods
-        return any(nodes and fits(size, free) for free, nodes in reversed(self.bars.items()))
+        if size in self._without:
+            return False
+        for free, nodes in reversed(self.bars.items()):
+            if nodes and fits(size, free):
+                return True
+        self._without.add(size)
+        return False
 
     def capacity(self, size: Resources) -> int:
         """How many of that size all nodes hold."""

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fedsched.matchmaker.fill.considering import Considering
 from fedsched.matchmaker.fill.reports import report
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.runs import in_a_row
 from fedsched.matchmaker.fill.starting import Serial, start
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
-from fedsched.matchmaker.model import Candidate, ClassReport, Held
-from fedsched.matchmaker.options import Option, candidates
+from fedsched.matchmaker.model import ClassReport, Held
+from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.reasons import Reason
 
 
@@ -68,8 +69,7 @@ class _Filling:
         self.out = {turn.ask.trusted.key: turn.ask.trusted.out for turn in turns}
         self.new: list[Held] = []
         self.startds = 0
-        self._choice: tuple[str, int] | None = None
-        self._found: tuple[Candidate, ...] = ()
+        self.considering = Considering(rounds)
 
     @classmethod
     def of(cls, asks: Iterable[Ask], rounds: Round) -> _Filling:
@@ -116,9 +116,14 @@ class _Filling:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))
         if option is None:
             return 0
-        considered = self._of_growth() if grows else self._considered(turn)
-        most = self._most(turn, option, tree) if tree is not None and not grows else 1
-        held = start(turn, option, rounds, Serial(rounds.serial + len(self.new), grows, considered, most))
+        seen = None if grows else self.considering.of(turn)
+        lasts = seen is not None and seen.lasts
+        most = self._most(turn, option, tree) if tree is not None and lasts else 1
+        serial = Serial(rounds.serial + len(self.new), grows, seen.candidates if seen is not None else (), most)
+        like = seen.like if seen is not None and turn.as_urgent_as(seen.like) else None
+        held = start(turn, option, rounds, serial, like)
+        if seen is not None:
+            seen.like = held[0]
         nodes, count = held[0].nodes, len(held)
         self.new += held
         self.startds += count * (demand.job is None)
@@ -128,27 +133,9 @@ class _Filling:
         return milli
 
     def _most(self, turn: Turn, option: Option, tree: Tree) -> int:
-        """How many in a row may start there, room apart; one where what is considered could be another for the next."""
-        if self._choice != (turn.ask.demand.key, turn.chosen):
-            return 1
-        left = min(turn.starts_left(self.out, 0), self.rounds.left - self.startds)
-        return in_a_row(turn, option, self.rounds, tree, left)
-
-    def _considered(self, turn: Turn) -> tuple[Candidate, ...]:
-        """What is considered for the placement that comes next (E5); the same as before where nothing there changed."""
-        rounds, demand, options = self.rounds, turn.ask.demand, turn.options
-        choice = turn.ask.demand.key, turn.chosen
-        if self._choice != choice:
-            positions = turn.considered()
-            found = candidates([options[at] for at in positions], lambda n: rounds.cause(demand, options, positions[n]))
-            self._choice = choice if rounds.lasts(demand, options, positions, turn.chosen) else None
-            self._found = found
-        return self._found
-
-    def _of_growth(self) -> tuple[Candidate, ...]:
-        """Nothing is considered where a place grows; what was before, did not know of it."""
-        self._choice = None
-        return ()
+        """How many in a row may start there, room apart."""
+        most = in_a_row(turn, option, self.rounds, tree)
+        return min(most, turn.starts_left(self.out, 0), self.rounds.left - self.startds) if most > 1 else 1
 
     def limits(self, turn: Turn) -> tuple[Reason, ...]:
         """What holds the class as a whole now; () when it may start one more."""

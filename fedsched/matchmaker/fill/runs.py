@@ -11,12 +11,12 @@ from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.options import Option
 
 
-def in_a_row(turn: Turn, option: Option, rounds: Round, tree: Tree, left: int) -> int:
+def in_a_row(turn: Turn, option: Option, rounds: Round, tree: Tree) -> int:
     """How many startds the class whose turn it is starts at its place before anything but room there could end that.
 
-    That is: another class would be next, its next job is of another priority, its limits, something keeps every startd
-    from the place. option: what was chosen last, where nothing else counts (Round.lasts). left: what its limits allow.
+    That is: another class would be next, its next job is of another priority, something keeps every startd from the
+    place. Its limits are not looked at. option: what was chosen last, where nothing else counts (Round.lasts).
     """
-    most = min(left, turn.alike(option.units), rounds.book.in_a_row(turn.options.place(turn.chosen)))
     milli = rounds.shared.sizes.of(option.size)
-    return tree.in_a_row(most, milli) if milli and most > 1 else 1
+    most = tree.in_a_row(turn.alike(option.units), milli) if milli else 1
+    return min(most, rounds.book.in_a_row(turn.options.place(turn.chosen))) if most > 1 else 1

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from fedsched.matchmaker import breaker
+from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.match import Place
@@ -96,27 +97,42 @@ class Serial(NamedTuple):
     most: int = 1
 
 
-def start(turn: Turn, option: Option, rounds: Round, serial: Serial) -> list[Held]:
-    """Book startds for the class at the option: one, or several in a row."""
-    demand, place, life = turn.ask.demand, option.place, rounds.policy.startds
+def start(turn: Turn, option: Option, rounds: Round, serial: Serial, like: Held | None = None) -> list[Held]:
+    """Book startds for the class at the option: one, or several in a row.
+
+    like: an earlier one of which nothing but the number differs.
+    """
+    demand = turn.ask.demand
     option = option if serial.grows else _widened(turn, option, rounds)
-    lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, place))
-    priced = rounds.purse.take(demand, option, lifetime_s)
-    id_ = f"{rounds.epoch:x}-{serial.number:x}"
-    birth = Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, serial.considered)
-    nodes, count = 1, 1
-    if serial.grows:
-        nodes = rounds.book.take_growth(place, option.size, option.shape, demand.key)
-    elif serial.most > 1:
-        count = rounds.book.take_in_a_row(place, option.size, serial.most)
-    else:
-        nodes = rounds.book.take(place, option.size, option.shape)
-    rounds.bounds.take(demand, option.size.times(nodes), jobs_on(demand, option, nodes), count)
-    breaker.take(rounds.breakers, demand, place)
-    held = held_for(turn, option, birth, nodes, life)
+    nodes, count = _booked(demand, option, rounds.book, serial)
+    size = option.size.times(nodes) if nodes > 1 else option.size
+    rounds.bounds.take(demand, size, jobs_on(demand, option, nodes), count)
+    if like is not None:
+        return [*_alike(like, rounds.epoch, range(serial.number, serial.number + count))]
+    birth = _birth(demand, option, rounds, serial)
+    breaker.take(rounds.breakers, demand, option.place)
+    held = held_for(turn, option, birth, nodes, rounds.policy.startds)
     if demand.job is None:
         return [held, *_alike(held, rounds.epoch, range(serial.number + 1, serial.number + count))]
     return [copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)]
+
+
+def _birth(demand: DemandClass, option: Option, rounds: Round, serial: Serial) -> Birth:
+    """For how long it lives and what it costs, which is set aside."""
+    lifetime_s = rounds.purse.lifetime_s(demand, option, _longest_s(demand, option.place))
+    priced = rounds.purse.take(demand, option, lifetime_s)
+    id_ = f"{rounds.epoch:x}-{serial.number:x}"
+    return Birth(id_, rounds.epoch, rounds.at, lifetime_s, priced, serial.grows, serial.considered)
+
+
+def _booked(demand: DemandClass, option: Option, book: Book, serial: Serial) -> tuple[int, int]:
+    """Pods of each startd, and how many startds found room."""
+    place, size = option.place, option.size
+    if serial.grows:
+        return book.take_growth(place, size, option.shape, demand.key), 1
+    if serial.most > 1:
+        return 1, book.take_in_a_row(place, size, serial.most)
+    return book.take(place, size, option.shape), 1
 
 
 def _alike(held: Held, epoch: int, numbers: Iterable[int]) -> Iterator[Held]:

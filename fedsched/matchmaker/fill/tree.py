@@ -123,14 +123,15 @@ class Tree:
 
     def took(self, milli: int) -> None:
         """The class whose turn it was took so many thousandths of a core-equivalent, and may still want more."""
-        leaf = self._leaf()
-        turn = leaf.turns[0][1]
-        heapq.heapreplace(leaf.turns, (turn.order(), turn))
-        for node in leaf.upwards():
+        node = self._leaf()
+        before, turn = node.turns[0]
+        if before != (now := turn.order()):
+            heapq.heapreplace(node.turns, (now, turn))
+        while (above := node.parent) is not None:
             node.held += milli
-        for node in leaf.upwards():
-            if node.parent is not None:
-                heapq.heapreplace(node.parent.children, (node.key(), node))
+            heapq.heapreplace(above.children, (node.key(), node))
+            node = above
+        node.held += milli
 
     def leave(self) -> None:
         """The class whose turn it was wants nothing more, or finds no place: it steps aside."""

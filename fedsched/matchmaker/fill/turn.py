@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from fedsched.matchmaker.model import DemandClass, Ramping
+from fedsched.matchmaker.model import DemandClass, Held, Ramping
 from fedsched.matchmaker.options import CANDIDATES, Option, Options
 from fedsched.matchmaker.reasons import Cause, Reason
 
@@ -59,15 +59,23 @@ class Turn:
         Jobs of a class are alike but for their priority, so those of highest priority are taken to be served first.
         """
         demand = self.ask.demand
-        done = demand.idle - self.unmet
-        priority = next((value for upto, value in self._priorities if done < upto), 0)
-        return -priority, demand.oldest_at, demand.key
+        return -self._next_job()[1], demand.oldest_at, demand.key
+
+    def _next_job(self) -> tuple[int, int]:
+        """Up to how many jobs of the class have at least its priority, and which that is."""
+        done, left = self.ask.demand.idle - self.unmet, self._priorities
+        while left and left[-1][0] <= done:
+            left.pop()
+        return left[-1] if left else (self.ask.demand.idle, 0)
+
+    def as_urgent_as(self, held: Held | None) -> bool:
+        """Whether the next job is of the priority for which that one was placed."""
+        return held is not None and held.placement.priority == self._next_job()[1]
 
     def alike(self, units: int) -> int:
         """How many startds, of so many jobs each, until its next job is of another priority or there is none."""
-        done = self.ask.demand.idle - self.unmet
-        upto = next((upto for upto, _ in self._priorities if done < upto), self.ask.demand.idle)
-        return -(-(min(upto, self.ask.demand.idle) - done) // units)
+        idle = self.ask.demand.idle
+        return -(-(min(self._next_job()[0], idle) - idle + self.unmet) // units)
 
     def limits(self, out: Mapping[str, int], left: int) -> Iterator[Reason]:
         """All of trust (SU7) and growth (SU3) that allows no further startd; nothing when one may start.
@@ -146,9 +154,9 @@ class Turn:
 
 
 def _cumulated(demand: DemandClass) -> list[tuple[int, int]]:
-    """(jobs up to and with this priority, priority), highest priority first."""
+    """(jobs up to and with this priority, priority), highest priority last."""
     found, total = [], 0
     for priority, count in sorted(demand.priorities, reverse=True):
         total += count
         found.append((total, priority))
-    return found
+    return found[::-1]
