@@ -297,3 +297,19 @@ def test_no_sequence_of_turns_passes_any_bound(
 def _chem_last(taken: list[tuple[Principal, Resources, int]]) -> bool:
     """The keeper itself may go on when others have taken what was free."""
     return taken[-1][0].group == "chem"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_several_that_are_taken_before_anybody_asks_count_like_one_after_the_other(times: int) -> None:
+    """Rounded up one by one: of 100 cores and 30 GiB each of them counts for 33.34 cores."""
+    rules = policy(Group("physics", limit=cores(5), limit_names=CORES), sharing=Sharing())
+    book, asked = (bounds(rules, (wants(HEP), wants(LEP, "c2"))) for _ in range(2)), wants(LEP, "c2")
+    at_once, single = book
+    for size in (ONE, res(2, 10), ONE):
+        at_once.take(wants(HEP), size, 1, times)
+        for _ in range(times):
+            single.take(wants(HEP), size, 1)
+            single.blocker(asked, size, 1)
+    for cpu in (1, 2):
+        assert at_once.blocker(asked, res(cpu), 1) == single.blocker(asked, res(cpu), 1)
+    assert at_once.blocker(asked, res(1 if times > 1 else 2), 1) is not None

@@ -37,9 +37,10 @@ from fedsched.matchmaker.model import (
     Trust,
 )
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.matchmaker.resources import Resources
+from fedsched.matchmaker.resources import Resources, fits
 from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
 from tests.matchmaker.plainly import one_at_a_time, place_by_place
+from tests.matchmaker.test_room import known
 from tests.sameness import digest
 
 EMPTY = res(16, 64, 100, 2, pods=30)
@@ -272,3 +273,46 @@ def test_a_row_ends_where_something_else_could(
     seen = federation([demand("a", 20, res(), principal=ANN)], its)
     seen = msgspec.structs.replace(seen, memory=msgspec.structs.replace(seen.memory, **memory))
     assert [row for row in started(seen, policy)[1] if row > 1] == expected
+
+
+@pytest.mark.parametrize(("counted", "expected"), [(((5, 100),), [9]), (((5, 3),), [3, 6]), ((), [9])])
+def test_no_more_start_in_a_row_than_wait_whatever_is_said_of_their_priorities(
+    counted: tuple[tuple[int, int], ...], expected: list[int]
+) -> None:
+    """A schedd that tells of more urgent jobs than there are, or of fewer: those that it does not tell of have 0."""
+    one = demand("a", 9, res(), principal=ANN, priorities=counted)
+    order, found = started(federation([one]), Policy(ramp=MANY))
+    assert (len(order), found) == (9, expected)
+
+
+@pytest.mark.parametrize(
+    ("its", "expected"),
+    [
+        ({"budgets": Budgets(objects_in_flight=2)}, ["", "budget"]),
+        ({"mode": "trial", "trial": 1}, ["", "trial-full"]),
+        ({}, [""]),
+    ],
+    ids=["budget", "trial", "nothing"],
+)
+def test_what_another_class_takes_elsewhere_is_told_with_the_next_startd(
+    its: dict[str, object], expected: list[str]
+) -> None:
+    """Ann's go to m0, Bob's in between to m1, the only one with devices, which Ann's consider, too."""
+    plain, devices = res(16, 64, 100, pods=30), res(8, 64, 100, 4, pods=30)
+    views = (member("m0", group("g", 4, plain)), member("m1", group("g", 4, plain), group("x", 4, devices)))
+    files = (terms("m0", **WIDE), terms("m1", **{**WIDE, **its}))
+    asked = (demand("a", 60, res(), principal=ANN), demand("b", 60, res(gpus=1), principal=BOB))
+    seen = known(snapshot(members=views, terms=files, schedds=(schedd(*asked),)))
+    plan = negotiate(seen, Policy(ramp=MANY))
+    assert digest(plan) == digest(place_by_place(seen, Policy(ramp=MANY)))
+    told = [held.candidates[-1].blocker for held in plan.held if held.placement.class_key == "a"]
+    assert [cause for cause, _ in groupby(told[:9])] == expected
+
+
+amounts = st.integers(-3, 3)
+vectors = st.builds(Resources, *[amounts] * 5, st.sampled_from(((), (("x", 1),), (("x", 2), ("y", -1)))))
+
+
+@given(vectors, vectors)
+def test_what_is_over_used_has_room_for_what_does_not_ask_for_it(request: Resources, free: Resources) -> None:
+    assert fits(request, free) == all(amount <= max(0, free.get(name)) for name, amount in request.items())

@@ -143,11 +143,9 @@ class Book:
         return count
 
     def in_a_row(self, number: int) -> int:
-        """How many startds, one after the other, the open place of that number takes if it has room; 1 for unknown."""
+        """How many startds, one after the other, an open place takes if it has room and nothing depends on sizes."""
         place = self.places[number]
-        if self.doors.depends[number] or not place.pair.attributes:
-            return 1
-        return self._in_flight_left(place)
+        return self._in_flight_left(place) if place.pair.attributes else 1
 
     def nodes(self, place: Place, size: Resources, shape: Shape) -> int:
         """How many pods one placement would bring: a Job's, one, or one on each node with room."""

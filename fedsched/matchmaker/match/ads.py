@@ -42,7 +42,7 @@ def lasting(place: Place) -> Texts:
     """The slot's attributes that do not depend on its size: base, member, group, learnt, in that order of weight."""
     out: Texts = {}
     for source in (BASE_SLOT, place.terms.attributes, place.group.attributes, place.pair.attributes):
-        out.update((name.lower(), (name, text)) for name, text in source)
+        out.update([(pair[0].lower(), pair) for pair in source])
     if place.jobs:
         out["nodelabels"] = ("NodeLabels", node_labels(place.group))
     price = repr(float(dict(place.terms.group_prices).get(place.group.name, place.terms.price_per_core_hour)))
