@@ -73,20 +73,14 @@ class Round(msgspec.Struct):
     def lasts(self, demand: DemandClass, options: Options, positions: list[int], chosen: int) -> bool:
         """Whether what is in the way at these options stays as it is while the class takes room at the chosen one.
 
-        So it is at other members, and where nothing but room counts: there the chosen one would be the first to say
-        that its member takes no more. What fits in several at once fits in one (`packed`).
+        So it is where no bound could be reached and nothing there depends on sizes: a startd takes room from its own
+        place, and what members count, that place would say first. Of two options there the one for a single job stays
+        open while the packed one is; the other way round the packed one may lack something else with each.
         """
         option, own = options[chosen], options.place(chosen)
-        if not (self._alike(demand, option) and self.bounds.never(demand)) or self.book.doors.depends[own]:
+        if not self._alike(demand, option) or not self.bounds.never(demand) or self.book.doors.depends[own]:
             return False
-        for position in positions:
-            number, other = options.place(position), options[position]
-            if number == own and position != chosen and not (option.packed and position == chosen + 1):
-                return False
-            odd = self.book.doors.depends[number] or other.form != "startd-job"
-            if odd and other.place.terms.name == option.place.terms.name:
-                return False
-        return True
+        return option.packed or all(options.place(position) != own for position in positions if position != chosen)
 
     def _alike(self, demand: DemandClass, option: Option) -> bool:
         """Whether nothing but the place itself differs from place to place: no breaker, tier or budget."""
