@@ -299,17 +299,18 @@ def _chem_last(taken: list[tuple[Principal, Resources, int]]) -> bool:
     return taken[-1][0].group == "chem"
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 3])
 def test_several_that_are_taken_before_anybody_asks_count_like_one_after_the_other(times: int) -> None:
-    """Rounded up one by one: of 100 cores and 30 GiB each of them counts for 33.34 cores."""
-    rules = policy(Group("physics", limit=cores(5), limit_names=CORES), sharing=Sharing())
-    book, asked = (bounds(rules, (wants(HEP), wants(LEP, "c2"))) for _ in range(2)), wants(LEP, "c2")
-    at_once, single = book
-    for size in (ONE, res(2, 10), ONE):
-        at_once.take(wants(HEP), size, 1, times)
-        for _ in range(times):
+    """Of 100 cores and 400 GiB each is a bit more than 244 thousandths of a core, and is rounded up by itself."""
+    rules = policy(sharing=Sharing(), principals=(PrincipalTerms("*", ceiling=2.0),))
+    at_once, single = (bounds(rules, (wants(HEP),)) for _ in range(2))
+    odd = Resources(100, 1001, pods=1)
+    for size in (odd, ONE, odd):
+        at_once.take(wants(HEP), size, 1, times if size is odd else 1)
+        for _ in range(times if size is odd else 1):
             single.take(wants(HEP), size, 1)
-            single.blocker(asked, size, 1)
-    for cpu in (1, 2):
-        assert at_once.blocker(asked, res(cpu), 1) == single.blocker(asked, res(cpu), 1)
-    assert at_once.blocker(asked, res(1 if times > 1 else 2), 1) is not None
+            single.blocker(wants(HEP), size, 1)
+    asked = at_once.blocker(wants(HEP), res(2), 1)
+    assert asked == single.blocker(wants(HEP), res(2), 1)
+    assert asked is not None
+    assert asked.have == f"{max(0, 1000 - 2 * times * 245) / 1000:g} core-equivalents"

@@ -6,7 +6,7 @@ import msgspec
 
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.explain import near_miss
-from fedsched.matchmaker.model import Budgets, JobShape, MemberMemory, NearestMiss, Room, SitePod
+from fedsched.matchmaker.model import Budgets, JobShape, MemberMemory, NearestMiss, PairMemory, Room, SitePod
 from fedsched.matchmaker.preempt.owner import yield_to_owner
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.resources import Resources
@@ -131,3 +131,13 @@ def test_for_the_owner_a_job_of_several_pods_goes_once_and_as_a_whole() -> None:
     found, times = yield_to_owner(seen, (ben, eve), file, MemberMemory(), T0)
     assert set(found) == {"2-1"}
     assert times == (T0,)
+
+
+def test_what_keeps_startds_from_a_place_keeps_no_users_job_from_there() -> None:
+    """X8: startds failed there lately, and the third Job finds no place at the first look."""
+    work = tuple(queued(name) for name in "abc")
+    there = group(rooms=(Room(res(2, 32, 100, pods=100), 1),))
+    seen = world(schedds=(queue(*work),), members=(member("m1", there), member("m2", there)))
+    closed = {f"{name}/g/": PairMemory(failures=3, closed_until=T0 + 900) for name in ("m1", "m2")}
+    plan, _ = decide(msgspec.structs.replace(seen, memory=msgspec.structs.replace(seen.memory, pairs=closed)))
+    assert [held.placement.member for held in plan.held] == ["m1", "m1", "m2"]

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import msgspec
 import pytest
-from hypothesis import event, given, settings, target
+from hypothesis import event, example, given, settings, target
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.book import Book
@@ -297,11 +297,11 @@ def test_no_more_start_in_a_row_than_wait_whatever_is_said_of_their_priorities(
 def test_what_another_class_takes_elsewhere_is_told_with_the_next_startd(
     its: dict[str, object], expected: list[str]
 ) -> None:
-    """Ann's go to m0, Bob's in between to m1, the only one with devices, which Ann's consider, too."""
+    """Ann's go to m0 and consider m1, too; Bob's go there in between, to other nodes, as they need devices."""
     plain, devices = res(16, 64, 100, pods=30), res(8, 64, 100, 4, pods=30)
-    views = (member("m0", group("g", 4, plain)), member("m1", group("g", 4, plain), group("x", 4, devices)))
+    views = (member("m0", group("g", 40, plain)), member("m1", group("g", 4, plain), group("x", 4, devices)))
     files = (terms("m0", **WIDE), terms("m1", **{**WIDE, **its}))
-    asked = (demand("a", 60, res(), principal=ANN), demand("b", 60, res(gpus=1), principal=BOB))
+    asked = (demand("a", 60, res(10), principal=ANN), demand("b", 60, res(gpus=1), principal=BOB))
     seen = known(snapshot(members=views, terms=files, schedds=(schedd(*asked),)))
     plan = negotiate(seen, Policy(ramp=MANY))
     assert digest(plan) == digest(place_by_place(seen, Policy(ramp=MANY)))
@@ -314,5 +314,7 @@ vectors = st.builds(Resources, *[amounts] * 5, st.sampled_from(((), (("x", 1),),
 
 
 @given(vectors, vectors)
+@example(Resources(), Resources(-1, -1, -1, -1, -1))
+@example(Resources(1), Resources(1, -1, -1, -1, -1))
 def test_what_is_over_used_has_room_for_what_does_not_ask_for_it(request: Resources, free: Resources) -> None:
     assert fits(request, free) == all(amount <= max(0, free.get(name)) for name, amount in request.items())

@@ -17,9 +17,9 @@ class Considered(msgspec.Struct):
     changes: what was booked there before. like: the last startd; the next is the same where its priority is.
     """
 
-    candidates: tuple[Candidate, ...]
-    chosen: int
-    lasts: bool
+    candidates: tuple[Candidate, ...] = ()
+    chosen: int = -1
+    lasts: bool = False
     others: tuple[int, ...] = ()
     changes: int = 0
     like: Held | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fedsched.matchmaker.fill.considering import Considering
+from fedsched.matchmaker.fill.considering import Considered, Considering
 from fedsched.matchmaker.fill.reports import report
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.runs import in_a_row
@@ -116,20 +116,21 @@ class _Filling:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))
         if option is None:
             return 0
-        seen = None if grows else self.considering.of(turn)
-        lasts = seen is not None and seen.lasts
-        most = self._most(turn, option, tree) if tree is not None and lasts else 1
-        serial = Serial(rounds.serial + len(self.new), grows, seen.candidates if seen is not None else (), most)
-        like = seen.like if seen is not None and turn.as_urgent_as(seen.like) else None
-        held = start(turn, option, rounds, serial, like)
-        if seen is not None:
-            seen.like = held[0]
-        nodes, count = held[0].nodes, len(held)
+        seen = Considered() if grows else self.considering.of(turn)
+        most = self._most(turn, option, tree) if tree is not None and seen.lasts else 1
+        serial = Serial(rounds.serial + len(self.new), grows, seen.candidates, most)
+        held = start(turn, option, rounds, serial, seen.like if turn.as_urgent_as(seen.like) else None)
+        seen.like = held[0]
         self.new += held
-        self.startds += count * (demand.job is None)
-        self.out[turn.ask.trusted.key] += count
-        milli = rounds.shared.sizes.of(option.size) * nodes * count
-        turn.took(min(turn.unmet, jobs_on(demand, option, nodes) * count), milli, count)
+        return self._count(turn, option, held[0].nodes, len(held))
+
+    def _count(self, turn: Turn, option: Option, nodes: int, startds: int) -> int:
+        """So many startds were started there, on so many nodes each; thousandths of a core-equivalent in all."""
+        rounds, demand = self.rounds, turn.ask.demand
+        self.startds += startds * (demand.job is None)
+        self.out[turn.ask.trusted.key] += startds
+        milli = rounds.shared.sizes.of(option.size) * nodes * startds
+        turn.took(min(turn.unmet, jobs_on(demand, option, nodes) * startds), milli, startds)
         return milli
 
     def _most(self, turn: Turn, option: Option, tree: Tree) -> int:

@@ -38,8 +38,10 @@ class _Node:
         if not rivals:
             return most
         rival, low, high = min(rivals)[0], 1, most
-        if not self._first(rival, milli) or self._first(rival, (most - 1) * milli):
-            return most if self._first(rival, milli) else 1
+        if not self._first(rival, milli):
+            return 1
+        if self._first(rival, (most - 1) * milli):
+            return most
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._first(rival, (middle - 1) * milli) else (low, middle)
