@@ -30,7 +30,8 @@ def make_room(
     if not asking:
         return standing, filled.reports, base
     recent = {name: memory.evictions for name, memory in base.members.items()}
-    rules = preempt.Rules(turns.policy, tuple(site.place for site in turns.table.sites()), recent, turns.at)
+    places = tuple(site.place for site in turns.table.sites())
+    rules = preempt.Rules(turns.policy, places, recent, turns.at, turns.book)
     present = (*standing, *(Standing(held) for held in filled.new))
     wishes = (_wish(turn, turns, seen) for turn in _some(asking, base.cycle))
     evictions = preempt.make_room(wishes, present, turns.shared, rules)

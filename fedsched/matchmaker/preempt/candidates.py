@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Policy
-from fedsched.matchmaker.preempt.ground import Ground, Key, nodes_of
+from fedsched.matchmaker.model import Claim, Held, Policy
+from fedsched.matchmaker.preempt.ground import nodes_of
 from fedsched.matchmaker.preempt.wishes import Sized
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of
@@ -20,19 +20,18 @@ CONSIDERED = frozenset({"starting", "unclaimed", "claimed"})
 class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A startd, or the copy of a user's Job, that may be asked for its room.
 
-    nodes: where its pods are; ("",) while it has no node. losses: (principal's path, thousandths of a core-equivalent)
-    that its going costs each. lost: work lost, in milli-core seconds. priority: highest job priority on it. young:
-    seconds until it is no longer protected, 0 when it is not. gain: what comes back of each number of the ground. cost:
-    cheapest first (PR4): unclaimed, then least work lost, then youngest; the id makes it one order.
+    nodes: where its pods are, with how many there; {"": 0} while it has no node. losses: (principal's path, thousandths
+    of a core-equivalent) that its going costs each. lost: work lost, in milli-core seconds. priority: highest job
+    priority on it. young: seconds until it is no longer protected, 0 when it is not. cost: cheapest first (PR4):
+    unclaimed, then least work lost, then youngest; the id makes it one order.
     """
 
     stand: Standing
-    nodes: tuple[str, ...]
+    nodes: dict[str, int]
     losses: tuple[tuple[str, int], ...]
     lost: int
     priority: int
     young: float
-    gain: dict[Key, int]
     cost: tuple[bool, int, float, str]
 
     @property
@@ -46,20 +45,19 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
         return tuple(claim for slot in self.stand.slots for claim in slot.claims)
 
 
-def candidates(
-    standing: Iterable[Standing], ground: Ground, sizes: Sized, policy: Policy, at: float
-) -> dict[str, list[Candidate]]:
-    """Startd Jobs that serve and users' Jobs, by member, cheapest first.
+def serving(standing: Iterable[Standing]) -> list[Standing]:
+    """Startd Jobs that serve, and users' Jobs; a DaemonSet is decided per node group, never here."""
+    return [stand for stand in standing if _serves(stand.held)]
 
-    A DaemonSet is decided per node group, never here. A Job of several pods goes as a whole, and frees all its nodes.
-    """
-    found: dict[str, list[Candidate]] = {}
-    for stand in standing:
-        held = stand.held
-        serves = held.wanted == "run" and held.failure is None and held.phase in CONSIDERED
-        if serves and held.placement.form != "startd-daemonset":
-            found.setdefault(held.placement.member, []).append(_candidate(stand, ground, sizes, policy, at))
-    return {member: sorted(some, key=lambda c: c.cost) for member, some in found.items()}
+
+def _serves(held: Held) -> bool:
+    serves = held.wanted == "run" and held.failure is None and held.phase in CONSIDERED
+    return serves and held.placement.form != "startd-daemonset"
+
+
+def candidates(stands: Iterable[Standing], sizes: Sized, policy: Policy, at: float) -> list[Candidate]:
+    """Those who serve, cheapest first. A Job of several pods goes as a whole, and frees all its nodes."""
+    return sorted((_candidate(stand, sizes, policy, at) for stand in stands), key=lambda one: one.cost)
 
 
 def losses(stand: Standing, sizes: Sized) -> dict[str, int]:
@@ -77,18 +75,17 @@ def losses(stand: Standing, sizes: Sized) -> dict[str, int]:
     return found
 
 
-def _candidate(stand: Standing, ground: Ground, sizes: Sized, policy: Policy, at: float) -> Candidate:
+def _candidate(stand: Standing, sizes: Sized, policy: Policy, at: float) -> Candidate:
     held = stand.held
     claims = [claim for slot in stand.slots for claim in slot.claims]
     lost = sum(int(max(0.0, at - claim.since)) * claim.cpu_milli for claim in claims)
     return Candidate(
         stand=stand,
-        nodes=tuple(nodes_of(stand)) or ("",),
+        nodes=nodes_of(stand) or {"": 0},
         losses=tuple(sorted(losses(stand, sizes).items())),
         lost=lost,
         priority=max((claim.priority for claim in claims), default=held.placement.priority),
         young=_young(stand, [claim.since for claim in claims], policy, at),
-        gain=ground.gain(stand),
         cost=(held.claims > 0, lost, -held.placement.created_at, held.placement.id),
     )
 

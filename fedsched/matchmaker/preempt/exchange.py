@@ -33,6 +33,7 @@ class Exchange:
         self._turned: set[tuple[str, str]] = set()
         self._could: dict[tuple[str, str], bool] = {}
         self._ruled: dict[tuple[object, ...], dict[str, Rule] | None] = {}
+        self._above: tuple[int, bool] | None = None
 
     def chain(self, path: str) -> tuple[str, ...]:
         """A principal and the groups above it, without the root, which is above everybody."""
@@ -119,6 +120,17 @@ class Exchange:
     def may_ask(self, path: str) -> bool:
         """Whether a principal could make anybody else yield at all."""
         return self.mode != "never" and (self.short(path) or (self.mode == "fair" and self.below(path)))
+
+    def somebody(self, taker: str) -> bool:
+        """Whether anybody whom a startd counts to could yield to it, be it nobody: the tree alone may say so."""
+        return self.short(taker) or (self.mode == "fair" and self._over())
+
+    def _over(self) -> bool:
+        """Whether anybody holds more than its right: nobody else makes room for who is only below its own (PR2)."""
+        if self._above is None or self._above[0] != self.moves:
+            rights = self._rights
+            self._above = self.moves, any(held > rights.get(path, 0) for path, held in self._held.items())
+        return self._above[1]
 
     def could_yield(self, taker: str, yielder: str) -> bool:
         """Whether the rules let `taker` ask `yielder`, before sizes are known: true whenever `rules` could be."""

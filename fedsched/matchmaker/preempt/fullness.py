@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from fedsched.matchmaker.book import Book
-from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt.wishes import Rules
 from fedsched.matchmaker.reasons import Cause
+from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 
 
 class Fullness:
-    """The book's first answer, once per place and size; nothing is booked meanwhile."""
+    """The book's first answer, once per place and size; nothing is booked meanwhile.
 
-    def __init__(self, places: Iterable[Place], book: Book) -> None:
-        self._book = book
-        own = (place for place in places if not place.jobs)
+    A book in which rooms are promised by the placements' names. standing: as it was booked in the round's own, which
+    answers where that comes to the same.
+    """
+
+    def __init__(self, rules: Rules, standing: Sequence[Standing]) -> None:
+        self._rules, self._standing = rules, standing
+        own = (place for place in rules.places if not place.jobs)
         self._numbers = {(place.terms.name, place.group.name): number for number, place in enumerate(own)}
-        self._only_room: list[bool] = book.only_room().tolist()
         self._lacking: dict[Resources, list[int]] = {}
         self._said: dict[tuple[object, ...], Cause | None] = {}
+
+    @cached_property
+    def _book(self) -> Book:
+        rules, standing = self._rules, self._standing
+        if rules.book is not None and booked_alike(standing):
+            return rules.book
+        by_name = sorted(standing, key=lambda stand: stand.held.placement.id)
+        return Book(rules.places, by_name, rules.policy, rules.at)
+
+    @cached_property
+    def _only_room(self) -> list[bool]:
+        found: list[bool] = self._book.only_room().tolist()
+        return found
 
     def blockers(self, options: Sequence[Option]) -> list[Cause | None]:
         """Of each option the first thing that is in the way; None where it is open."""
@@ -45,3 +63,27 @@ class Fullness:
             blocker = self._book.blocker(place, option.size, option.shape)
             self._said[key] = None if blocker is None else blocker.cause
         return self._said[key]
+
+
+def booked_alike(standing: Iterable[Standing]) -> bool:
+    """Whether it comes to the same in which order these are booked: as they are given, or by their names.
+
+    It does but for what is promised in one node group, and for those whose room is kept for one startd together: these
+    are to be in the order of their names. Growth is not: who is placed takes a new node, who is booked again takes room
+    that is there first (S7).
+    """
+    last: dict[tuple[str, str, str], str] = {}
+    for stand in standing:
+        held, placement = stand.held, stand.held.placement
+        together = []
+        if held.wanted == "run" and held.phase != "gone" and sum(bool(pod.node) for pod in stand.pods) < held.nodes:
+            if placement.growth:
+                return False
+            together.append(("room", placement.member, placement.node_group))
+        if held.yields_to:
+            together.append(("kept", held.yields_to, held.yields_with))
+        for key in together:
+            if placement.id < last.get(key, ""):
+                return False
+            last[key] = placement.id
+    return True

@@ -16,7 +16,7 @@ from fedsched.matchmaker.book.keeping import HOLDS_ROOM
 from fedsched.matchmaker.match import Place, footprint
 from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom
 from fedsched.matchmaker.options import Option
-from fedsched.matchmaker.preempt.nodes import Nodes, names_of
+from fedsched.matchmaker.preempt.nodes import Bars, Nodes, names_of
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 
@@ -39,10 +39,11 @@ class _Land(msgspec.Struct, frozen=True):
 
 def nodes_of(stand: Standing) -> dict[str, int]:
     """The nodes that it would free with its pods on each, by name; none while no node is taken."""
-    there = sorted(pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)
-    if stand.held.placement.form != "job":
-        there = [next(pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)] if there else []
-    return dict(sorted(Counter(there).items()))
+    there = (pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)
+    if stand.held.placement.form == "job":
+        return dict(sorted(Counter(there).items()))
+    first = next(there, None)
+    return {} if first is None else {first: 1}
 
 
 class Ground:
@@ -51,13 +52,14 @@ class Ground:
     def __init__(self, places: Iterable[Place], standing: Iterable[Standing], at: float) -> None:
         self._left: dict[Key, int] = {}
         self._lands: dict[str, _Land] = {}
-        self._nodes: dict[str, dict[str, str]] = {}
         self._of_group: dict[tuple[str, str], list[str]] = {}
         self._free: dict[tuple[str, str], Resources] = {}
         self._amounts: dict[tuple[str, Resources, bool], tuple[tuple[str, int], ...]] = {}
         self._limits: dict[tuple[str, str, Resources, bool], dict[Key, int]] = {}
         self._known: dict[tuple[str, str, Resources, bool], list[str]] = {}
         self._needs: dict[tuple[str, str, Resources, bool, str], dict[Key, int]] = {}
+        self._gains: dict[tuple[str, str, Resources], dict[Key, int]] = {}
+        self._of_stand: dict[str, dict[Key, int]] = {}
         for place in (place for place in places if not place.jobs):
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
@@ -72,7 +74,7 @@ class Ground:
         self.places = {key: number for number, key in enumerate(keys)}
         self.free, self.bars = self._laid_out(by_member)
 
-    def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Nodes]:
+    def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Bars]:
         """The nodes' part of the numbers in columns, which change together, and what views say of all nodes."""
         frees = [
             (number, member, node, self._free[member, node])
@@ -85,11 +87,14 @@ class Ground:
             for bar in self._lands[member].places[group].group.rooms
             if bar.nodes
         ]
-        sizes = {
-            footprint(s.held.placement, land.terms) for n, land in self._lands.items() for s in by_member.get(n, ())
-        }
-        names = names_of((*sizes, *(one[-1] for one in (*frees, *bars))))
-        return Nodes(frees, names, len(self.places)), Nodes(bars, names, len(self.places))
+        extended = [
+            footprint(s.held.placement, land.terms)
+            for n, land in self._lands.items()
+            for s in by_member.get(n, ())
+            if s.held.placement.size.other or land.terms.pod_overhead.other
+        ]
+        names = names_of((*extended, *(one[-1] for one in (*frees, *bars))))
+        return Nodes(frees, names, len(self.places)), Bars(bars, names, len(self.places))
 
     def limited(self, member: str) -> bool:
         """Whether the member has numbers of its own that an option there takes of."""
@@ -123,7 +128,7 @@ class Ground:
         member = option.place.terms.name
         for name, amount in self._asked(option):
             key = ("node", member, node, name)
-            left = self._left.get(key, 0)
+            left = self._has(key)
             if left < amount and left + sum(gain.get(key, 0) for gain in gains) < amount:
                 return False
         return True
@@ -159,12 +164,18 @@ class Ground:
 
     def gain(self, stand: Standing) -> dict[Key, int]:
         """What comes back when a placement goes: on the nodes where its pods are, and of the member's own numbers."""
+        name = stand.held.placement.id
+        if name not in self._of_stand:
+            self._of_stand[name] = self._gain(stand)
+        return self._of_stand[name]
+
+    def _gain(self, stand: Standing) -> dict[Key, int]:
         held, nodes = stand.held, nodes_of(stand)
         land = self._lands.get(held.placement.member)
         if land is None:
             return {}
         size = footprint(held.placement, land.terms)
-        amounts = self._of_member(land, held.placement.node_group if nodes else "", size)
+        amounts = dict(self._member_gains(land, held.placement.node_group if nodes else "", size))
         if held.nodes > 1 and held.placement.form == "job":
             bound = sum(nodes.values())
             times = {"jobs": 1, "kept": bound}
@@ -174,9 +185,23 @@ class Ground:
             amounts |= {("node", land.terms.name, node, name): amount for name, amount in freed if amount}
         return amounts
 
+    def _member_gains(self, land: _Land, group: str, size: Resources) -> dict[Key, int]:
+        key = (land.terms.name, group, size)
+        if key not in self._gains:
+            self._gains[key] = self._of_member(land, group, size)
+        return self._gains[key]
+
     def short(self, need: Amounts, gained: Amounts) -> set[Key]:
         """Which numbers are too small for `need` even with what `gained` adds; empty when it fits."""
-        return {k for k, amount in need.items() if self._left.get(k, 0) + gained.get(k, 0) < amount}
+        return {k for k, amount in need.items() if self._has(k) + gained.get(k, 0) < amount}
+
+    def _has(self, key: Key) -> int:
+        """How much is left; of most nodes nobody asks."""
+        left = self._left.get(key)
+        if left is None:
+            free = self._free.get((key[1], key[2])) if key[0] == "node" else None
+            left = self._left[key] = 0 if free is None else free.get(key[3])
+        return left
 
     def give(self, amounts: Amounts) -> None:
         """So much comes back."""
@@ -189,13 +214,13 @@ class Ground:
             self._change(key, -amount)
 
     def _change(self, key: Key, amount: int) -> None:
-        self._left[key] = self._left.get(key, 0) + amount
+        self._left[key] = self._has(key) + amount
         self.free.change(key, amount)
 
     def _open_nodes(self, land: _Land, mine: list[Standing], at: float) -> None:
         """What is free on every node that ours stand on; a node that the view does not list has nothing besides."""
         name = land.terms.name
-        nodes = self._nodes.setdefault(name, {})
+        nodes: dict[str, str] = {}
         for stand in mine:
             for node in nodes_of(stand):
                 room = land.rooms.get(node)
@@ -208,7 +233,6 @@ class Ground:
                 if node in pod.nodes and at - pod.since < HOLD_ROOM_S:
                     free -= pod.request  # what the owner waits for is the owner's (OW2)
             self._free[name, node] = free
-            self._left |= {("node", name, node, resource): amount for resource, amount in free.items()}
 
     def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
         """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""

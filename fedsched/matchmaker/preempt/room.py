@@ -8,21 +8,19 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt import refusals
-from fedsched.matchmaker.preempt.candidates import candidates, losses
+from fedsched.matchmaker.preempt.candidates import losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.fullness import Fullness
 from fedsched.matchmaker.preempt.ground import Ground, nodes_of
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
-from fedsched.matchmaker.preempt.sieve import Sieve
+from fedsched.matchmaker.preempt.stock import Stock
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
-from fedsched.matchmaker.preempt.yard import Places, Yard
-from fedsched.matchmaker.preempt.yielders import Yielders
+from fedsched.matchmaker.preempt.yard import Places
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of
@@ -81,19 +79,21 @@ def make_room(wishes: Iterable[Wish], standing: Iterable[Standing], shared: Shar
     """
     if rules.policy.preemption.mode == "never":
         return Evictions({}, {}, {})
-    one_round = _Round(sorted(standing, key=lambda s: s.held.placement.id), shared, rules)
+    standing = tuple(standing)
+    fullness = Fullness(rules, standing)
+    one_round = _Round(sorted(standing, key=lambda s: s.held.placement.id), fullness, shared, rules)
     return one_round.run(sorted(wishes, key=lambda w: w.demand.key))
 
 
 class _Round:
     """One cycle's running numbers."""
 
-    def __init__(self, standing: list[Standing], shared: Shares, rules: Rules) -> None:
+    def __init__(self, standing: list[Standing], fullness: Fullness, shared: Shares, rules: Rules) -> None:
         policy, at = rules.policy, rules.at
         self._rules, self._shared, self._standing = rules, shared, standing
         self._exchange = Exchange(shared.lines, policy.preemption.mode)
         self._ground = Ground(rules.places, standing, at)
-        self._fullness = Fullness(rules.places, Book(rules.places, standing, policy, at))
+        self._fullness = fullness
         places = {(place.terms.name, place.group.name): place for place in rules.places}
         self._expressions = Expressions(policy.preemption, shared.lines, places, at)
         self._recent = {
@@ -103,15 +103,11 @@ class _Round:
         self._refused: dict[str, Reason] = {}
         self._asked: dict[str, tuple[float, ...]] = {}
         terms = {place.terms.name: place.terms for place in rules.places}
-        standing_there = candidates(standing, self._ground, shared.sizes, policy, at)
-        sieve = Sieve(self._ground.free, standing_there)
         self._search = Search(
             self._exchange,
             self._ground,
             self._expressions,
-            Yard(standing_there),
-            sieve,
-            Yielders(self._exchange, sieve.kinds, by_priority=policy.preemption.by_priority),
+            Stock(standing, self._exchange, self._ground.free, shared.sizes, rules),
             {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
             policy.preemption.by_priority,
         )
@@ -237,7 +233,7 @@ class _Round:
                 yields_room=room,
             )
             self._search.remove(member, victim)
-            self._ground.give(victim.gain)
+            self._ground.give(self._ground.gain(victim.stand))
             self._exchange.make(turn.path, victim.losses)
         times = self._asked.get(member, self._recent.get(member, ()))
         self._asked[member] = (*times, *([at] * len(found.victims)))

@@ -5,25 +5,28 @@ It leaves out only what `victims` would find nothing on; who goes from a node, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fedsched.matchmaker.match import footprint
+from fedsched.matchmaker.model import MemberTerms, Placement
 from fedsched.matchmaker.preempt.candidates import Candidate
-from fedsched.matchmaker.preempt.nodes import Nodes, bounded
+from fedsched.matchmaker.preempt.nodes import Nodes, bounded, columns
 from fedsched.matchmaker.preempt.yard import Places
 from fedsched.matchmaker.preempt.yielders import Judged, Losses
+from fedsched.matchmaker.resources import Resources
 
 Spot = tuple[bool, int, int, int]
 """What emptying a node costs at least: somebody is claimed, work lost; the place's best option; the node's number."""
 
 
 class Sieve:
-    """Startds laid out node after node, cheapest first, with what each gives back there."""
+    """Startds, given cheapest first, laid out node after node with what each gives back there."""
 
-    def __init__(self, nodes: Nodes, standing: Mapping[str, Sequence[Candidate]]) -> None:
+    def __init__(self, nodes: Nodes, some: Sequence[Candidate], terms: Mapping[str, MemberTerms]) -> None:
         self._nodes = nodes
-        some = [one for _, its in sorted(standing.items()) for one in its]
         self._number = {one.id: number for number, one in enumerate(some)}
         self._stands = np.ones(len(some), np.bool_)
         self._young = np.array([one.young > 0 for one in some], np.bool_)
@@ -33,16 +36,16 @@ class Sieve:
         self._kind = np.array([kinds.setdefault(one.losses, len(kinds)) for one in some], np.int64)
         self.kinds = tuple(kinds)
         pairs = [
-            (column, self._number[one.id], node, one)
-            for one in some
-            for node in one.nodes
+            (column, number, (one.stand.held.placement, pods))
+            for number, one in enumerate(some)
+            for node, pods in one.nodes.items()
             if (column := nodes.column(one.stand.held.placement.member, node)) is not None
         ]
-        pairs.sort(key=lambda pair: pair[:2])
-        self._column = np.array([column for column, _, _, _ in pairs], np.int64)
-        self._who = np.array([number for _, number, _, _ in pairs], np.int64)
-        gives = [[_gives(one, node, name) for _, _, node, one in pairs] for name in nodes.names]
-        self._gives = np.array(gives, np.int64).reshape(len(nodes.names), len(pairs))
+        columns = np.array([column for column, _, _ in pairs], np.int64)
+        order = np.argsort(columns, kind="stable")
+        self._column = columns[order]
+        self._who = np.array([number for _, number, _ in pairs], np.int64)[order]
+        self._gives = _gives([what for _, _, what in pairs], nodes.names, terms)[:, order]
 
     def remove(self, victim: Candidate) -> None:
         """It goes: it gives back nothing more."""
@@ -80,5 +83,17 @@ class Sieve:
         return list(zip(*(column[order].tolist() for column in found), strict=True))
 
 
-def _gives(one: Candidate, node: str, name: str) -> int:
-    return bounded(one.gain.get(("node", one.stand.held.placement.member, node, name), 0))
+def _gives(
+    pods: Iterable[tuple[Placement, int]], names: tuple[str, ...], terms: Mapping[str, MemberTerms]
+) -> NDArray[np.int64]:
+    """What so many pods of each placement have of each resource; many are alike."""
+    alike: dict[tuple[Resources, bool, str, int], int] = {}
+    found: list[Resources] = []
+    which = []
+    for placement, count in pods:
+        key = (placement.size, placement.form == "job", placement.member, count)
+        if key not in alike:
+            alike[key] = len(found)
+            found.append(footprint(placement, terms[placement.member]).times(count))
+        which.append(alike[key])
+    return columns(found, names)[:, which]

@@ -14,9 +14,9 @@ from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.exchange import Exchange, Rule
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.ground import Amounts, Ground, Key
-from fedsched.matchmaker.preempt.sieve import Sieve, Spot
-from fedsched.matchmaker.preempt.yard import Places, Yard
-from fedsched.matchmaker.preempt.yielders import Yielders
+from fedsched.matchmaker.preempt.sieve import Spot
+from fedsched.matchmaker.preempt.stock import Stock
+from fedsched.matchmaker.preempt.yard import Places
 
 Waived = Literal["", "rate", "protection", "requirements"]
 """Which single rule a search leaves out, to learn whether that one is in the way."""
@@ -50,16 +50,14 @@ class Search(msgspec.Struct, frozen=True):
     exchange: Exchange
     ground: Ground
     expressions: Expressions
-    yard: Yard
-    sieve: Sieve
-    yielders: Yielders
+    stock: Stock
     budget: dict[str, int]
     by_priority: bool
 
     def remove(self, member: str, victim: Candidate) -> None:
         """It goes: it can be asked no more, and one eviction less is left there."""
-        self.yard.remove(member, victim)
-        self.sieve.remove(victim)
+        self.stock.yard.remove(member, victim)
+        self.stock.sieve.remove(victim)
         self.budget[member] -= 1
 
     def cheapest(self, ask: Ask, places: Places, waived: Waived = "") -> Found | None:
@@ -68,12 +66,18 @@ class Search(msgspec.Struct, frozen=True):
         To be asked without one of the rules only after a search with all of them found nobody: it then looks only
         where that rule can have been in the way.
         """
-        if waived == "requirements" and not self.expressions.requires:
+        if (waived == "requirements" and not self.expressions.requires) or self._nobody(ask.path):
             return None
         limits = ((index, self.ground.limits(places.options[index])) for index in places.limited)
         tight = {index for index, need in limits if self.ground.short(need, {})}
         best = self._under_limits(ask, places, tight, waived) if tight else None
         return self._on_nodes(ask, places, tight, (waived, best))
+
+    def _nobody(self, taker: str) -> bool:
+        """Whether nobody may be asked whatever it has, so that no node is looked at; mostly shares alone say so."""
+        if not self.by_priority and not self.exchange.somebody(taker):
+            return not self.stock.for_nothing
+        return not self.stock.yielders.may(taker).any()
 
     def _under_limits(self, ask: Ask, places: Places, tight: set[int], waived: Waived) -> Found | None:
         """Where one of the member's own limits is in the way: whoever stands there can help."""
@@ -83,7 +87,7 @@ class Search(msgspec.Struct, frozen=True):
             option = places.options[index]
             member = option.place.terms.name
             if member not in asked:
-                some = self.yard.of_member(member)
+                some = self.stock.yard.of_member(member)
                 asked[member] = self._may_go(ask, some, waived) if self._worth(member, some, waived) else []
             for node in self.ground.nodes(option) if asked[member] else ():
                 best = self._better(self._at(ask, asked[member], option, (index, node), best), best, waived)
@@ -105,17 +109,17 @@ class Search(msgspec.Struct, frozen=True):
 
     def _spots(self, ask: Ask, places: Places, waived: Waived) -> list[Spot]:
         """Nodes that are worth a search, the least loss first."""
-        kinds = self.yielders.may(ask.path), self.yielders.alone(ask.path, ask.gain)
+        kinds = self.stock.yielders.may(ask.path), self.stock.yielders.alone(ask.path, ask.gain)
         looked = [waived == "rate" or self.budget.get(member, 0) > 0 for member in self.ground.free.members]
         members = np.array(looked, np.bool_)[self.ground.free.member_of]
-        return self.sieve.spots(places, kinds, members, young=waived == "protection")
+        return self.stock.sieve.spots(places, kinds, members, young=waived == "protection")
 
     def _on_node(
         self, ask: Ask, option: Option, where: tuple[int, str], so_far: tuple[Waived, Found | None]
     ) -> Found | None:
         """What is quickly known comes first: what it would cost, whether all together do, whether one of them may."""
         (index, node), (waived, best), member = where, so_far, option.place.terms.name
-        some = self.yard.on_node(member, node)
+        some = self.stock.yard.on_node(member, node)
         if not self._worth(member, some, waived):
             return None
         victims = self._may_go(ask, some, waived)
@@ -124,7 +128,7 @@ class Search(msgspec.Struct, frozen=True):
         claimed, rank, lost = self._least(ask, victims[0])
         if best is not None and (claimed, rank, lost, int(claimed), 1, index, member, node) > best.cost:
             return None
-        if not self.ground.would_fit(option, node, [victim.gain for victim in victims]):
+        if not self.ground.would_fit(option, node, [self.ground.gain(victim.stand) for victim in victims]):
             return None
         if all(self._lawful(ask, [victim]) is None for victim in victims):
             return None
@@ -195,21 +199,21 @@ class Search(msgspec.Struct, frozen=True):
         for victim in victims:
             if not short:
                 break
-            if short & victim.gain.keys() and self._lawful(ask, [*chosen, victim]) is not None:
+            if short & self.ground.gain(victim.stand).keys() and self._lawful(ask, [*chosen, victim]) is not None:
                 chosen.append(victim)
-                short = self.ground.short(need, _sum(chosen))
+                short = self.ground.short(need, self._sum(chosen))
         if short:
             return []
         for victim in reversed(chosen):
             rest = [other for other in chosen if other is not victim]
-            if not self.ground.short(need, _sum(rest)):
+            if not self.ground.short(need, self._sum(rest)):
                 chosen = rest
         return chosen
 
     def _alone(self, ask: Ask, victims: list[Candidate], need: Amounts) -> list[Candidate]:
         """The first that does it by itself."""
         for victim in victims if self.ground.short(need, {}) else ():
-            if not self.ground.short(need, victim.gain) and self._lawful(ask, [victim]) is not None:
+            if not self.ground.short(need, self.ground.gain(victim.stand)) and self._lawful(ask, [victim]) is not None:
                 return [victim]
         return []
 
@@ -233,10 +237,9 @@ class Search(msgspec.Struct, frozen=True):
         cost = (bool(claimed), -rank, lost, len(claimed), len(victims), index, option.place.terms.name, node)
         return Found(tuple(victims), option, node, rules, cost)
 
-
-def _sum(victims: Iterable[Candidate]) -> dict[Key, int]:
-    total: dict[Key, int] = {}
-    for victim in victims:
-        for key, amount in victim.gain.items():
-            total[key] = total.get(key, 0) + amount
-    return total
+    def _sum(self, victims: Iterable[Candidate]) -> dict[Key, int]:
+        total: dict[Key, int] = {}
+        for victim in victims:
+            for key, amount in self.ground.gain(victim.stand).items():
+                total[key] = total.get(key, 0) + amount
+        return total

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.match import Place
 from fedsched.matchmaker.model import DemandClass, Held, Policy, ShareLine
 from fedsched.matchmaker.options import Option
@@ -50,12 +51,17 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What preemption reads besides wishes, placements and shares. evictions: by member, of the last minute (FA9)."""
+    """What preemption reads besides wishes, placements and shares. evictions: by member, of the last minute (FA9).
+
+    book: where what stands was booked in the order in which it is given, and then what was placed in this cycle, if
+    there is such a one.
+    """
 
     policy: Policy
     places: tuple[Place, ...]
     evictions: Mapping[str, tuple[float, ...]]
     at: float
+    book: Book | None = None
 
 
 class Victim(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -16,15 +16,16 @@ from fedsched.matchmaker.resources import Resources
 
 
 class Yard:
-    """What still stands."""
+    """What still stands, given cheapest first."""
 
-    def __init__(self, standing: Mapping[str, Sequence[Candidate]]) -> None:
-        self._members = {member: list(some) for member, some in standing.items()}
+    def __init__(self, some: Iterable[Candidate]) -> None:
+        self._members: dict[str, list[Candidate]] = {}
         self._nodes: dict[tuple[str, str], list[Candidate]] = {}
-        for member, some in self._members.items():
-            for one in some:
-                for node in one.nodes:
-                    self._nodes.setdefault((member, node), []).append(one)
+        for one in some:
+            member = one.stand.held.placement.member
+            self._members.setdefault(member, []).append(one)
+            for node in one.nodes:
+                self._nodes.setdefault((member, node), []).append(one)
 
     def of_member(self, member: str) -> Sequence[Candidate]:
         """All of a member's, cheapest first."""
