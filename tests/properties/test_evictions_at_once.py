@@ -11,13 +11,14 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.model import ShareLine
-from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.negotiate import making_room, negotiate
 from fedsched.matchmaker.options import Option
-from fedsched.matchmaker.preempt import yielders
+from fedsched.matchmaker.preempt import fullness, yielders
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.fullness import Fullness
 from fedsched.matchmaker.preempt.ground import Ground
 from fedsched.matchmaker.preempt.sieve import Sieve, Spot
+from fedsched.matchmaker.preempt.victims import Search
 from fedsched.matchmaker.preempt.yard import Places
 from fedsched.matchmaker.preempt.yielders import Losses, Yielders
 from fedsched.matchmaker.reasons import Cause
@@ -29,11 +30,17 @@ from tests.sameness import digest
 
 @contextmanager
 def one_by_one() -> Iterator[None]:
-    """Every node is searched, whatever it could come to; every option is asked for room, and in words for the rest."""
+    """Every node is searched, whatever it could come to; every option is asked for room, and in words for the rest.
+
+    No class has its options in columns, what stands is booked again, and nobody is known to yield nothing beforehand.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sieve, "spots", _everywhere)
         patch.setattr(Places, "open", _all)
         patch.setattr(Fullness, "blockers", _in_words)
+        patch.setattr(Search, "_nobody", lambda *_: False)
+        patch.setattr(fullness, "booked_alike", lambda _: False)
+        patch.setattr(making_room, "_wanted", lambda *ask: tuple(making_room._full(*ask)))
         yield
 
 
@@ -45,8 +52,8 @@ def _all(places: Places, _ground: Ground) -> list[int]:
     return list(range(len(places.options)))
 
 
-def _in_words(fullness: Fullness, options: Sequence[Option]) -> list[Cause | None]:
-    return [fullness._in_words(option) for option in options]
+def _in_words(full: Fullness, options: Sequence[Option]) -> list[Cause | None]:
+    return [full._in_words(option) for option in options]
 
 
 @settings(max_examples=300, deadline=None)

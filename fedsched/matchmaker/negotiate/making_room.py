@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker import fill, preempt
 from fedsched.matchmaker.model import ClassReport, DemandClass, Memory
@@ -25,7 +26,7 @@ def make_room(
     """What stands, with victims told to go; reports with what became of each wish; memory with evictions counted."""
     theirs = frozenset(stand.held.placement.member for stand in standing if stand.held.phase != "gone")
     awaited = {key: len(sets) for key, sets in preempt.in_flight(standing, _wait_s(turns), turns.at).items()}
-    seen = _Seen(filled.out, theirs, awaited)
+    seen = _Seen(filled.out, theirs, awaited, _sides(turns, theirs))
     asking = tuple(turn for turn in filled.turns if _asks(turn, turns, seen))
     if not asking:
         return standing, filled.reports, base
@@ -35,7 +36,7 @@ def make_room(
     present = (*standing, *(Standing(held) for held in filled.new))
     wishes = (_wish(turn, turns, seen) for turn in _some(asking, base.cycle))
     evictions = preempt.make_room(wishes, present, turns.shared, rules)
-    after = tuple(_told(stand, evictions, turns.at) for stand in standing)
+    after = tuple(_told(stand, evictions, turns.at) for stand in standing) if evictions.victims else standing
     reports = tuple(
         msgspec.structs.replace(report, spared=evictions.refused[report.key])
         if report.key in evictions.refused
@@ -57,12 +58,32 @@ def _some(asking: tuple[fill.Turn, ...], cycle: int) -> tuple[fill.Turn, ...]:
     return (*asking[begin:], *asking[:begin])[:MOST_WISHES]
 
 
+_BESIDES = preempt.ROOM | {Cause.BUDGET}
+
+
 class _Seen(NamedTuple):
-    """What wishes are weighed with: unclaimed startds by trust, members where somebody could yield, room on its way."""
+    """What wishes are weighed with: unclaimed startds by trust, members where somebody could yield, room on its way.
+
+    places: of each place of startds whether it is on such a member, and shut to all by nothing but these causes.
+    """
 
     out: dict[str, int]
     members: frozenset[str]
     awaited: dict[str, int]
+    places: dict[frozenset[Cause], NDArray[np.bool_]]
+
+
+def _sides(turns: fill.Round, members: frozenset[str]) -> dict[frozenset[Cause], NDArray[np.bool_]]:
+    """See `_Seen`; nothing where nobody could yield anywhere."""
+    if not members:
+        return {}
+    shut = list(zip(turns.book.places, turns.book.doors.fixed().firsts, strict=True))
+    return {
+        causes: np.array(
+            [place.terms.name in members and (why is None or why.cause in causes) for place, why in shut], np.bool_
+        )
+        for causes in (preempt.ROOM, _BESIDES)
+    }
 
 
 def _wait_s(turns: fill.Round) -> float:
@@ -87,31 +108,46 @@ def _starts(turn: fill.Turn, seen: _Seen) -> int:
 
 def _wish(turn: fill.Turn, turns: fill.Round, seen: _Seen) -> preempt.Wish:
     """What such a class asks of preemption."""
-    options = tuple(_full(turn, turns, seen, preempt.ROOM))
+    options = _wanted(turn, turns, seen, preempt.ROOM)
     besides = _in_the_way(turn, seen)
-    kept = options if besides is preempt.ROOM else tuple(_full(turn, turns, seen, besides))
+    kept = options if besides is preempt.ROOM else _wanted(turn, turns, seen, besides)
     return preempt.Wish(turn.ask.demand, options, turn.unmet, _starts(turn, seen), kept)
 
 
 def _in_the_way(turn: fill.Turn, seen: _Seen) -> frozenset[Cause]:
     """What may keep the class from a place that it asks about: room; where room is on its way, a budget, too (PR3)."""
-    return preempt.ROOM | {Cause.BUDGET} if seen.awaited.get(turn.ask.demand.key) else preempt.ROOM
+    return _BESIDES if seen.awaited.get(turn.ask.demand.key) else preempt.ROOM
+
+
+def _wanted(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Sequence[Option]:
+    """The options of `_full`, in columns where they are of startds."""
+    if turn.ask.demand.job is not None or not seen.members:
+        return tuple(_full(turn, turns, seen, causes))
+    options, kinds = turn.options, preempt.Kinds.of_all(turn.options)
+    ways, wanted = turns.in_the_way(turn.ask.demand, options), _sought(turn, turns, seen, causes)
+    for position in np.flatnonzero(wanted & ways.besides_room).tolist():
+        wanted[position] = _in_words(turn, turns, options[position], causes)
+    free = [next(turns.apart_from_room(turn.ask.demand, option), None) is None for option in kinds.samples]
+    wanted &= ways.besides_room | np.array(free, np.bool_)[kinds.of]
+    return preempt.Picked(options, kinds, np.flatnonzero(wanted))
+
+
+def _sought(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> NDArray[np.bool_]:
+    """Of each option whether it is worth a look: it is not open, and its place not shut to all by something else."""
+    shut: NDArray[np.bool_] = turns.in_the_way(turn.ask.demand, turn.options).counts != 0
+    return shut if turn.ask.demand.job is not None else shut & seen.places[causes][turn.options.places()]
 
 
 def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> Iterator[Option]:
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
     demand, free = turn.ask.demand, dict[tuple[Resources, int], bool]()
-    ways, fixed = turns.in_the_way(demand, turn.options), turns.book.doors.fixed().firsts
-    for position in np.flatnonzero(ways.counts != 0).tolist() if seen.members else ():
+    ways = turns.in_the_way(demand, turn.options)
+    for position in np.flatnonzero(_sought(turn, turns, seen, causes)).tolist() if seen.members else ():
         option = turn.options[position]
         if option.place.terms.name not in seen.members:
             continue
         if ways.besides_room[position]:
-            shut = fixed[turn.options.place(position)] if demand.job is None else None
-            if shut is not None and shut.cause not in causes:
-                continue
-            reasons = tuple(turns.room_blockers(demand, option))
-            wanting = bool(reasons) and all(reason.cause in causes for reason in reasons)
+            wanting = _in_words(turn, turns, option, causes)
         else:
             alike = option.size, option.units  # in nothing else those that were counted differ
             if alike not in free:
@@ -119,6 +155,12 @@ def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cau
             wanting = free[alike]
         if wanting:
             yield option
+
+
+def _in_words(turn: fill.Turn, turns: fill.Round, option: Option, causes: frozenset[Cause]) -> bool:
+    """Whether something keeps the class from that option, and nothing but these causes."""
+    reasons = tuple(turns.room_blockers(turn.ask.demand, option))
+    return bool(reasons) and all(reason.cause in causes for reason in reasons)
 
 
 def _may_ask(demand: DemandClass, turns: fill.Round) -> bool:

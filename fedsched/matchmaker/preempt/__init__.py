@@ -3,6 +3,7 @@
 from fedsched.matchmaker.preempt.life import WORSE, follow_life, urge
 from fedsched.matchmaker.preempt.orders import leave_cordoned, obey_orders
 from fedsched.matchmaker.preempt.owner import SETTLED_S, give_up, taken_by_owner, yield_to_owner
+from fedsched.matchmaker.preempt.picked import Kinds, Picked
 from fedsched.matchmaker.preempt.promises import in_flight, promised
 from fedsched.matchmaker.preempt.room import ROOM, make_room
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Victim, Wish, evict
@@ -12,6 +13,8 @@ __all__ = [
     "SETTLED_S",
     "WORSE",
     "Evictions",
+    "Kinds",
+    "Picked",
     "Rules",
     "Victim",
     "Wish",

@@ -98,6 +98,10 @@ class Exchange:
         """Whether somebody yielded to it in this round: it yields nothing more."""
         return path in self._took
 
+    def takers(self) -> frozenset[str]:
+        """All to whom somebody yielded in this round."""
+        return frozenset(self._took)
+
     def level(self, path: str) -> float:
         """Held by entitlement; without a right infinite, or 0 where nothing is held."""
         right, held = self.entitled(path), self.held(path)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.preempt.wishes import Rules
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
@@ -24,7 +28,7 @@ class Fullness:
         self._rules, self._standing = rules, standing
         own = (place for place in rules.places if not place.jobs)
         self._numbers = {(place.terms.name, place.group.name): number for number, place in enumerate(own)}
-        self._lacking: dict[Resources, list[int]] = {}
+        self._lacking: dict[Resources, NDArray[np.int64]] = {}
         self._said: dict[tuple[object, ...], Cause | None] = {}
 
     @cached_property
@@ -42,7 +46,21 @@ class Fullness:
 
     def blockers(self, options: Sequence[Option]) -> list[Cause | None]:
         """Of each option the first thing that is in the way; None where it is open."""
+        if isinstance(options, Picked):
+            return self._at_once(options)
         return [self._blocker(option) for option in options]
+
+    def _at_once(self, options: Picked) -> list[Cause | None]:
+        found = np.full(len(options), None, object)
+        for option, its in options.alike():
+            places = options.places[its]
+            counted = self._book.only_room()[places] if option.form == "startd-job" else np.zeros(len(its), np.bool_)
+            short = self._short(option.size)[places] > 0
+            found[its[counted & short]] = Cause.NO_ROOM
+            for index in its[~counted].tolist():
+                found[index] = self._in_words(options[index])
+        blockers: list[Cause | None] = found.tolist()
+        return blockers
 
     def _blocker(self, option: Option) -> Cause | None:
         place = option.place
@@ -51,9 +69,9 @@ class Fullness:
             return Cause.NO_ROOM if self._short(option.size)[number] else None
         return self._in_words(option)
 
-    def _short(self, size: Resources) -> list[int]:
+    def _short(self, size: Resources) -> NDArray[np.int64]:
         if size not in self._lacking:
-            self._lacking[size] = self._book.lacking(size).tolist()
+            self._lacking[size] = self._book.lacking(size)
         return self._lacking[size]
 
     def _in_words(self, option: Option) -> Cause | None:
@@ -75,15 +93,18 @@ def booked_alike(standing: Iterable[Standing]) -> bool:
     last: dict[tuple[str, str, str], str] = {}
     for stand in standing:
         held, placement = stand.held, stand.held.placement
-        together = []
-        if held.wanted == "run" and held.phase != "gone" and sum(bool(pod.node) for pod in stand.pods) < held.nodes:
-            if placement.growth:
-                return False
-            together.append(("room", placement.member, placement.node_group))
-        if held.yields_to:
-            together.append(("kept", held.yields_to, held.yields_with))
-        for key in together:
+        promised = _is_promised(stand)
+        if promised and placement.growth:
+            return False
+        room = [("room", placement.member, placement.node_group)] if promised else []
+        for key in (*room, ("kept", held.yields_to, held.yields_with)) if held.yields_to else room:
             if placement.id < last.get(key, ""):
                 return False
             last[key] = placement.id
     return True
+
+
+def _is_promised(stand: Standing) -> bool:
+    """Whether some of its room may still be promised: that of a pod without a node is."""
+    held, pods = stand.held, stand.pods
+    return held.wanted == "run" and held.phase != "gone" and not (len(pods) >= held.nodes and all(p.node for p in pods))

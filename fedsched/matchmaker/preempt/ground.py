@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from fedsched.matchmaker.book import HOLD_ROOM_S
 from fedsched.matchmaker.book.keeping import HOLDS_ROOM
@@ -60,7 +62,9 @@ class Ground:
         self._needs: dict[tuple[str, str, Resources, bool, str], dict[Key, int]] = {}
         self._gains: dict[tuple[str, str, Resources], dict[Key, int]] = {}
         self._of_stand: dict[str, dict[Key, int]] = {}
+        own = list[tuple[str, str]]()
         for place in (place for place in places if not place.jobs):
+            own.append((place.terms.name, place.group.name))
             rooms = {room.node: room for room in place.view.node_rooms}
             land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
             land.places[place.group.name] = place
@@ -72,6 +76,13 @@ class Ground:
             self._open_limits(land, by_member.get(name, []))
         keys = ((name, group) for name, land in self._lands.items() for group in land.places)
         self.places = {key: number for number, key in enumerate(keys)}
+        self.number_of = np.array([self.places[key] for key in own], np.int64)
+        """Of each place of startds, in the order in which they were given, the number here."""
+        limited = [self.limited(member) for member, _ in self.places]
+        self.limits_at: NDArray[np.bool_] = np.array(limited, np.bool_)
+        overheads = dict[Resources, int]()
+        of = [overheads.setdefault(self._lands[member].terms.pod_overhead, len(overheads)) for member, _ in self.places]
+        self.overheads, self.overhead_at = tuple(overheads), np.array(of, np.int64)
         self.free, self.bars = self._laid_out(by_member)
 
     def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Bars]:
@@ -237,6 +248,8 @@ class Ground:
     def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
         """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""
         name, terms = land.terms.name, land.terms
+        if not self.limited(name):
+            return
         sizes = [(s, footprint(s.held.placement, terms)) for s in mine if s.held.phase != "gone"]
         for quota in land.view.quotas:
             unseen = [size.times(s.held.nodes) for s, size in sizes if not s.pods and s.held.wanted == "run"]

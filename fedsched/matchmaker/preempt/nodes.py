@@ -46,8 +46,10 @@ class Bars:
 
     def open(self, need: Amounts) -> NDArray[np.bool_]:
         """Of every place whether one of its nodes has room now; need: at each place."""
-        fits = (self.left >= need[:, self.place_of]).all(axis=0)
-        return np.bincount(self.place_of[fits], minlength=self._places) > 0
+        its = np.flatnonzero((need[0] < NOWHERE)[self.place_of])
+        places = self.place_of[its]
+        fits = (self.left[:, its] >= need[:, places]).all(axis=0)
+        return np.bincount(places[fits], minlength=self._places) > 0
 
 
 class Nodes(Bars):

@@ -6,7 +6,9 @@ Who may ask whom stands in `exchange`, what an eviction frees in `ground`, which
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from fedsched.matchmaker.model import DemandClass
 from fedsched.matchmaker.options import Option
@@ -16,6 +18,7 @@ from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.fullness import Fullness
 from fedsched.matchmaker.preempt.ground import Ground, nodes_of
+from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
 from fedsched.matchmaker.preempt.stock import Stock
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
@@ -43,7 +46,7 @@ class _Turn:
         self.demand = wish.demand
         self.options = _single(wish.options)
         self.kept = _single(wish.kept) or self.options
-        self.pods = max((option.pods for option in wish.options), default=1)
+        self.pods = _most_pods(wish.options)
         self.path = path_of(wish.demand.principal)
         self.unmet = wish.unmet
         self.starts = wish.starts
@@ -180,14 +183,14 @@ class _Round:
             return False
         if turn.usable is None:
             turn.usable = Places.of(self._usable(turn), self._ground)
-        if not turn.usable.options:
+        if not len(turn.usable.options):
             return False
         if self._room_comes(turn, turn.usable):
             return True
         ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(turn.usable.options[0].size))
         return self._make_yield(turn, ask, turn.usable)
 
-    def _usable(self, turn: _Turn) -> tuple[Option, ...]:
+    def _usable(self, turn: _Turn) -> Sequence[Option]:
         """Options that an eviction could open. None of them where one is open, or where something else is in the way.
 
         The first is none of ours (PR1), the other filling has named. Neither changes in a round.
@@ -195,6 +198,8 @@ class _Round:
         blockers = self._fullness.blockers(turn.options)
         if None in blockers:
             return ()
+        if isinstance(turn.options, Picked):
+            return turn.options.part(np.array([cause in ROOM for cause in blockers], np.bool_))
         return tuple(o for o, cause in zip(turn.options, blockers, strict=True) if cause in ROOM)
 
     def _make_yield(self, turn: _Turn, ask: Ask, places: Places) -> bool:
@@ -245,9 +250,23 @@ class _Round:
             self._refused[demand.key] = reason
 
 
-def _single(options: tuple[Option, ...]) -> tuple[Option, ...]:
+def _single(options: Sequence[Option]) -> Sequence[Option]:
     """Options of one pod each: for these an eviction makes room."""
-    return tuple(o for o in options if o.form != "startd-daemonset" and o.pods == 1)
+    if isinstance(options, Picked):
+        single = np.zeros(len(options), np.bool_)
+        for option, its in options.alike():
+            single[its] = _is_single(option)
+        return options.part(single)
+    return tuple(o for o in options if _is_single(o))
+
+
+def _is_single(option: Option) -> bool:
+    return option.form != "startd-daemonset" and option.pods == 1
+
+
+def _most_pods(options: Sequence[Option]) -> int:
+    some = [option for option, _ in options.alike()] if isinstance(options, Picked) else options
+    return max((option.pods for option in some), default=1)
 
 
 def _together(leaving: Iterable[Standing]) -> frozenset[str]:

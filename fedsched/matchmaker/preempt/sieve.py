@@ -28,12 +28,11 @@ class Sieve:
     def __init__(self, nodes: Nodes, some: Sequence[Candidate], terms: Mapping[str, MemberTerms]) -> None:
         self._nodes = nodes
         self._number = {one.id: number for number, one in enumerate(some)}
-        self._stands = np.ones(len(some), np.bool_)
-        self._young = np.array([one.young > 0 for one in some], np.bool_)
+        young = np.array([one.young > 0 for one in some], np.bool_)
         self._claimed = np.array([one.cost[0] for one in some], np.bool_)
         self._lost = np.array([bounded(one.lost) for one in some], np.int64)
         kinds: dict[Losses, int] = {}
-        self._kind = np.array([kinds.setdefault(one.losses, len(kinds)) for one in some], np.int64)
+        kind = np.array([kinds.setdefault(one.losses, len(kinds)) for one in some], np.int64)
         self.kinds = tuple(kinds)
         pairs = [
             (column, number, (one.stand.held.placement, pods))
@@ -45,11 +44,13 @@ class Sieve:
         order = np.argsort(columns, kind="stable")
         self._column = columns[order]
         self._who = np.array([number for _, number, _ in pairs], np.int64)[order]
+        self._kind, self._old = kind[self._who], ~young[self._who]
+        self._stands = np.ones(len(pairs), np.bool_)
         self._gives = _gives([what for _, _, what in pairs], nodes.names, terms)[:, order]
 
     def remove(self, victim: Candidate) -> None:
         """It goes: it gives back nothing more."""
-        self._stands[self._number[victim.id]] = False
+        self._stands[self._who == self._number[victim.id]] = False
 
     def spots(self, places: Places, kinds: tuple[Judged, Judged], members: Judged, *, young: bool) -> list[Spot]:
         """Nodes where enough comes back when all go who may be asked, the least loss first.
@@ -63,11 +64,14 @@ class Sieve:
         """
         if not self.kinds:
             return []
-        may, alone = (judged[self._kind[self._who]] for judged in kinds)
-        stands = self._stands if young else self._stands & ~self._young
-        goes = stands[self._who] & may
-        members = members & (np.bincount(self._column[goes & alone], minlength=len(members)) > 0)
-        pairs = np.flatnonzero(goes & members[self._column])
+        may, alone = kinds
+        goes = self._stands & may[self._kind]
+        if not young:
+            goes &= self._old
+        asked = members & (places.first < len(places.options))[self._nodes.place_of]
+        some = np.flatnonzero(goes & asked[self._column])
+        asked &= np.bincount(self._column[some[alone[self._kind[some]]]], minlength=len(asked)) > 0
+        pairs = some[asked[self._column[some]]]
         if not len(pairs):
             return []
         columns = self._column[pairs]

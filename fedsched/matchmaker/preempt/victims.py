@@ -101,7 +101,7 @@ class Search(msgspec.Struct, frozen=True):
         for claimed, lost, first, column in self._spots(ask, places, waived):
             if best is not None and not ranks and (claimed, -0.0, lost, int(claimed), 1, first) > best.cost[:6]:
                 break
-            for index in places.where.get(int(nodes.place_of[column]), ()):
+            for index in places.at(int(nodes.place_of[column])):
                 if index not in tight:
                     found = self._on_node(ask, places.options[index], (index, nodes.where[column][1]), (waived, best))
                     best = self._better(found, best, waived)

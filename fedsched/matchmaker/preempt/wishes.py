@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -44,10 +44,10 @@ class Wish(msgspec.Struct, frozen=True):
     """
 
     demand: DemandClass
-    options: tuple[Option, ...]
+    options: Sequence[Option]
     unmet: int
     starts: int
-    kept: tuple[Option, ...] = ()
+    kept: Sequence[Option] = ()
 
 
 class Rules(msgspec.Struct, frozen=True):

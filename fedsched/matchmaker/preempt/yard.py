@@ -12,6 +12,7 @@ from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.ground import Ground
 from fedsched.matchmaker.preempt.nodes import NOWHERE, Amounts, vector
+from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.resources import Resources
 
 
@@ -42,15 +43,15 @@ class Yard:
 
 
 class Places(msgspec.Struct, frozen=True):
-    """A class's options, best first, and their positions by the number of the place.
+    """A class's options, best first, with the number of each one's place.
 
     first: of each place the position of its best option. limited: positions where a limit of the member's own counts,
     too. need: at each place the least that one startd needs. roomy: places that have a node with room as the view shows
     it. alike: equal for classes that ask for the same in the same places.
     """
 
-    options: tuple[Option, ...]
-    where: dict[int, list[int]]
+    options: Sequence[Option]
+    numbers: NDArray[np.int64]
     first: NDArray[np.int64]
     limited: tuple[int, ...]
     need: Amounts
@@ -58,23 +59,44 @@ class Places(msgspec.Struct, frozen=True):
     alike: tuple[object, ...]
 
     @classmethod
-    def of(cls, options: tuple[Option, ...], ground: Ground) -> Places:
-        """The options with their positions."""
-        where: dict[int, list[int]] = {}
-        keys = tuple((option.place.terms.name, option.place.group.name) for option in options)
-        for index, key in enumerate(keys):
-            where.setdefault(ground.places[key], []).append(index)
-        limited = tuple(index for index, (member, _) in enumerate(keys) if ground.limited(member))
-        need = _need(options, [ground.places[key] for key in keys], ground)
+    def of(cls, options: Sequence[Option], ground: Ground) -> Places:
+        """The options with their places."""
+        if isinstance(options, Picked):
+            numbers, need = ground.number_of[options.places], _need_at_once(options, ground)
+        else:
+            keys = [(option.place.terms.name, option.place.group.name) for option in options]
+            numbers = np.array([ground.places[key] for key in keys], np.int64)
+            need = _need(options, numbers.tolist(), ground)
+        limited = tuple(np.flatnonzero(ground.limits_at[numbers]).tolist())
         first = np.full(len(ground.places), len(options), np.int64)
-        first[[*where]] = [positions[0] for positions in where.values()]
-        sizes = tuple((option.size, option.place.jobs) for option in options[:1])
-        return cls(options, where, first, limited, need, ground.bars.open(need), (*sizes, keys))
+        which, positions = np.unique(numbers, return_index=True)
+        first[which] = positions
+        alike = [(option.size, option.place.jobs) for option in options[:1]]
+        return cls(options, numbers, first, limited, need, ground.bars.open(need), (*alike, numbers.tobytes()))
 
     def open(self, ground: Ground) -> list[int]:
         """Positions of options that may have room now, best first; whether one has is asked of ground."""
-        places = np.flatnonzero(self.roomy | ground.free.open(self.need)).tolist()
-        return sorted(index for place in places for index in self.where.get(place, ()))
+        places = self.roomy | ground.free.open(self.need)
+        found: list[int] = np.flatnonzero(places[self.numbers]).tolist()
+        return found
+
+    def at(self, number: int) -> list[int]:
+        """Positions of the options at that place, best first."""
+        found: list[int] = np.flatnonzero(self.numbers == number).tolist()
+        return found
+
+
+def _need_at_once(options: Picked, ground: Ground) -> Amounts:
+    """As `_need`, of kinds of options."""
+    least = np.full((len(ground.free.names), len(ground.places)), NOWHERE, np.int64)
+    for option, positions in options.alike():
+        places = ground.number_of[options.places[positions]]
+        for number, overhead in enumerate(ground.overheads):
+            its = places[ground.overhead_at[places] == number]
+            need = vector(option.size + overhead, ground.free.names)
+            if need is not None:
+                least[:, its] = np.minimum(least[:, its], need[:, np.newaxis])
+    return least
 
 
 def _need(options: Sequence[Option], places: Sequence[int], ground: Ground) -> Amounts:

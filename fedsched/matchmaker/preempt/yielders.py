@@ -52,19 +52,30 @@ class Yielders:
         amounts = [losses[0][1] if losses else 0 for losses in kinds]
         self._amounts = np.array(amounts, np.int64) if _exact(amounts) else None
         self._tree: dict[str, int] = {"": 0}
-        self._who = np.array([self._tree.setdefault(path, len(self._tree)) for path in self._paths], np.int64)
+        self._chains = _padded([self._chain(path) for path in self._paths], 0)
+        self._who = self._chains[:, 0]
+        self._asked = {0, *self._who.tolist()}
         self._sides: dict[str, _Sides] = {}
         self._state: tuple[int, int] = (0, 0)
         self._numbers: _Numbers | None = None
+        self._may: dict[str, Judged] = {}
+
+    def _chain(self, path: str) -> list[int]:
+        return [self._tree.setdefault(node, len(self._tree)) for node in self._exchange.chain(path)]
 
     def may(self, taker: str) -> Judged:
         """Of each kind whether all whom it costs something could be asked, before sizes are known."""
         sides, numbers = self._look(taker)
+        if taker not in self._may:
+            self._may[taker] = self._judged(taker, sides, numbers)
+        return self._may[taker]
+
+    def _judged(self, taker: str, sides: _Sides, numbers: _Numbers | None) -> Judged:
         if numbers is None:
             return np.ones(len(self._several), np.bool_)
-        asks = self._exchange.may_ask(taker)
         above: Judged = np.logical_and.reduce((numbers.held > numbers.floors)[sides.theirs], axis=1)
-        gives: Judged = np.array([asks and not self._exchange.took(path) for path in self._paths], np.bool_)
+        gives = np.full(len(above), self._exchange.may_ask(taker))
+        gives[[self._paths[path] for path in self._exchange.takers() if path in self._paths]] = False
         found = self._lawful(taker, np.arange(len(above)), (0, np.zeros(len(above), np.int64))) & above & gives
         if taker in self._paths:
             found[self._paths[taker]] = self._by_priority
@@ -106,26 +117,39 @@ class Yielders:
         """The tree as it is now; no numbers where they are too large."""
         if taker not in self._sides:
             self._sides[taker] = self._apart(taker)
-        state = (self._exchange.moves, len(self._tree))
+        state = (self._exchange.moves, len(self._asked))
         if state != self._state:
             self._state, self._numbers = state, self._counted()
+            self._may.clear()
         return self._sides[taker], self._numbers
 
     def _counted(self) -> _Numbers | None:
-        exchange, paths = self._exchange, [*self._tree][1:]
-        columns = [(EXACT - 1, *map(ask, paths)) for ask in (exchange.held, exchange.entitled, exchange.floor)]
-        columns[1:] = [(0, *column[1:]) for column in columns[1:]]
-        if not all(_exact(column) for column in columns):
-            return None
-        return _Numbers(*(np.array(column, np.int64) for column in columns))
+        """Of whom nobody asks nothing is counted: who is above all may hold more than can be multiplied."""
+        exchange = self._exchange
+        asked = [(number, path) for path, number in self._tree.items() if number in self._asked and number]
+        found = _Numbers(*np.zeros((3, len(self._tree)), np.int64))
+        for column, ask in zip(found, (exchange.held, exchange.entitled, exchange.floor), strict=True):
+            amounts = [ask(path) for _, path in asked]
+            if not _exact(amounts):
+                return None
+            column[[number for number, _ in asked]] = amounts
+        found.held[0] = EXACT - 1
+        return found
 
     def _apart(self, taker: str) -> _Sides:
-        apart = [self._exchange.branches(taker, path) for path in self._paths]
-        numbered = [[[self._tree.setdefault(n, len(self._tree)) for n in side] for side in both] for both in apart]
-        self._tree.setdefault(taker, len(self._tree))
-        mine, theirs = ([both[side] for both in numbered] for side in (0, 1))
-        tops = (np.array([side[-1] if side else 0 for side in sides], np.int64) for sides in (mine, theirs))
-        return _Sides(_padded(mine, 0), _padded(theirs, 0), *tops)
+        chain, theirs = np.array(self._chain(taker), np.int64), self._chains
+        shared = theirs[:, :, np.newaxis] == chain
+        mine = np.where(shared.any(axis=1), 0, chain)
+        theirs = np.where(shared.any(axis=2), 0, theirs)
+        self._asked.update(np.unique(mine).tolist(), np.unique(theirs).tolist(), chain[:1].tolist())
+        return _Sides(mine, theirs, _tops(mine), _tops(theirs))
+
+
+def _tops(chains: Ints) -> Ints:
+    """The last of each that is somebody; nobody where none is."""
+    last = chains.shape[1] - 1 - np.argmax(chains[:, ::-1] != 0, axis=1)
+    found: Ints = chains[np.arange(len(chains)), last]
+    return found
 
 
 def _padded(rows: Sequence[Sequence[int]], filler: int) -> Ints:
