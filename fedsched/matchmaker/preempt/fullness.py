@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from fedsched.matchmaker.preempt.wishes import Rules
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
+
+BY_NAME = attrgetter("held.placement.id")
+_NODE = attrgetter("node")
 
 
 class Fullness:
@@ -36,8 +40,7 @@ class Fullness:
         rules, standing = self._rules, self._standing
         if rules.book is not None and booked_alike(standing):
             return rules.book
-        by_name = sorted(standing, key=lambda stand: stand.held.placement.id)
-        return Book(rules.places, by_name, rules.policy, rules.at)
+        return Book(rules.places, sorted(standing, key=BY_NAME), rules.policy, rules.at)
 
     @cached_property
     def _only_room(self) -> list[bool]:
@@ -52,7 +55,7 @@ class Fullness:
 
     def _at_once(self, options: Picked) -> list[Cause | None]:
         found = np.full(len(options), None, object)
-        for option, its in options.alike():
+        for option, its in options.alike:
             places = options.places[its]
             counted = self._book.only_room()[places] if option.form == "startd-job" else np.zeros(len(its), np.bool_)
             short = self._short(option.size)[places] > 0
@@ -107,4 +110,4 @@ def booked_alike(standing: Iterable[Standing]) -> bool:
 def _is_promised(stand: Standing) -> bool:
     """Whether some of its room may still be promised: that of a pod without a node is."""
     held, pods = stand.held, stand.pods
-    return held.wanted == "run" and held.phase != "gone" and not (len(pods) >= held.nodes and all(p.node for p in pods))
+    return held.wanted == "run" and held.phase != "gone" and not (len(pods) >= held.nodes and all(map(_NODE, pods)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -52,6 +53,7 @@ class Picked(Sequence[Option]):
     def __len__(self) -> int:
         return len(self._positions)
 
+    @cached_property
     def alike(self) -> list[tuple[Option, Numbers]]:
         """Of each kind one option, and where such are among these."""
         kinds = self._kinds.of[self._positions]

@@ -16,7 +16,7 @@ from fedsched.matchmaker.preempt import refusals
 from fedsched.matchmaker.preempt.candidates import losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
-from fedsched.matchmaker.preempt.fullness import Fullness
+from fedsched.matchmaker.preempt.fullness import BY_NAME, Fullness
 from fedsched.matchmaker.preempt.ground import Ground, nodes_of
 from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
@@ -45,7 +45,7 @@ class _Turn:
     def __init__(self, wish: Wish) -> None:
         self.demand = wish.demand
         self.options = _single(wish.options)
-        self.kept = _single(wish.kept) or self.options
+        self.kept = self.options if wish.kept is wish.options else _single(wish.kept) or self.options
         self.pods = _most_pods(wish.options)
         self.path = path_of(wish.demand.principal)
         self.unmet = wish.unmet
@@ -84,7 +84,7 @@ def make_room(wishes: Iterable[Wish], standing: Iterable[Standing], shared: Shar
         return Evictions({}, {}, {})
     standing = tuple(standing)
     fullness = Fullness(rules, standing)
-    one_round = _Round(sorted(standing, key=lambda s: s.held.placement.id), fullness, shared, rules)
+    one_round = _Round(sorted(standing, key=BY_NAME), fullness, shared, rules)
     return one_round.run(sorted(wishes, key=lambda w: w.demand.key))
 
 
@@ -254,7 +254,7 @@ def _single(options: Sequence[Option]) -> Sequence[Option]:
     """Options of one pod each: for these an eviction makes room."""
     if isinstance(options, Picked):
         single = np.zeros(len(options), np.bool_)
-        for option, its in options.alike():
+        for option, its in options.alike:
             single[its] = _is_single(option)
         return options.part(single)
     return tuple(o for o in options if _is_single(o))
@@ -265,7 +265,7 @@ def _is_single(option: Option) -> bool:
 
 
 def _most_pods(options: Sequence[Option]) -> int:
-    some = [option for option, _ in options.alike()] if isinstance(options, Picked) else options
+    some = [option for option, _ in options.alike] if isinstance(options, Picked) else options
     return max((option.pods for option in some), default=1)
 
 

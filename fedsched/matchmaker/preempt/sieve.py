@@ -32,7 +32,8 @@ class Sieve:
         self._claimed = np.array([one.cost[0] for one in some], np.bool_)
         self._lost = np.array([bounded(one.lost) for one in some], np.int64)
         kinds: dict[Losses, int] = {}
-        kind = np.array([kinds.setdefault(one.losses, len(kinds)) for one in some], np.int64)
+        self._kinds = [kinds.setdefault(one.losses, len(kinds)) for one in some]
+        kind = np.array(self._kinds, np.int64)
         self.kinds = tuple(kinds)
         pairs = [
             (column, number, (one.stand.held.placement, pods))
@@ -47,6 +48,10 @@ class Sieve:
         self._kind, self._old = kind[self._who], ~young[self._who]
         self._stands = np.ones(len(pairs), np.bool_)
         self._gives = _gives([what for _, _, what in pairs], nodes.names, terms)[:, order]
+
+    def kind(self, one: Candidate) -> int:
+        """The number of its kind of losses."""
+        return self._kinds[self._number[one.id]]
 
     def remove(self, victim: Candidate) -> None:
         """It goes: it gives back nothing more."""

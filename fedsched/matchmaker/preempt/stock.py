@@ -30,8 +30,9 @@ class Stock:
     @cached_property
     def for_nothing(self) -> bool:
         """Whether one of them costs nobody anything: it may always be asked."""
-        alone = (stand.held for stand in self._serving if not any(slot.claims for slot in stand.slots))
-        return any(self._sizes.of(held.placement.size) * held.nodes <= 0 for held in alone)
+        of = self._sizes.of
+        small = (stand for stand in self._serving if of(stand.held.placement.size) * stand.held.nodes <= 0)
+        return any(not any(slot.claims for slot in stand.slots) for stand in small)
 
     @cached_property
     def _candidates(self) -> list[Candidate]:

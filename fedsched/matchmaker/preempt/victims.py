@@ -152,14 +152,28 @@ class Search(msgspec.Struct, frozen=True):
 
     def _may_go(self, ask: Ask, some: Iterable[Candidate], waived: Waived) -> list[Candidate]:
         """Those that the asking principal may ask at all, best victims first."""
+        may = self._judge(ask)
         found = [
             victim
             for victim in some
             if (not victim.young or waived == "protection")
-            and all(self._may(ask, path, victim) for path, _ in victim.losses)
+            and may(victim)
             and (waived == "requirements" or self.expressions.allow(ask.demand, ask.priority, victim))
         ]
         return sorted(found, key=self._order(ask)) if self.expressions.ranks else found
+
+    def _judge(self, ask: Ask) -> Callable[[Candidate], bool]:
+        """Whether all whom a victim costs something could be asked: looked up where that is known of all kinds."""
+        yielders, sieve, taker = self.stock.yielders, self.stock.sieve, ask.path
+        if not yielders.known(taker):
+            return lambda victim: all(self._may(ask, path, victim) for path, _ in victim.losses)
+        judged = yielders.may(taker)
+        if not self.by_priority:
+            return lambda victim: bool(judged[sieve.kind(victim)])
+        return lambda victim: (
+            bool(judged[sieve.kind(victim)])
+            and (victim.priority < ask.priority or all(path != taker for path, _ in victim.losses))
+        )
 
     def _may(self, ask: Ask, path: str, victim: Candidate) -> bool:
         if path == ask.path:

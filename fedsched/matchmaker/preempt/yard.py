@@ -89,7 +89,7 @@ class Places(msgspec.Struct, frozen=True):
 def _need_at_once(options: Picked, ground: Ground) -> Amounts:
     """As `_need`, of kinds of options."""
     least = np.full((len(ground.free.names), len(ground.places)), NOWHERE, np.int64)
-    for option, positions in options.alike():
+    for option, positions in options.alike:
         places = ground.number_of[options.places[positions]]
         for number, overhead in enumerate(ground.overheads):
             its = places[ground.overhead_at[places] == number]

@@ -6,7 +6,7 @@ is not asked here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -58,6 +58,7 @@ class Yielders:
         self._sides: dict[str, _Sides] = {}
         self._state: tuple[int, int] = (0, 0)
         self._numbers: _Numbers | None = None
+        self._still: tuple[int, dict[str, int], Ints | None, Ints | None] | None = None
         self._may: dict[str, Judged] = {}
 
     def _chain(self, path: str) -> list[int]:
@@ -69,6 +70,10 @@ class Yielders:
         if taker not in self._may:
             self._may[taker] = self._judged(taker, sides, numbers)
         return self._may[taker]
+
+    def known(self, taker: str) -> bool:
+        """Whether that is exact; else it leaves nobody out."""
+        return self._look(taker)[1] is not None
 
     def _judged(self, taker: str, sides: _Sides, numbers: _Numbers | None) -> Judged:
         if numbers is None:
@@ -125,15 +130,29 @@ class Yielders:
 
     def _counted(self) -> _Numbers | None:
         """Of whom nobody asks nothing is counted: who is above all may hold more than can be multiplied."""
-        exchange = self._exchange
-        asked = [(number, path) for path, number in self._tree.items() if number in self._asked and number]
-        found = _Numbers(*np.zeros((3, len(self._tree)), np.int64))
-        for column, ask in zip(found, (exchange.held, exchange.entitled, exchange.floor), strict=True):
-            amounts = [ask(path) for _, path in asked]
-            if not _exact(amounts):
-                return None
-            column[[number for number, _ in asked]] = amounts
-        found.held[0] = EXACT - 1
+        ask, still = self._exchange, self._still
+        if still is None or still[0] != len(self._asked):
+            asked = {path: number for path, number in self._tree.items() if number in self._asked and number}
+            still = self._still = (
+                len(self._asked),
+                asked,
+                self._column(ask.entitled, asked),
+                self._column(ask.floor, asked),
+            )
+        _, asked, rights, floors = still
+        held = self._column(ask.held, asked)
+        if held is None or rights is None or floors is None:
+            return None
+        held[0] = EXACT - 1
+        return _Numbers(held, rights, floors)
+
+    def _column(self, ask: Callable[[str], int], asked: Mapping[str, int]) -> Ints | None:
+        """Of everybody who is asked for; None where an amount is too large."""
+        amounts = [ask(path) for path in asked]
+        if not _exact(amounts):
+            return None
+        found = np.zeros(len(self._tree), np.int64)
+        found[[*asked.values()]] = amounts
         return found
 
     def _apart(self, taker: str) -> _Sides:
@@ -159,4 +178,4 @@ def _padded(rows: Sequence[Sequence[int]], filler: int) -> Ints:
 
 
 def _exact(amounts: Iterable[int]) -> bool:
-    return all(abs(amount) < EXACT for amount in amounts)
+    return max(map(abs, amounts), default=0) < EXACT
