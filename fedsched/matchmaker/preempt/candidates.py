@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.model import Claim, Held, Policy
-from fedsched.matchmaker.preempt.ground import nodes_of
+from fedsched.matchmaker.preempt.land import nodes_of
 from fedsched.matchmaker.preempt.wishes import Sized
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of

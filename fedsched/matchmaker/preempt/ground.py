@@ -6,46 +6,21 @@ and an eviction helps when every number that is needed becomes large enough (MA2
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from fedsched.matchmaker.book import HOLD_ROOM_S
-from fedsched.matchmaker.book.keeping import HOLDS_ROOM
 from fedsched.matchmaker.match import Place, footprint
-from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom
 from fedsched.matchmaker.options import Option
+from fedsched.matchmaker.preempt.land import Key, Land, nodes_of
 from fedsched.matchmaker.preempt.nodes import Bars, Nodes, names_of
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 
-Key = tuple[str, ...]
-"""What is limited: ("node", member, node, resource), ("quota", member, quota, resource), …"""
 Amounts = Mapping[Key, int]
 
 ANY_NODE = ""
 """A node of the group that has room for one already; it is a quota or a ceiling that is in the way."""
-
-
-class _Land(msgspec.Struct, frozen=True):
-    """A member with its node groups, and where ours stand."""
-
-    terms: MemberTerms
-    view: MemberView
-    places: dict[str, Place]
-    rooms: dict[str, NodeRoom]
-
-
-def nodes_of(stand: Standing) -> dict[str, int]:
-    """The nodes that it would free with its pods on each, by name; none while no node is taken."""
-    there = (pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)
-    if stand.held.placement.form == "job":
-        return dict(sorted(Counter(there).items()))
-    first = next(there, None)
-    return {} if first is None else {first: 1}
 
 
 class Ground:
@@ -53,7 +28,7 @@ class Ground:
 
     def __init__(self, places: Iterable[Place], standing: Iterable[Standing], at: float) -> None:
         self._left: dict[Key, int] = {}
-        self._lands: dict[str, _Land] = {}
+        self._lands: dict[str, Land] = {}
         self._of_group: dict[tuple[str, str], list[str]] = {}
         self._free: dict[tuple[str, str], Resources] = {}
         self._amounts: dict[tuple[str, Resources, bool], tuple[tuple[str, int], ...]] = {}
@@ -65,24 +40,28 @@ class Ground:
         own = list[tuple[str, str]]()
         for place in (place for place in places if not place.jobs):
             own.append((place.terms.name, place.group.name))
-            rooms = {room.node: room for room in place.view.node_rooms}
-            land = self._lands.setdefault(place.terms.name, _Land(place.terms, place.view, {}, rooms))
-            land.places[place.group.name] = place
+            if place.terms.name not in self._lands:
+                self._lands[place.terms.name] = Land.of(place)
+            self._lands[place.terms.name].places[place.group.name] = place
         by_member: dict[str, list[Standing]] = {}
         for stand in standing:
             by_member.setdefault(stand.held.placement.member, []).append(stand)
         for name, land in self._lands.items():
-            self._open_nodes(land, by_member.get(name, []), at)
-            self._open_limits(land, by_member.get(name, []))
+            for node, group, free in land.nodes(by_member.get(name, ()), at):
+                self._of_group.setdefault((name, group), []).append(node)
+                self._free[name, node] = free
+            self._left |= land.left(by_member.get(name, ()))
         keys = ((name, group) for name, land in self._lands.items() for group in land.places)
         self.places = {key: number for number, key in enumerate(keys)}
         self.number_of = np.array([self.places[key] for key in own], np.int64)
         """Of each place of startds, in the order in which they were given, the number here."""
-        limited = [self.limited(member) for member, _ in self.places]
-        self.limits_at: NDArray[np.bool_] = np.array(limited, np.bool_)
+        lands = [self._lands[member] for member, _ in self.places]
+        self.limited = np.array([land.limited for land in lands], np.bool_)
+        """Of each place whether its member has numbers of its own that an option there takes of."""
         overheads = dict[Resources, int]()
-        of = [overheads.setdefault(self._lands[member].terms.pod_overhead, len(overheads)) for member, _ in self.places]
+        of = [overheads.setdefault(land.terms.pod_overhead, len(overheads)) for land in lands]
         self.overheads, self.overhead_at = tuple(overheads), np.array(of, np.int64)
+        """What a startd needs beside its size, and of each place which of these it is."""
         self.free, self.bars = self._laid_out(by_member)
 
     def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Bars]:
@@ -106,12 +85,6 @@ class Ground:
         ]
         names = names_of((*extended, *(one[-1] for one in (*frees, *bars))))
         return Nodes(frees, names, len(self.places)), Bars(bars, names, len(self.places))
-
-    def limited(self, member: str) -> bool:
-        """Whether the member has numbers of its own that an option there takes of."""
-        land = self._lands[member]
-        terms = land.terms
-        return bool(land.view.quotas or terms.ceiling_names or terms.leave_free) or terms.mode == "trial"
 
     def nodes(self, option: Option) -> list[str]:
         """Nodes of the option's group that ours stand on and that take pods, by name; ANY_NODE where one has room."""
@@ -157,7 +130,7 @@ class Ground:
         key = (name, group, option.size, option.place.jobs)
         if key not in self._limits:
             size = option.size + option.place.terms.pod_overhead
-            self._limits[key] = self._of_member(self._lands[name], group, size)
+            self._limits[key] = self._lands[name].counts(group, size)
         return self._limits[key]
 
     def need(self, option: Option, node: str) -> dict[Key, int]:
@@ -196,10 +169,10 @@ class Ground:
             amounts |= {("node", land.terms.name, node, name): amount for name, amount in freed if amount}
         return amounts
 
-    def _member_gains(self, land: _Land, group: str, size: Resources) -> dict[Key, int]:
+    def _member_gains(self, land: Land, group: str, size: Resources) -> dict[Key, int]:
         key = (land.terms.name, group, size)
         if key not in self._gains:
-            self._gains[key] = self._of_member(land, group, size)
+            self._gains[key] = land.counts(group, size)
         return self._gains[key]
 
     def short(self, need: Amounts, gained: Amounts) -> set[Key]:
@@ -227,71 +200,3 @@ class Ground:
     def _change(self, key: Key, amount: int) -> None:
         self._left[key] = self._has(key) + amount
         self.free.change(key, amount)
-
-    def _open_nodes(self, land: _Land, mine: list[Standing], at: float) -> None:
-        """What is free on every node that ours stand on; a node that the view does not list has nothing besides."""
-        name = land.terms.name
-        nodes: dict[str, str] = {}
-        for stand in mine:
-            for node in nodes_of(stand):
-                room = land.rooms.get(node)
-                if room is None or _usable(room):
-                    nodes[node] = room.node_group if room else stand.held.placement.node_group
-        for node, group in sorted(nodes.items()):
-            self._of_group.setdefault((name, group), []).append(node)
-            free = land.rooms[node].free if node in land.rooms else Resources()
-            for pod in land.view.site_pods:
-                if node in pod.nodes and at - pod.since < HOLD_ROOM_S:
-                    free -= pod.request  # what the owner waits for is the owner's (OW2)
-            self._free[name, node] = free
-
-    def _open_limits(self, land: _Land, mine: list[Standing]) -> None:
-        """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""
-        name, terms = land.terms.name, land.terms
-        if not self.limited(name):
-            return
-        sizes = [(s, footprint(s.held.placement, terms)) for s in mine if s.held.phase != "gone"]
-        for quota in land.view.quotas:
-            unseen = [size.times(s.held.nodes) for s, size in sizes if not s.pods and s.held.wanted == "run"]
-            for resource in quota.limits:
-                spent = sum(size.get(resource) for size in unseen)
-                self._left[("quota", name, quota.name, resource)] = quota.left.get(resource) - spent
-            if quota.jobs_left is not None:
-                self._left[("jobs", name, quota.name)] = quota.jobs_left - len(unseen)
-        for resource in terms.ceiling_names:
-            held = sum(size.get(resource) * s.held.nodes for s, size in sizes)
-            self._left[("ceiling", name, resource)] = terms.ceiling.get(resource) - held
-        if terms.mode == "trial":
-            self._left[("trial", name)] = terms.trial - sum(s.held.nodes for s, _ in sizes)
-        for group, place in land.places.items():
-            self._keep_free(name, group, _kept(terms, group), place)
-
-    def _keep_free(self, name: str, group: str, kept: Resources, place: Place) -> None:
-        for resource, amount in kept.items():
-            if amount:
-                free = sum(bar.free.get(resource) * bar.nodes for bar in place.group.rooms)
-                self._left[("kept", name, group, resource)] = free - amount
-
-    def _of_member(self, land: _Land, group: str, size: Resources) -> dict[Key, int]:
-        """What one pod of that size counts in the member's own numbers."""
-        name, amounts = land.terms.name, dict(size.items())
-        found: dict[Key, int] = {}
-        for quota in land.view.quotas:
-            found |= {("quota", name, quota.name, r): amounts.get(r, 0) for r in quota.limits if amounts.get(r)}
-            if quota.jobs_left is not None:
-                found["jobs", name, quota.name] = 1
-        found |= {("ceiling", name, r): amounts.get(r, 0) for r in land.terms.ceiling_names if amounts.get(r)}
-        if land.terms.mode == "trial":
-            found["trial", name] = 1
-        kept = _kept(land.terms, group) if group else Resources()
-        return found | {("kept", name, group, r): amounts.get(r, 0) for r, a in kept.items() if a and amounts.get(r)}
-
-
-def _usable(room: NodeRoom) -> bool:
-    return room.ready and not room.cordoned
-
-
-def _kept(terms: MemberTerms, group: str) -> Resources:
-    """What stays free in a group (OW3)."""
-    kept = dict(terms.leave_free)
-    return kept.get(group) or kept.get("*") or Resources()

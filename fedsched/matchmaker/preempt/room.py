@@ -17,10 +17,12 @@ from fedsched.matchmaker.preempt.candidates import losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
 from fedsched.matchmaker.preempt.fullness import BY_NAME, Fullness
-from fedsched.matchmaker.preempt.ground import Ground, nodes_of
+from fedsched.matchmaker.preempt.ground import Ground
+from fedsched.matchmaker.preempt.land import nodes_of
 from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.preempt.promises import in_flight, is_coming
 from fedsched.matchmaker.preempt.stock import Stock
+from fedsched.matchmaker.preempt.turn import Turn
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
 from fedsched.matchmaker.preempt.yard import Places
@@ -37,37 +39,6 @@ ROOM = frozenset(
 """What an eviction can help against; behind any other blocker it would only cost work."""
 
 MINUTE_S = 60.0
-
-
-class _Turn:
-    """A class while turns are taken: what it still needs, and for how many of its startds room is on its way."""
-
-    def __init__(self, wish: Wish) -> None:
-        self.demand = wish.demand
-        self.options = _single(wish.options)
-        self.kept = self.options if wish.kept is wish.options else _single(wish.kept) or self.options
-        self.pods = _most_pods(wish.options)
-        self.path = path_of(wish.demand.principal)
-        self.unmet = wish.unmet
-        self.starts = wish.starts
-        self.awaited = 0
-        self.usable: Places | None = None
-
-    @property
-    def priority(self) -> int:
-        """The priority of its best job that nothing serves yet: the schedd starts higher ones first."""
-        ahead = max(0, self.demand.idle - self.unmet)
-        for priority, jobs in self.demand.priorities:
-            if ahead < jobs:
-                return priority
-            ahead -= jobs
-        return self.demand.priorities[-1][0] if self.demand.priorities else 0
-
-    def await_room(self, option: Option) -> None:
-        """One startd of the option will have room."""
-        self.awaited += 1
-        self.starts -= 1
-        self.unmet -= option.units
 
 
 def make_room(wishes: Iterable[Wish], standing: Iterable[Standing], shared: Shares, rules: Rules) -> Evictions:
@@ -118,7 +89,7 @@ class _Round:
 
     def run(self, wishes: list[Wish]) -> Evictions:
         """The recipe of `make_room`."""
-        turns = [_Turn(wish) for wish in wishes]
+        turns = [Turn(wish) for wish in wishes]
         self._count_leaving()
         self._keep_promises(turns)
         queue = [(self._order(turn), index) for index, turn in enumerate(turns)]
@@ -137,7 +108,7 @@ class _Round:
                 self._refused[turn.demand.key] = Reason(Cause.ROOM_ON_ITS_WAY, "room", *numbers, at=self._rules.at)
         return Evictions(self._victims, dict(sorted(self._refused.items())), self._asked)
 
-    def _order(self, turn: _Turn) -> tuple[object, ...]:
+    def _order(self, turn: Turn) -> tuple[object, ...]:
         return (*self._exchange.standing(turn.path), -turn.priority, turn.demand.oldest_at, turn.demand.key)
 
     def _count_leaving(self) -> None:
@@ -153,7 +124,7 @@ class _Round:
                 amount = self._shared.sizes.of(placement.size) * stand.held.nodes
                 self._exchange.move(path_of(placement.principal), amount)
 
-    def _keep_promises(self, turns: list[_Turn]) -> None:
+    def _keep_promises(self, turns: list[Turn]) -> None:
         """Room that was made for a class is kept for it, and no second eviction is made for the same job (PR3)."""
         flying = in_flight(self._standing, self._rules.policy.preemption.wait_s, self._rules.at)
         for turn in turns:
@@ -168,12 +139,12 @@ class _Round:
                 fitting = [node for node in self._ground.nodes(option) if node in nodes]
                 self._promise(turn, option, fitting[0] if fitting else "")
 
-    def _promise(self, turn: _Turn, option: Option, node: str) -> None:
+    def _promise(self, turn: Turn, option: Option, node: str) -> None:
         self._ground.take(self._ground.need(option, node))
         self._exchange.move(turn.path, self._shared.sizes.of(option.size))
         turn.await_room(option)
 
-    def _serve(self, turn: _Turn) -> bool:
+    def _serve(self, turn: Turn) -> bool:
         """Make or find room for one startd; False when nothing more can be done for the class, with the reason."""
         if not self._exchange.may_ask(turn.path) and not self._rules.policy.preemption.by_priority:
             self._refuse(turn.demand, refusals.no_right(turn.path, self._exchange, self._rules))
@@ -190,7 +161,7 @@ class _Round:
         ask = Ask(turn.demand, turn.path, turn.priority, self._shared.sizes.of(turn.usable.options[0].size))
         return self._make_yield(turn, ask, turn.usable)
 
-    def _usable(self, turn: _Turn) -> Sequence[Option]:
+    def _usable(self, turn: Turn) -> Sequence[Option]:
         """Options that an eviction could open. None of them where one is open, or where something else is in the way.
 
         The first is none of ours (PR1), the other filling has named. Neither changes in a round.
@@ -202,7 +173,7 @@ class _Round:
             return turn.options.part(np.array([cause in ROOM for cause in blockers], np.bool_))
         return tuple(o for o, cause in zip(turn.options, blockers, strict=True) if cause in ROOM)
 
-    def _make_yield(self, turn: _Turn, ask: Ask, places: Places) -> bool:
+    def _make_yield(self, turn: Turn, ask: Ask, places: Places) -> bool:
         key = (ask.path, ask.priority, *places.alike, ask.demand.key if self._expressions.used else "")
         if key not in self._hopeless:
             found = None if self._expressions.broken else self._search.cheapest(ask, places)
@@ -213,7 +184,7 @@ class _Round:
         self._refuse(turn.demand, self._hopeless[key])
         return False
 
-    def _room_comes(self, turn: _Turn, usable: Places) -> bool:
+    def _room_comes(self, turn: Turn, usable: Places) -> bool:
         """Room that is on its way and promised to nobody is waited for (PR1)."""
         for index in usable.open(self._ground):
             option = usable.options[index]
@@ -224,7 +195,7 @@ class _Round:
                 return True
         return False
 
-    def _carry_out(self, turn: _Turn, found: Found) -> None:
+    def _carry_out(self, turn: Turn, found: Found) -> None:
         """Write down who goes; what that changes counts from now."""
         member, at = found.option.place.terms.name, self._rules.at
         first = min(victim.id for victim in found.victims)
@@ -248,25 +219,6 @@ class _Round:
     def _refuse(self, demand: DemandClass, reason: Reason | None) -> None:
         if reason is not None:
             self._refused[demand.key] = reason
-
-
-def _single(options: Sequence[Option]) -> Sequence[Option]:
-    """Options of one pod each: for these an eviction makes room."""
-    if isinstance(options, Picked):
-        single = np.zeros(len(options), np.bool_)
-        for option, its in options.alike:
-            single[its] = _is_single(option)
-        return options.part(single)
-    return tuple(o for o in options if _is_single(o))
-
-
-def _is_single(option: Option) -> bool:
-    return option.form != "startd-daemonset" and option.pods == 1
-
-
-def _most_pods(options: Sequence[Option]) -> int:
-    some = [option for option, _ in options.alike] if isinstance(options, Picked) else options
-    return max((option.pods for option in some), default=1)
 
 
 def _together(leaving: Iterable[Standing]) -> frozenset[str]:

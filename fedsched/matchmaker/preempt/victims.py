@@ -13,7 +13,8 @@ from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.exchange import Exchange, Rule
 from fedsched.matchmaker.preempt.expressions import Expressions
-from fedsched.matchmaker.preempt.ground import Amounts, Ground, Key
+from fedsched.matchmaker.preempt.ground import Amounts, Ground
+from fedsched.matchmaker.preempt.land import Key
 from fedsched.matchmaker.preempt.sieve import Spot
 from fedsched.matchmaker.preempt.stock import Stock
 from fedsched.matchmaker.preempt.yard import Places

@@ -67,7 +67,7 @@ class Places(msgspec.Struct, frozen=True):
             keys = [(option.place.terms.name, option.place.group.name) for option in options]
             numbers = np.array([ground.places[key] for key in keys], np.int64)
             need = _need(options, numbers.tolist(), ground)
-        limited = tuple(np.flatnonzero(ground.limits_at[numbers]).tolist())
+        limited = tuple(np.flatnonzero(ground.limited[numbers]).tolist())
         first = np.full(len(ground.places), len(options), np.int64)
         which, positions = np.unique(numbers, return_index=True)
         first[which] = positions
