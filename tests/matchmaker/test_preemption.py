@@ -57,6 +57,16 @@ def test_who_is_below_takes_from_who_is_above_one_startd_per_job_until_the_level
     assert found.evictions["m1"] == (T0, T0)
 
 
+def test_a_startd_that_counts_to_nobody_goes_though_nobody_holds_more_than_its_right() -> None:
+    """PR2: of memory alone, where only cores count."""
+    within = shares(line("/a@x", 0, 8), line("/b@x", 8, 8))
+    idle = startd("1-0", "/b@x", cores=0, claims=())
+    idle = told(idle, placement=msgspec.structs.replace(idle.held.placement, size=res(0, 16)))
+    place = place_of("m1", ("n1", Resources(4000, pods=50)))
+    found = asked((wish("c1", "/a@x", (place,), request=res(1, 8)),), (idle, startd("1-1", "/b@x")), within)
+    assert gone(found) == ["1-0"]
+
+
 def test_who_has_its_share_makes_nobody_yield_and_is_told_so() -> None:
     even = shares(line("/a@x", 8, 8), line("/b@x", 16, 8))
     found = asked((wish("c1", "/a@x", full()),), fours(), even)
@@ -554,3 +564,36 @@ def test_a_job_needs_no_room_for_what_a_startd_of_its_size_needs_beside() -> Non
         ground = Ground((place,), (), T0)
         needs = {one.form: ground.need(one, "n1")["node", "m1", "n1", "memory_mib"] for one in asked_for}
         assert needs == {"startd-job": 5120, "job": 4096}
+
+
+def test_what_a_startd_gives_back_beside_its_size_counts_where_jobs_see_the_same_nodes_too() -> None:
+    """MA2: a user's Job needs nothing beside, in the very same place."""
+    place = place_of("m1", ("n1", Resources(pods=9)), pod_overhead=res(0, 1, 0, 0, 0))
+    bare = msgspec.structs.replace(
+        place, terms=msgspec.structs.replace(place.terms, pod_overhead=Resources()), jobs=True
+    )
+    found = asked((wish("c1", "/a@x", (place,)),), fours(count=1), HALVES, rules((place, bare)))
+    assert gone(found) == ["1-0"]
+
+
+def test_what_is_left_under_a_ceiling_counts_beside_what_comes_back() -> None:
+    """OW3: of ten cores eight are held; two more, and two that come back, are the four that are wanted."""
+    startds = (startd("1-0", "/b@x", cores=2), startd("1-1", "/b@x", cores=6))
+    place = place_of(
+        "m1", ("n1", Resources(9000, 99_999, 99_999, 0, 9)), ceiling=res(10), ceiling_names=frozenset({"cpu_milli"})
+    )
+    found = asked((wish("c1", "/a@x", (place,)),), startds, HALVES)
+    assert gone(found) == ["1-0"]
+
+
+def test_what_stays_free_in_one_group_comes_back_from_there_only() -> None:
+    """OW3: of two alike in two groups."""
+    places = tuple(
+        place_of("m1", ("n1", Resources(pods=9)), group=group, leave_free=(("g", res(1)),)) for group in "gh"
+    )
+    there = tuple(startd(f"1-{n}", "/b@x", f"n{n}") for n in range(2))
+    moved = told(there[1], placement=msgspec.structs.replace(there[1].held.placement, node_group="h"))
+    for standing in ((there[0], moved), (moved, there[0])):
+        ground = Ground(places, standing, T0)
+        kept = [any(key[0] == "kept" for key in ground.gain(stand)) for stand in standing]
+        assert kept == [stand is there[0] for stand in standing]

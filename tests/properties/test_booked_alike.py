@@ -115,6 +115,6 @@ def _with_room(view: MemberView, chance: random.Random) -> MemberView:
 def _larger(group: NodeGroup, chance: random.Random) -> NodeGroup:
     more = Resources(chance.choice((0, 0, 2000, 4000, 7000)), 8192, 4096, 0, 4)
     rooms = {bar.free + more: bar.nodes for bar in group.rooms}
-    grown = group.nodes + chance.choice((0, 0, 0, 2))
+    grown = chance.choice((0, 0, 0, group.nodes + 2))
     bars = tuple(sorted(Room(free, nodes) for free, nodes in rooms.items()))
     return msgspec.structs.replace(group, rooms=bars, can_grow_to=grown)

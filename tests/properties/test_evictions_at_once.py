@@ -39,6 +39,7 @@ def one_by_one() -> Iterator[None]:
         patch.setattr(Places, "open", _all)
         patch.setattr(Fullness, "blockers", _in_words)
         patch.setattr(Search, "_nobody", lambda *_: False)
+        patch.setattr(Yielders, "known", lambda *_: False)
         patch.setattr(fullness, "booked_alike", lambda _: False)
         patch.setattr(making_room, "_wanted", lambda *ask: tuple(making_room._full(*ask)))
         yield
@@ -119,6 +120,27 @@ def test_all_yielders_at_once_are_judged_as_each_by_itself(
         for kind, its in enumerate(kinds):
             asked = all(path != taker and exchange.could_yield(taker, path) for path, _ in its)
             assert asked == may[kind]
+            assert not (asked and its) or exchange.somebody(taker)
             assert alone[kind] or exchange.rules(taker, gain, dict(its)) is None
         if losses:
             exchange.make(PEOPLE[0], losses)
+            exchange.move(PEOPLE[1], gain)
+
+
+def test_whose_branch_of_the_tree_has_its_right_is_given_nothing_by_another_branch() -> None:
+    """PR2: a principal that is below its right, in a group that is above."""
+    low, high = ShareLine("g/c@x", "g", 4_000), ShareLine("/a@x", "", 4_000, 0, 8_000)
+    for held, gives in ((3_000, True), (8_000, False)):
+        tree = {one.path: one for one in (low, high, ShareLine("g", "", 4_000, 0, held))}
+        judged = Yielders(Exchange(tree, "fair"), ((("/a@x", 500),),), by_priority=False)
+        assert judged.may("g/c@x").tolist() == [gives]
+        assert judged.alone("g/c@x", 500).tolist() == [gives]
+
+
+def test_who_is_given_more_than_its_right_in_a_round_may_be_asked_in_the_same_round() -> None:
+    """PR2: whether anybody can be asked at all is looked at again when somebody's share has changed."""
+    tree = {one.path: one for one in (ShareLine("/a@x", "", 4_000), ShareLine("/b@x", "", 4_000, 0, 4_000))}
+    exchange = Exchange(tree, "fair")
+    assert not exchange.somebody("/a@x")
+    exchange.move("/b@x", 500)
+    assert exchange.somebody("/a@x")
