@@ -74,7 +74,10 @@ def take(breakers: dict[str, Breaker], demand: DemandClass, place: Place) -> Non
 
 
 def learn_breakers(memory: Memory, standing: Iterable[Standing], policy: Policy, at: float) -> dict[str, Breaker]:
-    """What this look says of every (class, member): a first claim opens it, failures in a row close it."""
+    """What this look says of every (class, member): a first claim opens it, failures in a row close it.
+
+    Most startds are as memory has them, and try nothing: they are not looked at one after the other.
+    """
     before = {held.placement.id: held for held in memory.held}
     breakers = {
         key: msgspec.structs.replace(known, trying=False)
@@ -82,8 +85,10 @@ def learn_breakers(memory: Memory, standing: Iterable[Standing], policy: Policy,
         if at - max(known.last_at, known.closed_until) < FORGET_S
     }
     stands = tuple(standing)
-    runs = {_key(stand.held) for stand in stands if stand.held.phase in {"unclaimed", "claimed"}}
-    for stand in sorted(stands, key=lambda s: (s.held.placement.created_at, s.held.placement.id)):
+    told = [s for s in stands if before.get(s.held.placement.id) is not s.held or _is_open(s.held)]
+    fails = any(stand.held.failure is not None for stand in told)
+    runs = {_key(stand.held) for stand in stands if stand.held.phase in {"unclaimed", "claimed"}} if fails else set()
+    for stand in sorted(told, key=lambda s: (s.held.placement.created_at, s.held.placement.id)):
         held, old, key = stand.held, before.get(stand.held.placement.id), _key(stand.held)
         if held.claimed_at is not None and not (old and old.claimed_at is not None):
             breakers.pop(key, None)
@@ -132,6 +137,10 @@ def _failed(known: Breaker, held: Held, rules: Breaking, at: float) -> Breaker |
 
 def _tries(held: Held, known: Breaker) -> bool:
     """Whether this is the startd that tries after a rest: made after it, and nothing known of how it ends."""
+    return _is_open(held) and known.trips > 0 and held.placement.created_at >= known.closed_until
+
+
+def _is_open(held: Held) -> bool:
+    """Whether it is wanted and waits for its first job, so that nobody knows yet how it ends."""
     waits = held.phase in {"intended", "starting", "unclaimed"} and held.wanted == "run"
-    open_end = held.failure is None and held.claimed_at is None
-    return waits and open_end and known.trips > 0 and held.placement.created_at >= known.closed_until
+    return waits and held.failure is None and held.claimed_at is None

@@ -31,12 +31,13 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
         placement, failure = stand.held.placement, stand.held.failure
         job = placement.form == "job"
         key = pair_key(placement.member, placement.node_group, JOBS if job else placement.image)
-        pair = pairs.get(key, PairMemory())
+        pair = pairs.get(key) or PairMemory()
         for slot in stand.slots:
-            if slot.attributes and slot.probe_ok is not False:
+            told = slot.attributes and slot.probe_ok is not False
+            if told and (pair.seen_at != slot.seen_at or pair.attributes != slot.attributes):
                 pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
         seen = stand.held.claimed_at if job else stand.held.slot_seen_at
-        if seen and placement.id not in seen_before and not failure:
+        if seen and not failure and placement.id not in seen_before:
             pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0, failed_classes=())
         if failure and placement.id not in failed_before and _counts(stand.held, failure):
             pair = _failed(pair, stand.held, policy, snapshot.at)

@@ -12,6 +12,7 @@ from fedsched.matchmaker.model import (
     Held,
     InvalidateAds,
     Notice,
+    ObjectView,
     Outcome,
     Pending,
     Phase,
@@ -33,14 +34,21 @@ from fedsched.matchmaker.reconcile.seen import (
     telling,
     vanished,
 )
+from fedsched.matchmaker.reconcile.unchanged import as_remembered
 
 FOREVER = float("inf")
+ALIVE = frozenset({"pending", "running", "unknown"})
+"""Phases of pods that are there."""
 
 
 class Reconciled(msgspec.Struct, frozen=True):
-    """Facts of this cycle. gone: placements that are over and of which nothing is left; they leave memory."""
+    """Facts of this cycle. gone: placements that are over and of which nothing is left; they leave memory.
+
+    fresh: of those that stand, all that are not just as memory had them.
+    """
 
     standing: tuple[Standing, ...]
+    fresh: tuple[Standing, ...]
     gone: tuple[Held, ...]
     ghosts: tuple[InvalidateAds, ...]
     sweep: tuple[DeleteObject, ...]
@@ -52,28 +60,46 @@ def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None
     """Bring memory up to what was observed. pending: how long a placement may stay so (X9)."""
     views = index(snapshot, rules, pending or Pending())
     known = {held.placement.id for held in snapshot.memory.held}
+    remembered = len(snapshot.memory.held) if len(known) == len(snapshot.memory.held) else 0
     adopted, sweep, notices = _strangers(snapshot, views, known)
     standing: list[Standing] = []
+    fresh: list[Standing] = []
     gone: list[Standing] = []
-    for held in (*snapshot.memory.held, *adopted):
-        if held.placement.member not in views.members:
-            if held.placement.form == "job":
+    for number, held in enumerate((*snapshot.memory.held, *adopted)):
+        placement = held.placement
+        thing, slots = views.objects.get((placement.member, placement.id)), views.slots.get(placement.id, ())
+        if placement.member not in views.members:
+            if placement.form == "job":
                 standing.append(Standing(held))  # where its member's file went, its pods may still run
                 continue
             notices.append(_forgotten(held))
             gone.append(Standing(held))
             continue
-        stand = _stand(held, views)
+        if number < remembered and as_remembered(held, thing, slots):
+            standing.append(Standing(held, thing, slots))
+            continue
+        stand = _stand(held, thing, slots, views)
         if stand.object is not None and came_back(held, stand):
             notices.append(told_revived(stand.object))
-        (gone if _nothing_left(stand, views) else standing).append(stand)
+        if _nothing_left(stand, views):
+            gone.append(stand)
+            continue
+        standing.append(stand)
+        if stand.held is not held or number >= remembered:
+            fresh.append(stand)
     own = tuple(
         AdoptOwner(o.member, o.placement_id, o.name, o.kind, o.uid)
         for s in standing
-        if (o := s.object) and not o.owned and not o.deleting and views.members[o.member].anchor_uid
+        if (o := s.object) is not None and not o.owned and not o.deleting and views.members[o.member].anchor_uid
     )
     return Reconciled(
-        tuple(standing), tuple(s.held for s in gone), tuple(_ghosts(views)), tuple(sweep), own, tuple(notices)
+        tuple(standing),
+        tuple(fresh),
+        tuple(s.held for s in gone),
+        tuple(_ghosts(views)),
+        tuple(sweep),
+        own,
+        tuple(notices),
     )
 
 
@@ -88,8 +114,8 @@ def _strangers(
 ) -> tuple[list[Held], list[DeleteObject], list[Notice]]:
     """Objects with our labels that memory does not know: adopted when they are whole, swept when they are not (FA7)."""
     adopted, sweep, notices = [], [], []
-    for thing in snapshot.observation.objects:
-        if thing.deleting:
+    for thing, itself in zip(snapshot.observation.objects, views.itself, strict=True):
+        if thing.deleting or (itself and thing.digest and thing.placement_id in known):
             continue
         if revived(thing, known, snapshot.memory.since if snapshot.memory.cycle else FOREVER):
             sweep.append(DeleteObject(thing.member, thing.placement_id, thing.name, thing.kind, thing.uid))
@@ -108,17 +134,15 @@ def _strangers(
     return adopted, sweep, notices
 
 
-def _stand(held: Held, views: Views) -> Standing:
+def _stand(held: Held, thing: ObjectView | None, slots: tuple[SlotView, ...], views: Views) -> Standing:
     placement = held.placement
-    thing = views.objects.get((placement.member, placement.id))
-    slots = views.slots.get(placement.id, ())
     held = _told_by_outcome(held, views.made.get(placement.id))
     if thing is not None and (held.uid != thing.uid or not held.written_at):
         held = msgspec.structs.replace(held, uid=thing.uid, written_at=held.written_at or thing.created_at)
     if placement.form == "job":
         return stand_of_job(held, thing, views)
     held = _with_slots(held, slots)
-    live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
+    live = tuple(p for p in thing.pods if p.phase in ALIVE) if thing else ()
     held = _with_pods(held, live)
     stand = Standing(held, thing, slots)
     failure = held.failure or failure_of(stand, live, views)
@@ -221,14 +245,19 @@ def _nothing_left(stand: Standing, views: Views) -> bool:
 
 def _ghosts(views: Views) -> Iterable[InvalidateAds]:
     """Ads whose pod is gone (FA8): their claims would eat a group's quota for minutes."""
-    for placement_id, slots in sorted(views.slots.items()):
-        for slot in slots:
-            member = views.members.get(slot.member)
-            if member is None or member.contact != "ok":
-                continue
-            if not telling(member, max(slot.started_at + SETTLE_S, views.at - DOUBT_S), views.at):
-                continue
-            thing = views.objects.get((slot.member, placement_id))
-            alive = {p.name for p in thing.pods if p.phase in {"pending", "running", "unknown"}} if thing else set()
-            if slot.pod not in alive:
-                yield InvalidateAds(slot.pool, placement_id, slot.pod, slot.member)
+    alone = [slot for slots in views.slots.values() for slot in slots if not _has_its_pod(slot, views)]
+    for slot in sorted(alone, key=lambda slot: slot.placement_id):
+        member = views.members.get(slot.member)
+        if member is None or member.contact != "ok":
+            continue
+        if telling(member, max(slot.started_at + SETTLE_S, views.at - DOUBT_S), views.at):
+            yield InvalidateAds(slot.pool, slot.placement_id, slot.pod, slot.member)
+
+
+def _has_its_pod(slot: SlotView, views: Views) -> bool:
+    thing = views.objects.get((slot.member, slot.placement_id))
+    if thing is not None:
+        for pod in thing.pods:
+            if pod.name == slot.pod and pod.phase in ALIVE:
+                return True
+    return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from fedsched.matchmaker.model import (
@@ -40,7 +42,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Views(msgspec.Struct, frozen=True):
-    """Observation, indexed."""
+    """Observation, indexed. itself: of each object, in the order observed, whether it is what its own record says."""
 
     at: float
     rules: Startds
@@ -49,6 +51,7 @@ class Views(msgspec.Struct, frozen=True):
     members: dict[str, MemberView]
     pools: dict[str, PoolView]
     objects: dict[tuple[str, str], ObjectView]
+    itself: tuple[bool, ...]
     slots: dict[str, tuple[SlotView, ...]]
     made: dict[str, Outcome]
     epoch: int = 1
@@ -57,14 +60,11 @@ class Views(msgspec.Struct, frozen=True):
 def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
     """Everything by its key, so that each placement finds its own at once."""
     seen = snapshot.observation
-    slots: dict[str, list[SlotView]] = {}
-    for pool in seen.pools:
-        for slot in pool.slots:
-            slots.setdefault(slot.placement_id, []).append(slot)
     made = {o.change.placement.id: o for o in snapshot.outcomes if isinstance(o.change, CreateObject)}
     objects: dict[tuple[str, str], ObjectView] = {}
-    for thing in seen.objects:
-        if is_itself(thing) or (has_its_name(thing) and (thing.member, thing.placement_id) not in objects):
+    itself = tuple(map(is_itself, seen.objects))
+    for thing, whole in zip(seen.objects, itself, strict=True):
+        if whole or (has_its_name(thing) and (thing.member, thing.placement_id) not in objects):
             objects[thing.member, thing.placement_id] = thing
     return Views(
         at=snapshot.at,
@@ -74,10 +74,25 @@ def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
         members={m.name: m for m in seen.members},
         pools={p.name: p for p in seen.pools},
         objects=objects,
-        slots={key: tuple(found) for key, found in slots.items()},
+        itself=itself,
+        slots=_by_placement(seen.pools),
         made=made,
         epoch=snapshot.epoch,
     )
+
+
+def _by_placement(pools: Iterable[PoolView]) -> dict[str, tuple[SlotView, ...]]:
+    """Slots of each placement, in the order observed; most have one."""
+    found: dict[str, tuple[SlotView, ...]] = {}
+    several: dict[str, list[SlotView]] = {}
+    for pool in pools:
+        for slot in pool.slots:
+            key = slot.placement_id
+            if key in found:
+                several.setdefault(key, [*found[key]]).append(slot)
+            else:
+                found[key] = (slot,)
+    return found | {key: tuple(slots) for key, slots in several.items()}
 
 
 def is_itself(thing: ObjectView) -> bool:

@@ -22,13 +22,18 @@ def trust_key(schedd: str, principal: object) -> str:
 
 
 def learn_trust(memory: Memory, standing: Iterable[Standing], gone: Iterable[Held], at: float) -> dict[str, Trust]:
-    """Trust after this look (SU7): a first claim earns, a startd that ended without any claim costs."""
+    """Trust after this look (SU7): a first claim earns, a startd that ended without any claim costs.
+
+    standing: what is as memory has it may be left out.
+    """
     before = {held.placement.id: held for held in memory.held}
     trust = {key: kept for key, kept in memory.trust.items() if at - kept.at < FORGET_S}
     for held in [*(s.held for s in standing), *gone]:
         if held.placement.form == "job":
             continue  # nobody else has to claim it
         old = before.get(held.placement.id)
+        if held is old:
+            continue  # as remembered
         key = trust_key(held.placement.schedd, held.placement.principal)
         kept = trust.get(key, Trust(at=at))
         if held.claimed_at and not (old and old.claimed_at):
