@@ -5,15 +5,18 @@ Knows placements and claims, not clusters' room and not the past.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Principal, SlotView
+from fedsched.matchmaker.model import Claim, SlotView
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
-from fedsched.matchmaker.share.sizes import Sizes
+
+Runs: TypeAlias = tuple[tuple[Resources, int], ...]
+"""Amounts, each with how often in a row."""
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
@@ -31,67 +34,36 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     claims: Resources = Resources()
 
 
-class _Sums:
-    """One principal's running totals; claims, and what startds have left, by amount, since many are alike."""
+class Sums:
+    """One principal's running totals; claims, and what startds have left, by kind, since many are alike.
+
+    rest: unclaimed of what counts for it. kinds: size, nodes and claims of each startd.
+    """
 
     def __init__(self) -> None:
-        self.counted = self.charged = self.wasted = 0
-        self.unclaimed: dict[Resources, int] = {}
+        self.charged = self.rest = self.wasted = 0
+        self.kinds: list[tuple[Resources, int, Runs]] = []
         self.claimed: dict[Resources, int] = {}
 
     def freeze(self) -> Account:
+        """What they come to."""
         unclaimed, claims = Resources(), Resources()
-        for amount, times in self.unclaimed.items():
-            unclaimed += amount.floor_zero().times(times)
+        for (size, nodes, taken), times in Counter(self.kinds).items():
+            rest = size if nodes == 1 else size.times(nodes)
+            for amount, claimed in taken:
+                rest -= amount.times(claimed)
+            unclaimed += rest.floor_zero().times(times)
         for amount, times in self.claimed.items():
             claims += amount.times(times)
-        return Account(self.counted, self.charged, self.wasted, unclaimed + claims, claims)
-
-
-class _Everybody(dict[Principal, _Sums]):
-    """Totals by principal; those of somebody new are zeros."""
-
-    def __missing__(self, who: Principal) -> _Sums:
-        self[who] = found = _Sums()
-        return found
-
-
-def tally(
-    standing: Iterable[Standing], sizes: Sizes, lost: frozenset[str], free_idle_s: float, at: float
-) -> dict[Principal, Account]:
-    """The accounts of everybody who holds or claims something, at epoch seconds `at`.
-
-    A placement on a lost member whose slots are not heard of is released (Q6): it counted for the whole grace time.
-    """
-    sums = _Everybody()
-    for stand in standing:
-        if counts(stand, lost):
-            _add(stand, sizes, sums)
-            sums[stand.held.placement.principal].wasted += wasted_now(stand, sizes, free_idle_s, at)
-    return {who: sums[who].freeze() for who in sorted(sums)}
+        return Account(self.charged + self.rest, self.charged, self.wasted, unclaimed + claims, claims)
 
 
 def counts(stand: Standing, lost: frozenset[str]) -> bool:
-    """Whether a placement still counts: it is there, and its member is not given up (FA1)."""
+    """Whether a placement still counts: it is there, and its member is not given up (FA1).
+
+    One on a lost member whose slots are not heard of is released (Q6): it counted for the whole grace time.
+    """
     return stand.held.phase != "gone" and not (stand.held.placement.member in lost and not stand.slots)
-
-
-def _add(stand: Standing, sizes: Sizes, sums: _Everybody) -> None:
-    placement, nodes, claimed = stand.held.placement, stand.held.nodes, 0
-    rest = placement.size if nodes == 1 else placement.size.times(nodes)
-    for slot in stand.slots:
-        for claim in slot.claims:
-            amount = claim_amount(claim, slot)
-            size = sizes.of(amount)
-            who = sums[claim.principal]
-            who.counted += size
-            who.charged += size
-            who.claimed[amount] = who.claimed.get(amount, 0) + 1
-            claimed += size
-            rest -= amount
-    owner = sums[placement.principal]
-    owner.counted += max(0, sizes.of(placement.size) * nodes - claimed)
-    owner.unclaimed[rest] = owner.unclaimed.get(rest, 0) + 1
 
 
 def claim_amount(claim: Claim, slot: SlotView) -> Resources:
@@ -114,32 +86,7 @@ def _amount(told: Resources, cpu_milli: int, size: Resources) -> Resources:
     )
 
 
-def wasted_now(stand: Standing, sizes: Sizes, free_idle_s: float, at: float) -> int:
-    """What of a placement is wasted at this moment, in thousandths: see Account."""
-    if not stand.slots:
-        since = stand.held.unclaimed_since
-        idle = stand.held.phase == "unclaimed" and since is not None and at - since > free_idle_s
-        return sizes.of(stand.held.placement.size) * stand.held.nodes if idle else 0
-    return sum(_wasted_slot(stand, slot, sizes, at - free_idle_s) for slot in stand.slots)
-
-
-def _wasted_slot(stand: Standing, slot: SlotView, sizes: Sizes, before: float) -> int:
-    if not slot.claims:
-        idle = slot.unclaimed_since is not None and slot.unclaimed_since < before
-        return sizes.of(stand.held.placement.size) if idle else 0
-    return stuck(stand, slot, sizes)
-
-
-def stuck(stand: Standing, slot: SlotView, sizes: Sizes) -> int:
-    """The unclaimed part of a claimed startd in which no further job of its class has room, in thousandths."""
-    placement = stand.held.placement
-    if _has_room(placement.size, max(1, placement.units), slot.free):
-        return 0
-    claimed = sum(sizes.of(claim_amount(claim, slot)) for claim in slot.claims)
-    return max(0, sizes.of(placement.size) - claimed)
-
-
-def _has_room(size: Resources, units: int, free: Resources) -> bool:
+def has_room(size: Resources, units: int, free: Resources) -> bool:
     """Whether one job fits of a startd for `units` jobs; disk aside, which is what is free on a file system."""
     return (
         size.cpu_milli // units <= max(0, free.cpu_milli)

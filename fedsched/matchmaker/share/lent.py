@@ -13,7 +13,18 @@ import msgspec
 
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import footprint
-from fedsched.matchmaker.model import MemberMemory, MemberTerms, MemberView, NodeGroup, Order, Room, Sharing, Snapshot
+from fedsched.matchmaker.model import (
+    Form,
+    MemberMemory,
+    MemberTerms,
+    MemberView,
+    NodeGroup,
+    Order,
+    Placement,
+    Room,
+    Sharing,
+    Snapshot,
+)
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.accounts import counts
@@ -41,7 +52,7 @@ def lent_now(
     ours: dict[str, list[Standing]] = {}
     lost = frozenset(name for name, known in memory.items() if known.state == "lost")
     for stand in standing:
-        if counts(stand, lost):
+        if stand.object is not None and stand.held.phase != "gone" and (not lost or counts(stand, lost)):
             ours.setdefault(stand.held.placement.member, []).append(stand)
     views = {view.name: view for view in snapshot.observation.members}
     found: dict[str, Amounts] = {}
@@ -64,13 +75,7 @@ def member_lends(
     """
     if terms.mode == "observe":
         return Resources()
-    bound, made = Resources(), Resources()
-    for stand in standing:
-        live = [pod for pod in stand.pods if pod.phase in LIVE]
-        if live:
-            size = footprint(stand.held.placement, terms)
-            bound += size.times(sum(bool(pod.node) for pod in live))
-            made += size.times(len(live))
+    bound, made = _ours(standing, terms)
     if any(order.kind in CLOSING and order.target in {"*", terms.name} for order in orders):
         return bound
     lent = bound
@@ -80,6 +85,29 @@ def member_lends(
         lent = lent.at_most((quota.left + made).floor_zero(), quota.limits)
     lent = lent.at_most(terms.ceiling, terms.ceiling_names)
     return _trial(lent, terms, view) if terms.mode == "trial" else lent
+
+
+def _ours(standing: Iterable[Standing], terms: MemberTerms) -> tuple[Resources, Resources]:
+    """What our pods take on the member's nodes, and what with those that have no node yet. Many are of one size."""
+    kinds: dict[tuple[Resources, Form], tuple[Placement, list[int]]] = {}
+    for stand in standing:
+        live = placed = 0
+        for pod in stand.pods:
+            if pod.phase in LIVE:
+                live += 1
+                if pod.node:
+                    placed += 1
+        if live:
+            placement = stand.held.placement
+            _, found = kinds.setdefault((placement.size, placement.form), (placement, [0, 0]))
+            found[0] += placed
+            found[1] += live
+    bound, made = Resources(), Resources()
+    for placement, (placed, live) in kinds.values():
+        size = footprint(placement, terms)
+        bound += size.times(placed)
+        made += size.times(live)
+    return bound, made
 
 
 def _group_free(group: NodeGroup, terms: MemberTerms) -> Resources:
@@ -99,11 +127,16 @@ def _sum(rooms: Iterable[Room]) -> Resources:
     others = Resources()
     for room in rooms:
         free, nodes = room.free, room.nodes
-        cores += max(0, free.cpu_milli) * nodes
-        memory += max(0, free.memory_mib) * nodes
-        disk += max(0, free.disk_mib) * nodes
-        gpus += max(0, free.gpus) * nodes
-        pods += max(0, free.pods) * nodes
+        if (amount := free.cpu_milli) > 0:
+            cores += amount * nodes
+        if (amount := free.memory_mib) > 0:
+            memory += amount * nodes
+        if (amount := free.disk_mib) > 0:
+            disk += amount * nodes
+        if (amount := free.gpus) > 0:
+            gpus += amount * nodes
+        if (amount := free.pods) > 0:
+            pods += amount * nodes
         if free.other:
             others += Resources(other=free.other).floor_zero().times(nodes)
     return Resources(cores, memory, disk, gpus, pods, others.other)

@@ -22,13 +22,14 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import ledger, lent
-from fedsched.matchmaker.share.accounts import Account, tally
+from fedsched.matchmaker.share.accounts import Account
 from fedsched.matchmaker.share.entitlement import Rights, entitle
 from fedsched.matchmaker.share.mirror import mirrored, terms_of
 from fedsched.matchmaker.share.paths import parent_of, path_of, upwards
 from fedsched.matchmaker.share.quotas import Quotas
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.tree import Leaf, Tree, groups_of, grow, hang, wants_of
+from fedsched.matchmaker.share.use import Look, read
 
 LEAST_FACTOR = 1e-6
 """Smallest factor that is believed: a mirrored negotiator may tell anything."""
@@ -116,11 +117,9 @@ def look(
     before = lent.Reference(dict(memory.reference), memory.reference_at, memory.reference_since or memory.reference_at)
     reference = lent.mean(before, now, at)
     sizes = _sizes(rules, reference)
-    accounts = tally(standing, sizes, lost, rules.free_idle_s, at)
     then = max((entry.at for entry in memory.ledger.values()), default=0.0)
-    used = ledger.read_use(
-        memory.ledger, snapshot.memory.held, standing, ledger.Look(sizes, rules.free_idle_s, lost, then, at)
-    )
+    looked = Look(sizes, rules.free_idle_s, lost, then, at)
+    accounts, used = read(memory.ledger, snapshot.memory.held, standing, looked)
     entries = ledger.advance(memory.ledger, used, rules, at)
     groups = groups_of(policy, at)
     classes = [one for one in _asking(snapshot) if runnable is None or runnable(one)]
