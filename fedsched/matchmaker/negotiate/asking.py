@@ -23,8 +23,9 @@ def out_by_trust(standing: Iterable[Standing]) -> dict[str, int]:
     out: dict[str, int] = {}
     for stand in standing:
         held = stand.held
-        waits = held.phase in surge.OPEN and held.claimed_at is None and held.wanted == "run"
-        if waits and held.placement.form != "job":
+        if held.phase not in surge.OPEN or held.claimed_at is not None or held.wanted != "run":
+            continue
+        if held.placement.form != "job":
             key = surge.trust_key(held.placement.schedd, held.placement.principal)
             out[key] = out.get(key, 0) + 1
     return out
@@ -72,13 +73,16 @@ def lost_members(base: Memory) -> frozenset[str]:
     return frozenset(name for name, memory in base.members.items() if memory.state == "lost")
 
 
-def asks(snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], base: Memory) -> tuple[Ask, ...]:
+def asks(
+    snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], base: Memory, wanted: surge.Asked
+) -> tuple[Ask, ...]:
     """Every class with idle jobs as filling takes it, by key."""
     at = snapshot.at
-    served = surge.supply(surge.asked(snapshot.observation.schedds, at), standing, lost_members(base))
+    served = surge.supply(wanted, standing, lost_members(base))
     out = out_by_trust(standing)
     promised = preempt.promised(standing, policy.preemption.wait_s, at)
     found = []
+    blocks: dict[tuple[str, str], tuple[Reason, ...]] = {}  # of classes for startds: thousands ask the same two
     for demand in classes_of(snapshot):
         key = surge.trust_key(demand.schedd, demand.principal)
         if demand.job is not None:
@@ -87,6 +91,12 @@ def asks(snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], bas
             trusted = Trusted(key, out.get(key, 0), surge.trust_limit(base.trust.get(key), policy.ramp.first))
             ramp = surge.grow(base.ramps, demand.key, policy.ramp, at)
         leaked = surge.leaked(base.surge, demand.key, policy.surge)
-        why = (*blocked(demand, snapshot, policy, base.since), *((leaked,) if leaked else ()))
+        pair = (demand.schedd, demand.pool)
+        why = blocks.get(pair) if demand.job is None else None
+        if why is None:
+            why = tuple(blocked(demand, snapshot, policy, base.since))
+        if demand.job is None:
+            blocks[pair] = why
+        why = (*why, leaked) if leaked else why
         found.append(Ask(demand, served.get(demand.key, 0), ramp, trusted, why, promised.get(demand.key, 0)))
     return tuple(found)

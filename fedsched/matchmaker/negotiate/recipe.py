@@ -119,8 +119,9 @@ def _begun(snapshot: Snapshot, policy: Policy, kept: Kept) -> _Begun:
     table = Table(places, Choosing(policy, snapshot.orders, at), classes_of(snapshot), kept.ground)
     shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
     base = shared.remembered(base)
-    standing, base = who_goes(snapshot, policy, facts, base)  # 5
-    asked = asks(snapshot, policy, standing, base)  # 6
+    wanted = surge.asked(snapshot.observation.schedds, at)
+    standing, base = who_goes(snapshot, policy, facts, base, wanted)  # 5
+    asked = asks(snapshot, policy, standing, base, wanted)  # 6
     turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
     turns.jobs = waits
     return _Begun(snapshot, health, facts, base, standing, asked, turns)
@@ -161,7 +162,7 @@ def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled
         members=learn_members(snapshot, facts.standing, health.members),
         pairs=learn_pairs(snapshot, facts.standing, policy),
         breakers=learn_breakers(memory, facts.standing, policy, at),
-        trust=surge.learn_trust(memory, facts.standing, facts.gone, at),
+        trust=surge.learn_trust(memory, facts.fresh, facts.gone, at),
     )
 
 

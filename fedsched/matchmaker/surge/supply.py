@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
 from fedsched.matchmaker.model import (
     DemandClass,
     Held,
+    Placement,
     ScheddView,
 )
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import how_many
+from fedsched.matchmaker.resources import Resources, how_many
 
 OPEN = frozenset({"intended", "starting", "unclaimed"})
 """Phases in which a placement still waits for its first or next job."""
+
+SERVING = OPEN | {"claimed"}
+"""Phases in which a startd takes jobs, now or soon."""
 
 JUST_S = 3.0
 """A schedd counts a job as idle for a moment after a slot was claimed for it: so much older than its answer, in
@@ -23,18 +28,23 @@ seconds, a claim may be and still be for one of the jobs in it."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What is asked for, by class key, when each schedd said so (epoch seconds), and what time it is now."""
+    """What is asked for, by class key, when each schedd said so (epoch seconds), and what time it is now.
+
+    taken: what startds take of the class that they were made for, found once for all who ask in this round: by id, with
+    the placement.
+    """
 
     classes: Mapping[str, DemandClass]
     read_at: Mapping[str, float]
     at: float
+    taken: dict[str, tuple[Placement, int]]
 
 
 def asked(schedds: Iterable[ScheddView], at: float) -> Asked:
     """Every class with idle jobs, by key: observed order never matters."""
     views = tuple(schedds)
     found = sorted(((d.key, d) for view in views for d in view.classes if d.idle > 0), key=lambda pair: pair[0])
-    return Asked(dict(found), {view.name: view.seen_at for view in views if view.seen_at is not None}, at)
+    return Asked(dict(found), {view.name: view.seen_at for view in views if view.seen_at is not None}, at, {})
 
 
 def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> dict[str, int]:
@@ -47,15 +57,17 @@ def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> di
     """
     found: dict[str, int] = {}
     spare: list[Standing] = []
+    classes = ask.classes
     for stand in standing:
         held = stand.held
-        if held.wanted != "run" or held.failure or held.phase not in {*OPEN, "claimed"}:
+        if held.wanted != "run" or held.failure or held.phase not in SERVING:
             continue
-        if held.placement.form == "job":
+        placement = held.placement
+        if placement.form == "job":
             continue  # it runs its own Job and no other
-        if held.placement.member in lost and not stand.slots:
+        if not stand.slots and placement.member in lost:
             continue
-        own = ask.classes.get(held.placement.class_key)
+        own = classes.get(placement.class_key)
         if own and _serve(stand, own, found, ask):
             continue
         if held.phase == "unclaimed" or not own:
@@ -66,10 +78,19 @@ def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> di
 
 def _serve(stand: Standing, demand: DemandClass, found: dict[str, int], ask: Asked) -> bool:
     """Count what this startd takes of the class; whether it takes any."""
-    unserved = max(0, demand.idle - found.get(demand.key, 0))
-    units = min(_just_claimed(stand, demand, ask) + _units(stand, demand, ask.at), unserved)
+    served = found.get(demand.key, 0)
+    if served >= demand.idle:
+        return False
+    placement = stand.held.placement
+    if placement.class_key == demand.key:
+        known = ask.taken.get(placement.id)
+        if known is None or known[0] is not placement:
+            ask.taken[placement.id] = known = (placement, _takes(stand, demand, ask))
+        units = known[1]
+    else:
+        units = _takes(stand, demand, ask)
     if units:
-        found[demand.key] = found.get(demand.key, 0) + units
+        found[demand.key] = served + min(units, demand.idle - served)
     return units > 0
 
 
@@ -85,27 +106,41 @@ def _share_out(spare: list[Standing], found: dict[str, int], ask: Asked) -> None
                 break
 
 
-def _just_claimed(stand: Standing, demand: DemandClass, ask: Asked) -> int:
-    """Jobs that its schedd counted as idle when it was asked, and that this startd has got since."""
-    since = ask.read_at.get(demand.schedd, ask.at) - JUST_S
-    claims = [claim for slot in stand.slots for claim in slot.claims]
-    return sum(claim.principal == demand.principal and claim.since >= since for claim in claims)
+def _takes(stand: Standing, demand: DemandClass, ask: Asked) -> int:
+    """Idle jobs of the class that this startd can still take, and those that it has got since its schedd was asked."""
+    if not stand.slots:
+        return _units(stand, demand, ask.at)
+    since, cores = ask.read_at.get(demand.schedd, ask.at) - JUST_S, demand.request.cpu_milli
+    just, full = 0, True
+    for slot in stand.slots:
+        for claim in slot.claims:
+            if claim.since >= since and claim.principal == demand.principal:
+                just += 1
+        if not 0 < cores > slot.free.cpu_milli:
+            full = False
+    return just if full else just + _units(stand, demand, ask.at)
 
 
 def _units(stand: Standing, demand: DemandClass, at: float) -> int:
     """How many idle jobs of the class this startd can still take."""
-    held, ask = stand.held, msgspec.structs.replace(demand.request, pods=0)
+    held, request = stand.held, demand.request
     ends = held.placement.created_at + held.placement.lifetime_s - held.placement.retire_s
     if at > ends or (demand.length.source != "assumed" and at + demand.length.seconds > ends + held.placement.retire_s):
         return 0
     if stand.slots:
-        if held.placement.class_key == demand.key:
-            # made for this class: a slot's Disk is what is free on a file system now, and never quite what was asked
-            ask = msgspec.structs.replace(ask, disk_mib=0)
-        return sum(how_many(ask, slot.free) for slot in stand.slots if not slot.leaving)
+        own = held.placement.class_key == demand.key
+        return sum(_holds(slot.free, request, own=own) for slot in stand.slots if not slot.leaving)
     if held.phase == "claimed" or asleep(held):
         return 0
-    return how_many(ask, held.placement.size) * held.nodes
+    return _holds(held.placement.size, request, own=False) * held.nodes
+
+
+@lru_cache(maxsize=4096)
+def _holds(room: Resources, request: Resources, *, own: bool) -> int:
+    """How many jobs a slot has room for. own: it was made for their class."""
+    ask = msgspec.structs.replace(request, pods=0)
+    # a slot's Disk is what is free on a file system now, and never quite what was asked
+    return how_many(msgspec.structs.replace(ask, disk_mib=0) if own else ask, room)
 
 
 def asleep(held: Held) -> bool:
