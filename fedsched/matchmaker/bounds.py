@@ -6,7 +6,7 @@ Knows who holds what, not where.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from fedsched.matchmaker.model import DemandClass, Group, Policy, Principal
 from fedsched.matchmaker.reasons import Cause, Reason
@@ -47,7 +47,7 @@ class Bounds:
         for principal, account in shared.accounts.items():
             self._hold(principal, account.holds, account.counted)
         self._limits = {limit.name.lower(): limit.units for limit in policy.limits}
-        self._in_use = _in_use((s for s in standing if counts(s, shared.lost)), classes)
+        self._in_use = _in_use(tuple(standing), tuple(classes), shared.lost)
 
     def never(self, demand: DemandClass) -> bool:
         """Whether no bound can ever keep the class back, whatever is taken: there is none for it."""
@@ -206,18 +206,22 @@ def _said(cause: Cause, what: str, need: str, have: str) -> Reason:
     return Reason(cause, what, need, have, source="the policy")
 
 
-def _in_use(standing: Iterable[Standing], classes: Iterable[DemandClass]) -> dict[str, int]:
+def _in_use(standing: Sequence[Standing], classes: Sequence[DemandClass], lost: frozenset[str]) -> dict[str, int]:
     """Units of each concurrency limit in use or promised, by lower-case name.
 
     Per class what its schedd says is running or what claims our startds, whichever is more: the two tell of a new job
     at different times. On top every place for a job that a startd still has, one that leaves included: it may have been
     claimed a moment before.
     """
+    if not any(one.concurrency for one in classes) and not any(s.held.placement.concurrency for s in standing):
+        return {}
     running = {demand.key: demand.running for demand in classes}
     carries = {demand.key: demand.concurrency for demand in classes}
     claimed: dict[str, int] = {}
     found: dict[str, int] = {}
     for stand in standing:
+        if not counts(stand, lost):
+            continue
         held = stand.held
         key, open_units = held.placement.class_key, max(0, held.placement.units * held.nodes - held.claims)
         claimed[key] = claimed.get(key, 0) + held.claims

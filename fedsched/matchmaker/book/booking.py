@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from fedsched.matchmaker.book.doors import Doors
 from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
+from fedsched.matchmaker.book.reserving import reserve
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.shortage import shortage, shortages, told
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
-from fedsched.matchmaker.match import Place, Shape, footprint, lacks
-from fedsched.matchmaker.model import Held, Policy
+from fedsched.matchmaker.match import Place, Shape, lacks
+from fedsched.matchmaker.model import Policy
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, show, with_amount
@@ -49,8 +50,7 @@ class Book:
             self._hold_for_the_site(place)
         standing = tuple(standing)
         self._keep_for_the_evictor(standing)
-        for stand in standing:
-            self._reserve(stand)
+        reserve(standing, self._members, self._groups, self._growing)
         self.places = places
         self._room_of = [self._groups[place.terms.name, place.group.name] for place in places]
         self._rooms = Rooms(self._groups)
@@ -86,40 +86,6 @@ class Book:
             room = next((room for room in self._members[name].view.node_rooms if room.node == node), None)
             if room is not None and (name, group) in self._groups:
                 self._groups[name, group].keep(room.free, amount)
-
-    def _reserve(self, stand: Standing) -> None:
-        """What a placement holds or was promised: totals always, room and quota only where nobody else counted it."""
-        held = stand.held
-        member = self._members.get(held.placement.member)
-        if member is None or held.phase == "gone":
-            return
-        size = footprint(held.placement, member.terms)
-        member.pods += held.nodes
-        member.held += size.times(held.nodes)
-        group = self._groups.get((held.placement.member, held.placement.node_group))
-        if group is not None:
-            group.probing = group.probing or (held.placement.probe and held.slot_seen_at is None)
-            group.daemonset = group.daemonset or held.placement.form == "startd-daemonset"
-        if held.phase in {"intended", "starting"}:
-            member.in_flight += 1
-        member.pulling += sum(p.pulling for p in stand.pods)
-        if held.wanted != "run":
-            return
-        if unseen := _unseen(held, len(stand.pods)):
-            member.spend(size, unseen, 1 if held.placement.form == "job" else unseen)
-        if group is not None and (unplaced := _unseen(held, sum(bool(p.node) for p in stand.pods))):
-            self._promise(group, held, size, unplaced)
-
-    def _promise(self, group: GroupRoom, held: Held, size: Resources, pods: int) -> None:
-        """Room that is there first: the member's scheduler takes a new node for it as soon as one has come (S7)."""
-        if held.placement.form == "startd-daemonset":
-            group.take_all(size)
-            return
-        if held.placement.growth:
-            self._growing.setdefault(held.placement.class_key, held.placement.member)
-        for _ in range(pods):
-            if not group.take(size) and held.placement.growth:
-                group.take_growth(size)
 
     def take(self, place: Place, size: Resources, shape: Shape) -> int:
         """Book one startd, one on each node, or a Job's pods; how many pods that are."""
@@ -387,13 +353,6 @@ class Book:
                 needs = f"{show(name, asked.get(name))} beside {show(name, amount)} that stay free"
                 numbers = (name, needs, show(name, total.get(name)))
                 yield place.here(Reason(Cause.LEAVE_FREE, *numbers, source="leave_free", at=place.view.seen_at))
-
-
-def _unseen(held: Held, seen: int) -> int:
-    """Pods of a placement beyond those that were seen; of startds' objects all or none."""
-    if held.placement.form == "job":
-        return max(0, held.nodes - seen)
-    return 0 if seen else held.nodes
 
 
 def refusal_key(size: Resources) -> str:

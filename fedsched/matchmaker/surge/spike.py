@@ -21,6 +21,10 @@ class Facts(msgspec.Struct, frozen=True):
     new: tuple[Held, ...] = ()
 
 
+USABLE = frozenset(verdict for verdict, order in VERDICT_ORDER.items() if order >= VERDICT_ORDER[Verdict.NOT_NOW])
+"""Where jobs could run, were there room and leave."""
+
+
 def usable_unmet(reports: Iterable[ClassReport], sizes: Mapping[str, int]) -> float:
     """Unmet jobs in core-equivalents of the classes that some member could run and nobody holds back (SU1).
 
@@ -30,8 +34,9 @@ def usable_unmet(reports: Iterable[ClassReport], sizes: Mapping[str, int]) -> fl
 
 
 def _usable(report: ClassReport) -> bool:
-    best = max((VERDICT_ORDER[m.verdict] for m in report.members), default=VERDICT_ORDER[report.verdict])
-    return best >= VERDICT_ORDER[Verdict.NOT_NOW]
+    if not report.members:
+        return report.verdict in USABLE
+    return any(member.verdict in USABLE for member in report.members)
 
 
 def watch(memory: Memory, facts: Facts, terms: SurgeTerms, at: float) -> tuple[SurgeMemory, tuple[Notice, ...]]:
@@ -46,7 +51,8 @@ def watch(memory: Memory, facts: Facts, terms: SurgeTerms, at: float) -> tuple[S
     now = msgspec.structs.replace(known, above_since=above, below_since=below, highest=highest)
     now = _began(_ended(now, terms, at), terms, at)
     joined = _joined(now, known, facts)
-    look = Look({h.placement.id: h for h in memory.held}, facts.standing, facts.gone, facts.new, memory.at, at)
+    before = {h.placement.id: h for h in memory.held} if now.spikes else {}
+    look = Look(before, facts.standing, facts.gone, facts.new, memory.at, at)
     spikes = tuple(
         follow(_grown(spike, joined, facts.unmet) if spike.ended_at is None else spike, look, joined)
         for spike in now.spikes
