@@ -228,6 +228,11 @@ def test_units_of_a_class_that_its_schedd_no_longer_tells_of_still_count() -> No
     assert fill(bounds(LIMITED, (other,), unclaimed(1), claimed(2)), other)[0] == 8
 
 
+def test_units_of_startds_count_for_a_class_that_comes_later() -> None:
+    plain = wants(NOBODY, "c9")
+    assert fill(bounds(LIMITED, (plain,), unclaimed(1), claimed(2)), wan(key="c8"))[0] == 8
+
+
 def test_a_startd_that_leaves_may_have_been_claimed_a_moment_ago() -> None:
     leaving = msgspec.structs.replace(unclaimed(1), held=msgspec.structs.replace(unclaimed(1).held, phase="leaving"))
     assert fill(bounds(LIMITED, (wan(),), leaving), wan())[0] == 9
