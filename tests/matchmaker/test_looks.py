@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import msgspec
 import pytest
@@ -42,6 +43,7 @@ from tests.reasons.states import state
 POLICY = Policy()
 CORES = Sizes(Resources(100_000, 200_000), ("cpu_milli", "memory_mib"))
 LATER_S = 5.0
+ORDERS: tuple[tuple[Literal["drain", "deny", "cordon"], str], ...] = (("drain", "m1"), ("deny", "*"), ("cordon", "m1"))
 GONE = st.sampled_from((frozenset[str](), frozenset({"m2"})))
 """Members that are lost."""
 Looks = tuple[list[Seen], list[Seen]]
@@ -100,7 +102,8 @@ def test_whatever_changes_of_a_startd_is_reconciled(kind: str) -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changes_of_a_startd_it_goes_as_it_would_if_all_were_looked_at(kind: str, change: str) -> None:
     seen = look([CHANGES[change](ordinary()[kind])])
-    for case in (seen, drained(seen), cordoned(seen), fallen(seen), dropped(seen)):
+    orders = [ordered(seen, Order(kind, target, "repairs")) for kind, target in ORDERS]
+    for case in (seen, *orders, cordoned(seen), fallen(seen), dropped(seen)):
         assert negotiate(case, POLICY) == plain_looks.startd_by_startd(case, POLICY)
 
 
@@ -120,9 +123,9 @@ def test_what_a_slot_says_is_learnt_with_the_time_though_it_says_what_it_said() 
     assert pairs[key].seen_at == T0 + 1
 
 
-def drained(seen: Snapshot) -> Snapshot:
-    """A person wants the member empty."""
-    return msgspec.structs.replace(seen, orders=(Order("drain", "m1", "repairs"),))
+def ordered(seen: Snapshot, order: Order) -> Snapshot:
+    """A person said so."""
+    return msgspec.structs.replace(seen, orders=(order,))
 
 
 def cordoned(seen: Snapshot) -> Snapshot:

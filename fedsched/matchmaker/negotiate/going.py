@@ -12,6 +12,9 @@ from fedsched.matchmaker.negotiate.asking import lost_members
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Reconciled, Standing
 
+MOVING = frozenset({"drain", "deny"})
+"""Kinds of orders that startds obey."""
+
 
 def who_goes(
     snapshot: Snapshot, policy: Policy, facts: Reconciled, base: Memory, wanted: surge.Asked
@@ -51,12 +54,13 @@ def _wishes(
     views = {view.name: view for view in snapshot.observation.members}
     surplus, life = dict(asked.surplus), policy.startds
     idle_s = min(life.idle_s, life.gpu_idle_s, life.crowded_idle_s)
+    quiet = not any(order.kind in MOVING for order in orders)
     restless = {view.name for view in views.values() if any(room.cordoned for room in view.node_rooms)}
     if surplus:
         standing = tuple(sorted(standing, key=lambda s: (-s.held.placement.created_at, s.held.placement.id)))
     for stand in standing:
         placement = stand.held.placement
-        if not orders and placement.member not in restless and _goes_on(stand, asked, idle_s, at):
+        if quiet and placement.member not in restless and _goes_on(stand, asked, idle_s, at):
             yield stand
             continue
         if placement.form == "job":
