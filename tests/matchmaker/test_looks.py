@@ -36,7 +36,7 @@ from fedsched.matchmaker.share.lent import LIVE, member_lends
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.use import Look, read
 from tests.matchmaker import plain_looks
-from tests.matchmaker.builders import T0, demand, group, held, member, placement, schedd, snapshot, terms
+from tests.matchmaker.builders import T0, demand, group, held, member, placement, res, schedd, slot, snapshot, terms
 from tests.matchmaker.startds_seen import CHANGES, Seen, look, looks, ordinary
 from tests.reasons.states import state
 
@@ -166,6 +166,15 @@ def test_what_claims_earn_and_failures_cost_is_learnt_of_what_is_new_alone(start
     at = seen.at
     assert surge.learn_trust(memory, facts.fresh, facts.gone, at) == surge.learn_trust(memory, copies, facts.gone, at)
     assert learn_breakers(memory, facts.standing, POLICY, at) == learn_breakers(memory, copies, POLICY, at)
+
+
+def test_what_a_startd_takes_of_its_own_class_is_not_what_it_takes_of_another() -> None:
+    own, other = demand("c1", 1, res(2, 4)), demand("c3", 9, res(1, 1, 0))
+    ask = surge.asked((schedd(own, other),), T0)
+    places = [placement(f"1-{number}", size=res(2, 4)) for number in (1, 2)]
+    two = [Standing(held(place), None, (slot(place),)) for place in places]
+    for standing in (two, two[::-1]):
+        assert surge.supply(ask, standing, frozenset()) == {"c1": 1, "c3": 2}
 
 
 @given(looks(), GONE)
