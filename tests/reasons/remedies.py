@@ -14,6 +14,7 @@ from fedsched.matchmaker.model import (
     MemberView,
     NodeGroup,
     Order,
+    Placement,
     PoolView,
     Ramping,
     Room,
@@ -348,19 +349,18 @@ def _schedd(case: Case, reason: Reason) -> State:
 
 
 def _growth(case: Case, _reason: Reason) -> State:
-    """The member that was asked has brought its node: nobody is asked any more."""
-    held = tuple(
-        replace(one, placement=replace(one.placement, growth=False)) if one.placement.class_key == case.key else one
-        for one in case.state.snapshot.memory.held
-    )
+    """What the member that was asked brings is for others: nobody is asked for the class, and no node comes sooner."""
+    held = tuple(replace(one, placement=_for_others(case, one.placement)) for one in case.state.snapshot.memory.held)
     state = case.memory(held=held)
     objects = tuple(
-        replace(one, placement=replace(one.placement, growth=False))
-        if one.placement is not None and one.placement.class_key == case.key
-        else one
+        one if one.placement is None else replace(one, placement=_for_others(case, one.placement))
         for one in state.snapshot.observation.objects
     )
     return Case(state, case.key).seen(objects=objects)
+
+
+def _for_others(case: Case, one: Placement) -> Placement:
+    return replace(one, class_key="others") if one.growth and one.class_key == case.key else one
 
 
 REMEDIES: dict[Cause, Remedy] = {
