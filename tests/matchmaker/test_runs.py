@@ -185,8 +185,7 @@ def test_a_plan_with_rows_is_the_one_that_is_made_one_at_a_time(case: tuple[Snap
     with rows() as found:
         fast = negotiate(seen, policy)
     assert digest(fast) == digest(one_at_a_time(seen, policy))
-    if policy.sharing.slot_weight != "0":  # who takes what weighs nothing steps aside, with room left: not told alike
-        assert digest(fast) == digest(place_by_place(seen, policy))
+    assert digest(fast) == digest(place_by_place(seen, policy))
     event(f"{sum(one > 1 for one in found)} rows")
     target(float(sum(found)))
 
@@ -218,6 +217,14 @@ def test_a_lone_class_fills_one_place_after_the_other_at_once() -> None:
     order, found = started(federation([one]), Policy(ramp=MANY))
     assert order == [("a", "m0", 0)] * 45 + [("a", "m1", 0)] * 5
     assert found == [45, 5]
+
+
+def test_what_weighs_nothing_is_started_for_as_long_as_there_is_room() -> None:
+    """A policy's slot weight may be 0 of all that a class asks for: it costs its principal no turn."""
+    one = demand("a", 50, res(3, 1), principal=ANN)
+    order, found = started(federation([one]), Policy(ramp=MANY, sharing=Sharing(slot_weight="0")))
+    assert order == [("a", "m0", 0)] * 45 + [("a", "m1", 0)] * 5
+    assert not found
 
 
 def test_a_row_ends_where_the_next_job_is_less_urgent_than_anothers() -> None:

@@ -87,35 +87,36 @@ class _Filling:
         tree = Tree(self.rounds.shared, waiting)
         while (turn := tree.next()) is not None:
             milli = self.serve(turn, tree)
-            if milli:
+            if milli is not None:
                 tree.took(milli)
-            else:
-                tree.leave()
-                if turn is until:
-                    break
+                continue
+            tree.leave()
+            if turn is until:
+                break
 
     def keep_promise(self, turn: Turn) -> None:
         """One startd in the room that was made for the class; it was counted as growth when the room was asked for."""
-        if turn.unmet and self._take(turn):
+        if turn.unmet and self._take(turn) is not None:
             turn.started -= 1
 
-    def serve(self, turn: Turn, tree: Tree) -> int:
+    def serve(self, turn: Turn, tree: Tree) -> int | None:
         """Start startds for the class where that is best: one, or as many in a row as its turn comes again at once.
 
-        What they are in thousandths of a core-equivalent, 0 where none may start.
+        What they are in thousandths of a core-equivalent, which a policy's slot weight may make 0; None where none may
+        start.
         """
         if not turn.unmet or self.limits(turn):
-            return 0
+            return None
         return self._take(turn, tree)
 
-    def _take(self, turn: Turn, tree: Tree | None = None) -> int:
+    def _take(self, turn: Turn, tree: Tree | None = None) -> int | None:
         rounds, demand = self.rounds, turn.ask.demand
         option = turn.choose(lambda at: rounds.shut(demand, turn.options, at), lambda: rounds.roomy(turn.options))
         grows = option is None and rounds.grows
         if grows:
             option = turn.choose_growth(lambda one: rounds.no_growth(demand, one))
         if option is None:
-            return 0
+            return None
         seen = Considered() if grows else self.considering.of(turn)
         most = self._most(turn, option, tree) if tree is not None and seen.lasts else 1
         serial = Serial(rounds.serial + len(self.new), grows, seen.candidates, most)
