@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from fedsched.matchmaker.classad import Refused
@@ -105,7 +106,13 @@ def job_ad(demand: DemandClass) -> Pairs:
 
 def formulas(texts: Texts) -> frozenset[tuple[str, str]]:
     """(lower-case name, text) of those attributes that are more than a literal: only they read others."""
-    return frozenset((key, text) for key, (_, text) in texts.items() if not _LITERAL.fullmatch(text))
+    return frozenset([(key, text) for key, (_, text) in texts.items() if not _literal(text)])
+
+
+@lru_cache(maxsize=1 << 12)
+def _literal(text: str) -> bool:
+    """Most slots say the same, and most of that is literals."""
+    return _LITERAL.fullmatch(text) is not None
 
 
 def closure(start: Iterable[str], *sides: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -139,8 +146,9 @@ def _reads(text: str) -> list[str]:
 
 def project(texts: Mapping[str, tuple[str, str]], read: frozenset[str]) -> Pairs:
     """The part of a side that is read; with the devices, what is told of each."""
-    devices = _DEVICES in read
-    return tuple(sorted(pair for key, pair in texts.items() if key in read or (devices and key.startswith(_DEVICE))))
+    if _DEVICES in read:
+        read |= {key for key in texts if key.startswith(_DEVICE)}
+    return tuple(sorted([texts[key] for key in read if key in texts]))
 
 
 def quoted(text: str) -> str:
