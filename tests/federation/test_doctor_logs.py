@@ -148,16 +148,28 @@ def following(scene: Scene, *arguments: str) -> Iterator[Callable[[], str]]:
 def test_followed_logs_of_two_members_are_interleaved_by_time_as_they_are_written(scene: Scene) -> None:
     with following(scene, "--user", "alice", "--since", "1s") as said:
         eventually("it follows what is there", lambda: scene.hub.folder.joinpath("followed").exists(), 10)
-        new = [f"Remote job ID is {scene.submit('alice', member, 5)}\n" for member in ("m1", "m2")]
-        eventually("lines of new startds at both members", lambda: all(one in said() for one in new), 90)
+        jobs = [scene.submit("alice", member, seconds) for member, seconds in (("m1", 20), ("m2", 1))]
+        eventually("lines of new startds at both members", lambda: all(f"ID is {one}\n" in said() for one in jobs), 90)
+        eventually("one writes on after the other began", lambda: _in_turns(lines(said())), 90)
         found = lines(said())
-    moments = [datetime.fromisoformat(one[1]).timestamp() for one in found]
-    newest = [max(moments[: index + 1]) for index in range(len(moments))]
-    late = max(newest[index] - moment for index, moment in enumerate(moments))
-    assert late < LATE_S, "a new pod is seen within seconds; what is seen comes in order"
+    newest = 0.0
+    for one in found:
+        assert newest - moment(one) < LATE_S, "a new pod is seen within seconds; what is seen comes in order"
+        newest = max(newest, moment(one))
     members = [one[2] for one in found]
     assert members != sorted(members), "one member after the other is not interleaved"
     assert members != sorted(members, reverse=True)
+
+
+def _in_turns(found: list[re.Match[str]]) -> bool:
+    """Whether each member has lines that are later than some of the other's, by more than order allows for."""
+    of = {name: [moment(one) for one in found if one[2] == name] for name in ("m1", "m2")}
+    return all(max(of[one]) - min(of[other]) > LATE_S for one, other in (("m1", "m2"), ("m2", "m1")))
+
+
+def moment(line: re.Match[str]) -> float:
+    """When it was written, in epoch seconds."""
+    return datetime.fromisoformat(line[1]).timestamp()
 
 
 def test_the_log_of_a_startd_is_kept_after_its_pod_is_gone(scene: Scene) -> None:
