@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fedsched.config import load_federation
@@ -95,8 +95,13 @@ def broken(now: JobStatus, before: JobStatus, of: StatusFacts) -> list[str]:
     return [name for name, bad in rules.items() if bad]
 
 
+def ended(at: float | None, started_at: float | None = None) -> JobStatus:
+    return JobStatus(started_at=started_at, conditions=(JobCondition("Complete", "True", at=at),))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(statuses, min_size=1, max_size=5), facts)
+@example([ended(T0), ended(None, T0 + 1)], StatusFacts(suspended=True))  # told late of another start
 def test_whatever_a_status_says_no_write_breaks_a_rule_of_the_server(wanted: list[JobStatus], of: StatusFacts) -> None:
     before = JobStatus()
     for number, status in enumerate(wanted):

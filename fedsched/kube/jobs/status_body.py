@@ -5,7 +5,7 @@ checked on real servers by tests/kube/test_hub_status.py). Those that bind us, a
 
 - failed and succeeded never go down (a second copy begins at nothing): the larger number stays;
 - active and terminating are 0 and startTime is there once the Job is over; ready is never above active;
-- startTime stays once it is set, but for a suspended Job or with the end of a suspension;
+- startTime stays once it is set, but for a suspended Job that has not ended or with the end of a suspension;
 - Complete needs SuccessCriteriaMet and completionTime, which comes with it alone, not before startTime, and stays;
 - Failed needs FailureTarget; never both kinds of end. What ended stays ended, and neither SuccessCriteriaMet nor
   FailureTarget can be taken back: so they are written with the end that they announce, not before (a copy that
@@ -114,7 +114,8 @@ def _started(
 ) -> float | None:
     resumed = _is_true(shown, "Suspended") and not _is_true(wanted, "Suspended") and bool(wanted.condition("Suspended"))
     started = wanted.started_at
-    if shown.started_at is not None and not facts.suspended and not resumed:
+    free = (facts.suspended or resumed) and _ended(shown) is None  # what ended keeps its start: its end comes after it
+    if shown.started_at is not None and not free:
         return shown.started_at
     if end is not None and started is None:
         known = (shown.started_at, wanted.completed_at, end.at, at)
