@@ -11,6 +11,7 @@ import msgspec
 from fedsched.forecast.lengths import Lengths, begun_at
 from fedsched.matchmaker import jobs
 from fedsched.matchmaker.model import (
+    LIVE,
     DemandClass,
     Held,
     JobLength,
@@ -177,7 +178,7 @@ def _left_over(copy: tuple[ObjectView, Placement], lengths: Lengths, at: float, 
 
 
 def _live(thing: ObjectView) -> int:
-    return sum(pod.phase in {"pending", "running", "unknown"} for pod in thing.pods)
+    return sum(pod.phase in LIVE for pod in thing.pods)
 
 
 def _ran_s(copy: tuple[ObjectView, Placement] | None, at: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.model import (
+    LIVE,
     Change,
     CreateObject,
     DeleteObject,
@@ -93,7 +94,7 @@ def _leave(held: Held, thing: ObjectView, at: float) -> Iterable[Change]:
 
 def _vacate(held: Held, thing: ObjectView) -> Iterable[Change]:
     for pod in thing.pods:
-        if not pod.deleting and pod.phase in {"pending", "running", "unknown"}:
+        if not pod.deleting and pod.phase in LIVE:
             yield DeletePod(thing.member, held.placement.id, pod.name, pod.uid, grace_s=VACATE_GRACE_S)
     if not thing.pods:
         yield from _clear(held, thing)

@@ -16,6 +16,7 @@ from fedsched.matchmaker.breaker import learn_breakers
 from fedsched.matchmaker.learn import learn_pairs
 from fedsched.matchmaker.match import footprint, pair_key
 from fedsched.matchmaker.model import (
+    LIVE,
     Breaker,
     LedgerEntry,
     Memory,
@@ -32,7 +33,7 @@ from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile, reconciling
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.ledger import advance
-from fedsched.matchmaker.share.lent import LIVE, member_lends
+from fedsched.matchmaker.share.lent import member_lends
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.use import Look, read
 from tests.matchmaker import plain_looks

@@ -10,12 +10,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fedsched.matchmaker.match import footprint
-from fedsched.matchmaker.model import MemberTerms
+from fedsched.matchmaker.model import LIVE, MemberTerms
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
-
-HOLDS_ROOM = frozenset({"pending", "running", "unknown"})
-"""Phases of a pod that still has its room, also while it ends."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -61,5 +58,5 @@ def _kept(together: list[Standing], terms: MemberTerms) -> Kept | None:
 
 def _nodes(stand: Standing) -> list[str]:
     """The nodes whose room its pods hold, once for each pod; of startds the first alone. None (yet, or any more)."""
-    found = [pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM]
+    found = [pod.node for pod in stand.pods if pod.node and pod.phase in LIVE]
     return found if stand.held.placement.form == "job" else found[:1]

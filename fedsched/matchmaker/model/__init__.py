@@ -28,6 +28,7 @@ from fedsched.matchmaker.model.memory import (
     Wanted,
 )
 from fedsched.matchmaker.model.placed import (
+    LIVE,
     Claim,
     Form,
     ObjectView,
@@ -129,6 +130,7 @@ from fedsched.matchmaker.model.told import (
 )
 
 __all__ = [
+    "LIVE",
     "AdoptOwner",
     "Breaker",
     "Breaking",

@@ -15,6 +15,8 @@ from fedsched.matchmaker.resources import Resources
 Form = Literal["startd-job", "startd-daemonset", "job"]
 Share = Literal["user", "group", "any"]
 PodPhase = Literal["pending", "running", "succeeded", "failed", "unknown"]
+LIVE: frozenset[PodPhase] = frozenset({"pending", "running", "unknown"})
+"""Phases of pods that hold what they asked for, or will; also while they end."""
 
 
 def object_name(placement_id: str) -> str:

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fedsched.matchmaker.book import HOLD_ROOM_S
-from fedsched.matchmaker.book.keeping import HOLDS_ROOM
 from fedsched.matchmaker.match import Place, footprint
-from fedsched.matchmaker.model import MemberTerms, MemberView, NodeRoom
+from fedsched.matchmaker.model import LIVE, MemberTerms, MemberView, NodeRoom
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 
@@ -20,7 +19,7 @@ Key = tuple[str, ...]
 
 def nodes_of(stand: Standing) -> dict[str, int]:
     """The nodes that it would free with its pods on each, by name; none while no node is taken."""
-    there = (pod.node for pod in stand.pods if pod.node and pod.phase in HOLDS_ROOM)
+    there = (pod.node for pod in stand.pods if pod.node and pod.phase in LIVE)
     if stand.held.placement.form == "job":
         return dict(sorted(Counter(there).items()))
     first = next(there, None)

@@ -8,6 +8,7 @@ import msgspec
 
 from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import (
+    LIVE,
     Held,
     MemberMemory,
     MemberTerms,
@@ -56,7 +57,7 @@ def yield_to_owner(
     ours: dict[str, list[tuple[Standing, PodView]]] = {}
     for stand in standing:
         for pod in stand.pods:
-            if pod.node and pod.phase in {"pending", "running", "unknown"}:
+            if pod.node and pod.phase in LIVE:
                 ours.setdefault(pod.node, []).append((stand, pod))
     free = {room.node: room.free for room in view.node_rooms}
     victims: dict[tuple[str, str], Reason] = {}

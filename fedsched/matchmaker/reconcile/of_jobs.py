@@ -6,7 +6,18 @@ from collections.abc import Collection
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Held, JobStatus, MemberView, Notice, ObjectView, Phase, PodView, SlotView
+from fedsched.matchmaker.model import (
+    LIVE,
+    Claim,
+    Held,
+    JobStatus,
+    MemberView,
+    Notice,
+    ObjectView,
+    Phase,
+    PodView,
+    SlotView,
+)
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile.failures import IMAGE_S
 from fedsched.matchmaker.reconcile.seen import Standing, Views, doubtful, is_itself, telling, vanished
@@ -30,7 +41,7 @@ DEFINITE = frozenset({Cause.WRITE_REFUSED, Cause.FOREIGN_OBJECT, Cause.WITHDRAWN
 
 def stand_of_job(held: Held, thing: ObjectView | None, views: Views) -> Standing:
     """The copy of a user's Job as it stands now. What its pods do is its owner's business, unless none ever ran."""
-    live = tuple(p for p in thing.pods if p.phase in {"pending", "running", "unknown"}) if thing else ()
+    live = tuple(p for p in thing.pods if p.phase in LIVE) if thing else ()
     held = _with_pods(_written_after_all(held, thing), thing, live, views.at)
     failure = held.failure or _failure_of(held, thing, live, views)
     held = msgspec.structs.replace(held, failure=failure)

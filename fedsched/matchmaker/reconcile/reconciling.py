@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.model import (
+    LIVE,
     AdoptOwner,
     DeleteObject,
     Held,
@@ -37,8 +38,6 @@ from fedsched.matchmaker.reconcile.seen import (
 from fedsched.matchmaker.reconcile.unchanged import as_remembered
 
 FOREVER = float("inf")
-ALIVE = frozenset({"pending", "running", "unknown"})
-"""Phases of pods that are there."""
 
 
 class Reconciled(msgspec.Struct, frozen=True):
@@ -142,7 +141,7 @@ def _stand(held: Held, thing: ObjectView | None, slots: tuple[SlotView, ...], vi
     if placement.form == "job":
         return stand_of_job(held, thing, views)
     held = _with_slots(held, slots)
-    live = tuple(p for p in thing.pods if p.phase in ALIVE) if thing else ()
+    live = tuple(p for p in thing.pods if p.phase in LIVE) if thing else ()
     held = _with_pods(held, live)
     stand = Standing(held, thing, slots)
     failure = held.failure or failure_of(stand, live, views)
@@ -258,6 +257,6 @@ def _has_its_pod(slot: SlotView, views: Views) -> bool:
     thing = views.objects.get((slot.member, slot.placement_id))
     if thing is not None:
         for pod in thing.pods:
-            if pod.name == slot.pod and pod.phase in ALIVE:
+            if pod.name == slot.pod and pod.phase in LIVE:
                 return True
     return False

@@ -14,6 +14,7 @@ import msgspec
 from fedsched.matchmaker.health import GOOD
 from fedsched.matchmaker.match import footprint
 from fedsched.matchmaker.model import (
+    LIVE,
     Form,
     MemberMemory,
     MemberTerms,
@@ -34,9 +35,6 @@ Amounts: TypeAlias = dict[str, float]
 
 MEAN_S = 30 * 86_400.0
 """Over how many seconds the reference is the mean of lent capacity (FS2)."""
-
-LIVE = frozenset({"pending", "running", "unknown"})
-"""Phases of pods that hold what they asked for, or will."""
 
 CLOSING = frozenset({"cordon", "drain", "pause"})
 """Orders under which a member lends no more than what already stands there."""
