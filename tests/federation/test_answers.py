@@ -234,10 +234,13 @@ def test_a_job_of_a_schedd_that_does_not_answer_is_told_so(made: Made, target_po
 def test_startds_that_others_claim_are_not_replaced_without_end(
     made: Made, target_pool: Pool, guest_pool: Pool
 ) -> None:
-    """The pool's negotiator prefers bob, who gets nothing of his own; the member lets anybody claim."""
+    """The pool's negotiator prefers bob, who gets nothing of his own; the member lets anybody claim.
+
+    He has far more jobs than startds can come: with as many as she has, what came late was hers, and her job ran.
+    """
     target_pool.run("condor_userprio", "-setfactor", "alice@pool-b", "1000000000")
-    asked = Asked("", "shared", jobs=8)
-    with submitted(guest_pool, "bob", asked), submitted(guest_pool, "alice", asked) as jobs:
+    his, hers = Asked("", "shared", jobs=60), Asked("", "shared", jobs=8)
+    with submitted(guest_pool, "bob", his), submitted(guest_pool, "alice", hers) as jobs:
         job = eventually("others took them", lambda: waits_for(made.hub, "leaked", jobs), 180)
         held_against("leaked", made.hub, job, "shared")
     target_pool.run("condor_userprio", "-setfactor", "alice@pool-b", "1000")
