@@ -6,11 +6,13 @@ Whoever drops, drops whole groups from the oldest on, so that everything that is
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from fedsched.journal.bodies import Chained
 from fedsched.journal.deltas import pack, unpack
 
 TABLES = """
@@ -39,13 +41,20 @@ class Limits(msgspec.Struct, frozen=True):
     outlives_power: bool = True
 
 
+class Body(Protocol):
+    """One cycle's bytes, whichever way it is kept."""
+
+    def body(self, *, alone: bool) -> bytes:
+        """alone: to be read without the cycle before."""
+
+
 class Entry(NamedTuple):
     """One cycle to keep. at: epoch seconds. policy: digest of the policy that it was decided under."""
 
     number: int
     at: float
     policy: str
-    body: bytes
+    written: Body
 
 
 class Tail(NamedTuple):
@@ -102,7 +111,7 @@ class Archive:
         """Number and time of each cycle that is kept, oldest first."""
         return tuple(self._db.execute("SELECT number, at FROM cycles ORDER BY number"))
 
-    def body(self, number: int | None = None) -> bytes | None:
+    def body(self, number: int | None = None) -> Chained | None:
         """One cycle's bytes, the newest's for None; None when it is not kept.
 
         One statement, so that a process that reads while another drops sees all of the group or nothing.
@@ -113,23 +122,20 @@ class Archive:
             f"(SELECT first FROM cycles WHERE number = ({which})) ORDER BY number",
             () if number is None else (number, number),
         ).fetchall()
-        body = b""
-        for (packed,) in rows:
-            body = unpack(packed, body)
-        return body or None
+        newest = deque(_unpacked(packed for (packed,) in rows), maxlen=1)
+        return newest[0] if newest else None
 
-    def bodies(self, first: int, last: int) -> Iterator[bytes]:
+    def bodies(self, first: int, last: int) -> Iterator[Chained]:
         """The bytes of all cycles between two numbers, oldest first; what is dropped meanwhile is left out."""
         between = "SELECT DISTINCT first FROM cycles WHERE number BETWEEN ? AND ? ORDER BY first"
         group = (
             "SELECT number, body FROM cycles JOIN bodies USING (number) WHERE first = ? AND number <= ? ORDER BY number"
         )
         for (begin,) in self._db.execute(between, (first, last)).fetchall():
-            body = b""
-            for number, packed in self._db.execute(group, (begin, last)).fetchall():
-                body = unpack(packed, body)
+            rows = self._db.execute(group, (begin, last)).fetchall()
+            for (number, _), found in zip(rows, _unpacked(packed for _, packed in rows), strict=True):
                 if number >= first:
-                    yield body
+                    yield found
 
     def policy(self, digest: str) -> bytes | None:
         """The policy of that digest; None when no cycle that is kept names it."""
@@ -143,17 +149,19 @@ class Archive:
             return None
         if not 0 <= entry.at - tail.began_at <= self._limits.age_s / (2 * SHARE):
             return None
-        packed = pack(entry.body, tail.body)
+        body = entry.written.body(alone=False)
+        packed = pack(body, tail.body)
         size = tail.size + len(packed)
         if size > self._limits.size // SHARE:
             return None
-        tail = tail._replace(number=entry.number, body=entry.body, length=tail.length + 1)
+        tail = tail._replace(number=entry.number, body=body, length=tail.length + 1)
         return tail._replace(size=size, kept=tail.kept + len(packed)), packed
 
     def _beginning(self, entry: Entry) -> tuple[Tail, bytes]:
-        packed = pack(entry.body)
+        body = entry.written.body(alone=True)
+        packed = pack(body)
         kept = self._kept() + len(packed)
-        return Tail(entry.number, entry.body, entry.number, entry.at, 1, len(packed), kept), packed
+        return Tail(entry.number, body, entry.number, entry.at, 1, len(packed), kept), packed
 
     def _shrunk(self, tail: Tail) -> int:
         """Drop the oldest groups until the rest is within the limit; bytes kept. The newest group stays in any case."""
@@ -182,3 +190,12 @@ class Archive:
     def _kept(self) -> int:
         size: int = self._db.execute("SELECT coalesce(sum(size), 0) FROM cycles").fetchone()[0]
         return size
+
+
+def _unpacked(group: Iterable[bytes]) -> Iterator[Chained]:
+    """The cycles of a group, from its first one on."""
+    before = b""
+    for packed in group:
+        body = unpack(packed, before)
+        yield Chained(body, before)
+        before = body

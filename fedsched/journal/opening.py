@@ -15,16 +15,26 @@ from fedsched.journal.lease import JournalError
 from fedsched.journal.runs import TABLE as RUN_TABLE
 from fedsched.journal.turns import TABLES as TURN_TABLES
 
-SCHEMA = 5
+SCHEMA = 6
 CYCLES_SINCE = 3
 """Recorded cycles of an older schema cannot be decided again."""
+ROWS_SINCE = 6
+"""Since then accounts have row numbers, and the newest cycle alone holds the memory."""
 _TABLES = """
 CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE orders (kind TEXT, target TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID;
 CREATE TABLE intents (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE outcomes (serial INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
-CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL);
 """
+# A row of a table without row numbers that is longer than a quarter of a page takes a page of its own besides: accounts
+# are about that long, and are written in each cycle.
+_MOVE_ACCOUNTS = (
+    "ALTER TABLE accounts RENAME TO accounts_before",
+    "CREATE TABLE accounts (placement TEXT PRIMARY KEY, ended INTEGER NOT NULL, body BLOB NOT NULL)",
+    "INSERT INTO accounts SELECT placement, ended, body FROM accounts_before",
+    "DROP TABLE accounts_before",
+)
 
 
 def open_to_write(path: Path, limits: Limits, *, thorough: bool, any_thread: bool = False) -> sqlite3.Connection:
@@ -91,6 +101,10 @@ def _bring_up(db: sqlite3.Connection, path: Path) -> None:
             db.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in (_TABLES + TABLE + RUN_TABLE + TABLES + TURN_TABLES + JOB_TABLES).strip().split(";\n"):
             db.execute(re.sub(r"^\s*CREATE (TABLE|INDEX|TRIGGER)", r"CREATE \1 IF NOT EXISTS", statement))
+        for statement in _MOVE_ACCOUNTS if 0 < version < ROWS_SINCE else ():
+            db.execute(statement)
+        if version < ROWS_SINCE:
+            db.execute("DELETE FROM state WHERE key = 'memory' AND EXISTS (SELECT 1 FROM cycles)")
         db.execute(f"PRAGMA user_version = {SCHEMA}")
     db.execute("COMMIT")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from fedsched.journal.archive import Archive, Entry, Limits
+from fedsched.journal.bodies import Chained, Written, decode, memory_of, read
+from fedsched.journal.bodies import encode as _encode
 from fedsched.journal.crashpoints import checkpoint
 from fedsched.journal.deltas import DeltaError
 from fedsched.journal.forecasts import MOST, Forecast
-from fedsched.journal.jobs import stray_orders, sweep_jobs
+from fedsched.journal.jobs import OF_JOBS, stray_orders, sweep_jobs
 from fedsched.journal.lease import Holder, JournalError, Lease, LeaseHeldError, LeaseLostError
 from fedsched.journal.opening import explained, move_aside, open_to_read, open_to_write
 from fedsched.journal.protocol import OrderKind
@@ -24,6 +26,8 @@ from fedsched.journal.turns import Row, Turns
 from fedsched.matchmaker.model import Memory, Order, Outcome, Policy, ScheddView, Turn
 
 T = TypeVar("T")
+_WRITE_ACCOUNT = """INSERT INTO accounts VALUES (?, ?, ?)
+ON CONFLICT (placement) DO UPDATE SET ended = excluded.ended, body = excluded.body"""
 
 
 class SqliteJournal:
@@ -40,6 +44,8 @@ class SqliteJournal:
         limits = limits or Limits()
         self._me: bytes | None = None
         self._read_up_to = 0
+        self._left: tuple[Memory, bytes] | None = None
+        """What the cycle that was written last left to the next one."""
         self.moved_aside: Path | None = None
         try:
             self._db = open_to_read(path) if reading else open_to_write(path, limits, thorough=rebuild)
@@ -104,7 +110,11 @@ class SqliteJournal:
 
     def memory(self) -> Memory:
         """See Journal."""
-        return self._load("memory", Memory) or Memory()
+        with self._named():
+            found = self._archive.body()
+        if found is None:
+            return self._load("memory", Memory) or Memory()  # of an older fedsched, whose cycles are not read
+        return self._read(lambda: memory_of(found.body))
 
     def outcomes_since_last(self) -> tuple[Outcome, ...]:
         """See Journal."""
@@ -114,22 +124,24 @@ class SqliteJournal:
 
     def commit_cycle(self, commit: Commit) -> None:
         """See Journal."""
-        plan = commit.recorded.plan
-        entry = Entry(plan.cycle, plan.at, commit.recorded.policy, _encode(commit.recorded))
+        plan, begun = commit.recorded.plan, commit.recorded.snapshot.memory
+        left = self._left
+        written = Written(commit.recorded, left[1] if left is not None and left[0] is begun else None)
+        entry = Entry(plan.cycle, plan.at, commit.recorded.policy, written)
         with self._transaction():
             self._still_ours()
-            self._store("memory", plan.memory)
             tail = self._archive.append(entry, _encode(commit.policy))
             intents = [(i.id, _encode(i)) for i in commit.intents]
             self._db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?)", intents)
             self._db.execute("DELETE FROM outcomes WHERE serial <= ?", (self._read_up_to,))
             accounts = [(a.placement, 0, _encode(a)) for a in commit.accounts]
             accounts += [(a.placement, 1, _encode(a)) for a in commit.ended]
-            self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", accounts)
+            self._db.executemany(_WRITE_ACCOUNT, accounts)
             runs = [(run.id, _encode(run)) for run in commit.runs]
             self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?)", runs)
             self._turns.append(Row(t.key, t.at, t.reason is not None, _encode(t)) for t in commit.turns)
         self._archive.settle(tail)
+        self._left = plan.memory, written.memory
 
     def done(self, ends: tuple[Done, ...]) -> None:
         """See Journal."""
@@ -180,8 +192,8 @@ class SqliteJournal:
     def history(self, first: int, last: int) -> Iterator[Recorded]:
         """See Journal."""
         with self._named():
-            for body in self._archive.bodies(first, last):
-                yield self._decode(body, Recorded)
+            for found in self._archive.bodies(first, last):
+                yield self._cycle(found)
 
     def policy(self, digest: str) -> Policy | None:
         """See Journal."""
@@ -238,7 +250,7 @@ class SqliteJournal:
 
     def sweep(self, at: float) -> int:
         """See Journal. The newest cycle is never dropped."""
-        queues = _queues(self.last_cycle())
+        queues = _queues(self.last_cycle()) if any(order.kind in OF_JOBS for order in self.orders()) else ()
         with self._transaction():
             self._turns.sweep(at - self._kept_s)
             sweep_jobs(self._db, at, self._kept_s)
@@ -268,8 +280,11 @@ class SqliteJournal:
 
     def _recorded(self, number: int | None) -> Recorded | None:
         with self._named():
-            body = self._archive.body(number)
-        return None if body is None else self._decode(body, Recorded)
+            found = self._archive.body(number)
+        return None if found is None else self._cycle(found)
+
+    def _cycle(self, found: Chained) -> Recorded:
+        return self._read(lambda: read(found))
 
     def _accounts(self, *, ended: int) -> tuple[Account, ...]:
         rows = self._all("SELECT body FROM accounts WHERE ended = ? ORDER BY placement", ended)
@@ -287,8 +302,11 @@ class SqliteJournal:
             return self._db.execute(query, values).fetchall()
 
     def _decode(self, body: bytes, kind: type[T]) -> T:
+        return self._read(lambda: decode(body, kind))
+
+    def _read(self, reading: Callable[[], T]) -> T:
         try:
-            return msgspec.msgpack.decode(body, type=kind)
+            return reading()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
 
@@ -325,8 +343,3 @@ class SqliteJournal:
 
 def _queues(last: Recorded | None) -> tuple[ScheddView, ...]:
     return () if last is None else tuple(view for view in last.observation.schedds if view.kind == "jobs")
-
-
-def _encode(value: Any) -> bytes:
-    # Sorted, so that equal values have equal bytes.
-    return msgspec.msgpack.encode(value, order="deterministic")
