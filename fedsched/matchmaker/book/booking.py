@@ -45,9 +45,11 @@ class Book:
         self._growing: dict[str, str] = {}
         places = tuple(place for place in places if not place.jobs)  # the same nodes, seen by somebody else
         for place in places:
-            self._members.setdefault(place.terms.name, MemberTotals(place.terms, place.view))
+            if place.terms.name not in self._members:
+                self._members[place.terms.name] = MemberTotals(place.terms, place.view)
             self._groups[place.terms.name, place.group.name] = GroupRoom(place)
-            self._hold_for_the_site(place)
+            if place.view.site_pods:
+                self._hold_for_the_site(place)
         standing = tuple(standing)
         self._keep_for_the_evictor(standing)
         reserve(standing, self._members, self._groups, self._growing)
@@ -55,12 +57,12 @@ class Book:
         self._room_of = [self._groups[place.terms.name, place.group.name] for place in places]
         self._rooms = Rooms(self._groups)
         self._said: dict[tuple[int, ...], Reason] = {}
-        overheads = [place.terms.pod_overhead for place in places]
-        self._beside = {
-            one: np.array([one == other for other in overheads], np.bool_) for one in dict.fromkeys(overheads)
-        }
-        self._overheads = [one if one != Resources() else None for one in overheads]
         nothing, single = Resources(), Shape("startd-job")
+        overheads = [place.terms.pod_overhead for place in places]
+        kinds = {one: number for number, one in enumerate(dict.fromkeys(overheads))}
+        numbers = np.array([kinds[one] for one in overheads], np.int64)
+        self._beside = {one: numbers == number for one, number in kinds.items()}
+        self._overheads = [one if one != nothing else None for one in overheads]
         self.doors = Doors(places, lambda place: self._caps_and_quotas(place, nothing, single))
 
     def _hold_for_the_site(self, place: Place) -> None:
