@@ -96,11 +96,10 @@ def test_names_that_are_markup_stay_text(large: Large, visit: Visiting) -> None:
 
 def test_addresses_that_are_markup_stay_text(large: Large, visit: Visiting) -> None:
     with visit(large.address) as seen:
-        page = seen.page
-        page.goto(f"{large.address}#/job/%3Cimg%20src%3Dx%20onerror%3Dwindow.hacked%3D1%3E")
+        page = seen.open("job/%3Cimg%20src%3Dx%20onerror%3Dwindow.hacked%3D1%3E")
         expect(page.locator(".failed")).to_be_visible()
         inert(seen)
-        page.goto(f"{large.address}#/nowhere/<img src=x onerror=window.hacked=1>/%E0%A4%A")
+        seen.open("nowhere/<img src=x onerror=window.hacked=1>/%E0%A4%A")
         expect(page.locator("#queue")).to_be_visible()
         inert(seen)
         seen.problems = [one for one in seen.problems if "status of 404" not in one]

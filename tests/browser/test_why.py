@@ -67,8 +67,7 @@ def test_what_would_help_follows_one_by_one_with_its_progress(conference: Held, 
 
 def test_a_job_that_nobody_knows_is_said_so_with_what_to_do(conference: Held, visit: Visiting) -> None:
     with visit(conference.address) as seen:
-        page = seen.page
-        page.goto(f"{conference.address}#/job/999999.0")
+        page = seen.open("job/999999.0")
         expect(page.get_by_role("alert")).to_contain_text("999999.0")
         expect(page.get_by_role("alert")).to_contain_text("Next:")
         assert seen.violations() == []
