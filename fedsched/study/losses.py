@@ -51,8 +51,9 @@ class Losses:
             if not goes_on and claim.placement not in ended and not self._done.over(*key):
                 self._lost(claim)
         self._claims = now
-        kept = {claim.placement for claim in now.values()} | {held.placement.id for held in recorded.plan.held}
-        self._causes = {key: cause for key, cause in self._causes.items() if key in kept}
+        if self._causes:
+            kept = {claim.placement for claim in now.values()} | {held.placement.id for held in recorded.plan.held}
+            self._causes = {key: cause for key, cause in self._causes.items() if key in kept}
 
     def _remember(self, standing: tuple[Held, ...]) -> None:
         for held in standing:
@@ -81,8 +82,11 @@ def _copies(recorded: Recorded) -> dict[JobKey, _Claim]:
     """Users' Jobs that have begun, as if each had claimed what its pods hold."""
     found = {}
     for thing in recorded.observation.objects:
-        place, begun = thing.placement, [pod.started_at for pod in thing.pods if pod.started_at is not None]
-        if place is not None and place.form == "job" and begun and not thing.finished:
+        place = thing.placement
+        if place is None or place.form != "job" or thing.finished:
+            continue
+        begun = [pod.started_at for pod in thing.pods if pod.started_at is not None]
+        if begun:
             running = sum(pod.phase == "running" for pod in thing.pods)
             cores = place.size.cpu_milli / 1000 * running
             found[place.schedd, place.job] = _Claim(min(begun), recorded.plan.at, cores, place.id)

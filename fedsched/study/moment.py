@@ -140,7 +140,10 @@ def _on_nodes(seen: Observation) -> dict[str, float]:
     found: defaultdict[str, float] = defaultdict(float)
     for thing in seen.objects:
         if thing.placement is not None:
-            pods = sum(bool(pod.node) and pod.ended_at is None for pod in thing.pods)
+            pods = 0
+            for pod in thing.pods:
+                if pod.node and pod.ended_at is None:
+                    pods += 1
             found[thing.member] += _cores(thing.placement.size.cpu_milli) * pods
     return found
 
