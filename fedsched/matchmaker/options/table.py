@@ -61,7 +61,7 @@ class OneTable:
         self._replies = Replies(self._matching.sites)
         self._foreseen = Foreseen(self._matching, self._fitting, partial(self._unknown, tuple(expected)))
         self._judged: dict[tuple[object, ...], _Judged] = {}
-        self._last: tuple[DemandClass, _Judged] | None = None  # one class is asked about several times in a row
+        self._asked: dict[str, tuple[DemandClass, _Judged]] = {}  # a class is asked about several times
         self._orders: dict[tuple[object, ...], _Order] = {}
         self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
@@ -122,14 +122,14 @@ class OneTable:
 
     def _first_clause(self, demand: DemandClass, sweep: Sweep, number: int, kind: int) -> Reason | None:
         """The first of `nevers` where it is known which of the job's clauses that is; None elsewhere."""
-        clause = int(sweep.firsts[kind])
+        clause = int(sweep.found.firsts[kind])
         if clause == UNKNOWN:
             return None
         site = self._matching.sites[number]
-        if kind not in sweep.told:
+        if kind not in sweep.found.told:
             side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
-            sweep.told[kind] = self._matching.clause(side, site, size, clause)
-        told = sweep.told[kind]
+            sweep.found.told[kind] = self._matching.clause(side, site, size, clause)
+        told = sweep.found.told[kind]
         return None if told is None else false_of(told, site.place)
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
@@ -176,6 +176,8 @@ class OneTable:
     def possible(self, demand: DemandClass) -> bool:
         """Whether the class could run somewhere, held back or not; only such a class is demand (D9)."""
         known = self._know(demand)
+        if known.sweep.found.open is not None:
+            return known.sweep.found.anywhere
         return bool(known.options or known.held)
 
     def _unknown(self, expected: Iterable[DemandClass]) -> Iterator[DemandClass]:
@@ -186,9 +188,10 @@ class OneTable:
                 yield demand
 
     def _know(self, demand: DemandClass) -> _Judged:
-        if self._last is None or self._last[0] is not demand:
-            self._last = demand, self._known(demand)
-        return self._last[1]
+        last = self._asked.get(demand.key)
+        if last is None or last[0] is not demand:
+            last = self._asked[demand.key] = demand, self._known(demand)
+        return last[1]
 
     def _known(self, demand: DemandClass) -> _Judged:
         key = self._kind(demand)
