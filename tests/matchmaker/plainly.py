@@ -17,6 +17,7 @@ def place_by_place(snapshot: Snapshot, policy: Policy) -> Plan:
     """The plan where nothing is counted beforehand, kept from one turn to the next, or said of several places."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Round, "in_the_way", lambda _, __, options: Ends.uncounted(len(options)))
+        patch.setattr(Round, "columns", lambda *_: None)
         patch.setattr(Round, "roomy", lambda _, options: list(range(len(options))))
         patch.setattr(Round, "shut", lambda *asked: _cause(*asked) is not None)
         patch.setattr(Round, "cause", _cause)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.book import Book
-from fedsched.matchmaker.book.rooms import EXACT, Rooms, Shortage
+from fedsched.matchmaker.book import Book, rooms
+from fedsched.matchmaker.book.rooms import EXACT, Rooms, Shortage, Sizes
 from fedsched.matchmaker.book.shortage import shortage
 from fedsched.matchmaker.book.totals import GroupRoom
 from fedsched.matchmaker.match import Place, Shape
@@ -41,6 +41,16 @@ def place_of(name: str, its: dict[Resources, int], overhead: Resources = NOTHING
     return Place(terms("m", pod_overhead=overhead), member("m", what), what, MemberMemory(), SEEN)
 
 
+ZERO = np.zeros(1, np.int64)
+
+
+def at_once(book: Book, numbers: list[int], *sizes: Resources) -> list[Reason]:
+    """Of each of these places what is said of all of them together; of several sizes, one for each."""
+    of = np.arange(len(numbers), dtype=np.int64) if len(sizes) > 1 else np.zeros(len(numbers), np.int64)
+    said, which = book.shorts(np.array(numbers, np.int64), Sizes(sizes, of))
+    return [said[one] for one in which.tolist()]
+
+
 def by_itself(places: list[Place], size: Resources) -> dict[int, Reason]:
     """Of each place that has no room what `shortage` says."""
     found = {}
@@ -64,16 +74,33 @@ def test_full_places_lack_together_what_each_lacks_by_itself(
 ) -> None:
     places = [place_of(f"g{number}", *spec) for number, spec in enumerate(specs)]
     book, alone = Book(places, (), Policy(), T0), by_itself(places, size)
-    assert book.shorts(np.array([*alone], np.int64), size) == [*alone.values()]
+    assert at_once(book, [*alone], size) == [*alone.values()]
     target(float(len({reason.cause for reason in alone.values()})))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(bars, min_size=1, max_size=4), st.lists(asked, min_size=2, max_size=4), st.integers(1, 9))
+@example([{Resources(9, 9, 9, -1, 9): 1}], [res(1, 0, 0, 1), res(1, 1, 0)], 9)  # devices only for the one of them
+def test_what_different_sizes_lack_is_found_together_and_in_parts(
+    free: list[dict[Resources, int]], sizes: list[Resources], most: int
+) -> None:
+    """Said once where it is the same. most: bars that are laid out at once."""
+    places = [place_of(f"g{number}", its) for number, its in enumerate(free)]
+    book = Book(places, (), Policy(), T0)
+    pairs = [(number, size, why) for size in sizes for number, why in by_itself(places, size).items()]
+    if len(pairs) > 1:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rooms, "MOST", most)
+            found = at_once(book, [number for number, _, _ in pairs], *(size for _, size, _ in pairs))
+        assert found == [why for _, _, why in pairs]
 
 
 def test_what_was_said_of_a_full_place_is_not_said_again_when_more_of_it_is_taken() -> None:
     places = [place_of("g0", {res(2, 4, 9, pods=9): 1}), place_of("g1", {res(1, 1, 9, pods=9): 1})]
     book, size = Book(places, (), Policy(), T0), res(3, 1, 1)
-    before = book.shorts(np.array([0, 1]), size)
+    before = at_once(book, [0, 1], size)
     book.take(places[0], res(1, 1, 1), Shape("startd-job"))
-    after = book.shorts(np.array([0, 1]), size)
+    after = at_once(book, [0, 1], size)
     assert [reason.have for reason in before] == ["2 cores", "1 core"]
     assert [reason.have for reason in after] == ["1 core", "1 core"]
 
@@ -93,16 +120,16 @@ def test_columns_say_nothing_where_they_could_be_wrong_and_places_answer_by_them
 ) -> None:
     places = [place_of("g0", its)]
     groups = {("m", "g0"): GroupRoom(places[0])}
-    assert Rooms(groups).shortages(size, np.array([0])) is None
-    assert Book(places, (), Policy(), T0).shorts(np.array([0]), size) == [*by_itself(places, size).values()]
+    assert Rooms(groups).shortages(Sizes((size,), ZERO), ZERO) is None
+    assert at_once(Book(places, (), Policy(), T0), [0], size) == [*by_itself(places, size).values()]
 
 
 def test_the_nodes_together_are_told_where_they_would_do() -> None:
     room = GroupRoom(place_of("g0", {res(1, 8, 9, pods=9): 3, res(0, 8, 9, pods=9): 2}))
-    short = Rooms({("m", "g0"): room}).shortages(res(2, 1, 1), np.array([0]))
+    short = Rooms({("m", "g0"): room}).shortages(Sizes((res(2, 1, 1),), ZERO), ZERO)
     assert short is not None
     assert short.one(0) == Shortage("cpu_milli", 2000, 1000, nodes=3, total=3000)
-    (reason,) = Book([place_of("g0", room.bars)], (), Policy(), T0).shorts(np.array([0]), res(2, 1, 1))
+    (reason,) = at_once(Book([place_of("g0", room.bars)], (), Policy(), T0), [0], res(2, 1, 1))
     assert (reason.cause, reason.source) == (Cause.FRAGMENTED, "3 cores free over 3 nodes of the group")
 
 
@@ -110,6 +137,6 @@ def test_what_the_nodes_have_together_is_told_as_it_is_after_each_startd() -> No
     places = [place_of("g0", {res(2, 8, 9, pods=9): 2, res(2, 1, 9, pods=9): 1})]
     book, size, said = Book(places, (), Policy(), T0), res(3, 4, 1), []
     for _ in range(2):
-        said += [reason.source for reason in book.shorts(np.array([0]), size)]
+        said += [reason.source for reason in at_once(book, [0], size)]
         book.take(places[0], res(1, 1, 0), Shape("startd-job"))
     assert said == ["6 cores free over 3 nodes of the group", "5 cores free over 3 nodes of the group"]

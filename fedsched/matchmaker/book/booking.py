@@ -12,7 +12,7 @@ from fedsched.matchmaker.book.doors import Doors
 from fedsched.matchmaker.book.doubt import doubts
 from fedsched.matchmaker.book.keeping import kept
 from fedsched.matchmaker.book.reserving import reserve
-from fedsched.matchmaker.book.rooms import Rooms
+from fedsched.matchmaker.book.rooms import Rooms, Sizes
 from fedsched.matchmaker.book.shortage import shortage, shortages, told
 from fedsched.matchmaker.book.totals import GroupRoom, MemberTotals
 from fedsched.matchmaker.match import Place, Shape, lacks
@@ -56,7 +56,6 @@ class Book:
         self.places = places
         self._room_of = [self._groups[place.terms.name, place.group.name] for place in places]
         self._rooms = Rooms(self._groups)
-        self._said: dict[tuple[int, ...], Reason] = {}
         nothing, single = Resources(), Shape("startd-job")
         overheads = [place.terms.pod_overhead for place in places]
         kinds = {one: number for number, one in enumerate(dict.fromkeys(overheads))}
@@ -134,7 +133,6 @@ class Book:
     def _count(self, place: Place, full: Resources, nodes: int, objects: int = 1) -> None:
         """What is booked counts against the member, wherever its room comes from; objects: of how many that is."""
         self._rooms.change((place.terms.name, place.group.name))
-        self._said.clear()
         member = self._members[place.terms.name]
         group = self._groups[place.terms.name, place.group.name]
         probes = not (place.jobs or place.pair.attributes)
@@ -158,26 +156,31 @@ class Book:
         place, room = self.places[number], self._room_of[number]
         return shortage(place, room, self._full(number, size))
 
-    def shorts(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
-        """The same of each of these places: found of all at once, and said once where it is the same."""
+    def shorts(self, numbers: NDArray[np.int64], sizes: Sizes) -> tuple[list[Reason], NDArray[np.int64]]:
+        """The same of each of these places, of each for its size: what is said, and of each place which of it.
+
+        Found of all at once, and said once where it is the same.
+        """
         if len(self._beside) == 1:
-            return self._shorts(numbers, size, next(iter(self._beside)))
-        found = np.empty(len(numbers), object)
+            return self._shorts(numbers, sizes, next(iter(self._beside)))
+        said, kinds = list[Reason](), np.empty(len(numbers), np.int64)
         for overhead, there in self._beside.items():
             its = there[numbers]
-            found[its] = self._shorts(numbers[its], size, overhead)
-        return list(found)
+            more, kind = self._shorts(numbers[its], Sizes(sizes.all, sizes.of[its]), overhead)
+            kinds[its] = kind + len(said)
+            said += more
+        return said, kinds
 
-    def _shorts(self, numbers: NDArray[np.int64], size: Resources, overhead: Resources) -> list[Reason]:
-        short = self._rooms.shortages(size + overhead, numbers) if len(numbers) else None
+    def _shorts(
+        self, numbers: NDArray[np.int64], sizes: Sizes, overhead: Resources
+    ) -> tuple[list[Reason], NDArray[np.int64]]:
+        full = Sizes([size + overhead for size in sizes.all], sizes.of)
+        short = self._rooms.shortages(full, numbers) if len(numbers) else None
         if short is None:
-            return [self.short(number, size) for number in numbers.tolist()]
-        said, found = self._said, []
-        for at, key in enumerate(zip(numbers.tolist(), short.rows, short.need, short.have, short.nodes, strict=True)):
-            if key not in said:
-                said[key] = told(self.places[key[0]], short.one(at))
-            found.append(said[key])
-        return found
+            which = zip(numbers.tolist(), sizes.of.tolist(), strict=True)
+            return [self.short(number, sizes.all[size]) for number, size in which], np.arange(len(numbers))
+        one_of_each, kinds = short.alike()
+        return [told(self.places[int(numbers[at])], short.one(at)) for at in one_of_each.tolist()], kinds
 
     def has_room(self, place: Place, size: Resources, pods: int = 1) -> bool:
         """Whether nodes there have room for one placement now, whatever else keeps it from there."""

@@ -5,7 +5,7 @@ Only what is asked for all places: taking room, and why one place has none, are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ Amounts = NDArray[np.int64]
 EXACT = 1 << 53
 """Amounts below this are divided as if they were no floating-point numbers; of larger ones columns say nothing."""
 
+
+MOST = 1 << 17
+"""So many bars are laid out at once, for the memory that they take."""
 
 MANY = 100
 """Of so many resources beside the fixed ones a byte may not hold how many are lacking."""
@@ -40,18 +43,37 @@ class Shortage(NamedTuple):
 
 
 class Shortages(NamedTuple):
-    """The same of several groups, one list for each; rows: numbers of the resources, by which `names` has them."""
+    """The same of many questions, a column for each; rows: numbers of the resources, by which `names` has them.
+
+    bars: of each question the row of the closest node among all of the book's.
+    """
 
     names: tuple[str, ...]
-    rows: list[int]
-    need: list[int]
-    have: list[int]
-    nodes: list[int]
-    total: list[int]
+    rows: Amounts
+    need: Amounts
+    bars: Amounts
+    have: Amounts
+    nodes: Amounts
+    total: Amounts
+
+    def alike(self) -> tuple[Amounts, Amounts]:
+        """One of each kind of questions that have the same answer, by position, and of each question its kind."""
+        amounts, need = np.unique(self.need, return_inverse=True)
+        kinds = (self.bars * len(self.names) + self.rows) * 2 + (self.nodes > 0)
+        _, first, kind = np.unique(kinds * len(amounts) + need, return_index=True, return_inverse=True)
+        return first.astype(np.int64), kind.astype(np.int64)
 
     def one(self, at: int) -> Shortage:
-        """Of the group that was asked for in that position."""
-        return Shortage(self.names[self.rows[at]], self.need[at], self.have[at], self.nodes[at], self.total[at])
+        """The answer to the question in that position."""
+        numbers = (int(column[at]) for column in (self.need, self.have, self.nodes, self.total))
+        return Shortage(self.names[int(self.rows[at])], *numbers)
+
+
+class Sizes(NamedTuple):
+    """Of each question the number of its size among `all`."""
+
+    all: Sequence[Resources]
+    of: Amounts
 
 
 class _Together(NamedTuple):
@@ -119,46 +141,71 @@ class Rooms:
             found = self._less_than[row, amount] = (self._columns[row] < amount).view(np.int8)
         return found
 
-    def shortages(self, size: Resources, groups: NDArray[np.int64]) -> Shortages | None:
-        """What each of these groups, by number, lacks first for one pod of a size for which none of them has room.
+    def shortages(self, sizes: Sizes, groups: Amounts) -> Shortages | None:
+        """What each of these groups, by number, lacks first for one pod of its size, for which it has no room.
 
         As `shortage.shortages` says it of one. None where columns cannot tell: of a resource that no node has, of
         amounts that they do not hold, of a size that is nothing.
         """
         self._lay_out()
-        asked = {name: amount for name, amount in size.items() if amount > 0}
-        known = all(name in self._rows_of and amount < EXACT for name, amount in asked.items())
+        asked = [{name: amount for name, amount in size.items() if amount > 0} for size in sizes.all]
+        names = sorted({name for one in asked for name in one})  # of equally scarce ones the first
+        known = all(name in self._rows_of for name in names) and all(one and max(one.values()) < EXACT for one in asked)
         if not (self._exact and known and asked):
             return None
-        rows = np.array([self._rows_of[name] for name in sorted(asked)], np.intp)  # of equally scarce ones the first
-        need = np.array([asked[name] for name in sorted(asked)], np.int64)[:, np.newaxis]
-        have = self._closest(rows, need, groups)
-        if not (have < need).any(axis=0).all():
+        rows = np.array([self._rows_of[name] for name in names], np.intp)
+        each = np.array([[one.get(name, 0) for one in asked] for name in names], np.int64)
+        found = []
+        for part in self._parts_of(groups):
+            its = self._lacks_first(rows, each[:, sizes.of[part]], groups[part])
+            if its is None:
+                return None
+            found.append(its)
+        return Shortages(self._names, *np.concatenate(found, axis=1)) if found else None
+
+    def _parts_of(self, groups: Amounts) -> Iterator[slice]:
+        """These groups in parts, each of one group or of few bars together."""
+        ends = np.cumsum(self._lengths[groups])
+        begin = 0
+        while begin < len(groups):
+            before = int(ends[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, before + MOST, side="right")))
+            yield slice(begin, end)
+            begin = end
+
+    def _lacks_first(self, rows: NDArray[np.intp], need: Amounts, groups: Amounts) -> Amounts | None:
+        """Columns of `Shortages`; need: of each of these resources and groups how much is asked for, 0 for nothing."""
+        bars = self._closest(rows, need, groups)
+        have = self._columns[rows[:, np.newaxis], bars]
+        short = (have < need) & (need > 0)
+        if not short.any(axis=0).all():
             return None
-        first = np.where(have < need, have / need, np.inf).argmin(axis=0)
-        its, at = rows[first], np.arange(len(groups))
-        together = self._all_together()
+        first, at = np.where(short, have / np.maximum(need, 1), np.inf).argmin(axis=0), np.arange(len(groups))
+        its, together = rows[first], self._all_together()
         enough = (need <= together.whole[rows[:, np.newaxis], groups]).all(axis=0)
         nodes = together.nodes[its, groups]
         nodes[~enough | (nodes <= 1)] = 0
-        numbers = (its, need[first, 0], have[first, at], nodes, together.whole[its, groups])
-        return Shortages(self._names, *(column.tolist() for column in numbers))
+        return np.array((its, need[first, at], bars, have[first, at], nodes, together.whole[its, groups]))
 
-    def _closest(self, rows: NDArray[np.intp], need: Amounts, groups: NDArray[np.int64]) -> Amounts:
-        """What each group's node has that comes closest: short of the fewest resources, then by least, then the least.
+    def _closest(self, rows: NDArray[np.intp], need: Amounts, groups: Amounts) -> Amounts:
+        """Which node of each group comes closest: short of the fewest resources, then by least, then the least.
 
-        Of the resources of these rows alone.
+        Of the resources of these rows alone, as far as they are asked for.
         """
         lengths = self._lengths[groups]
         begins = np.cumsum(lengths) - lengths
-        each = np.arange(int(lengths.sum()))
-        have = self._columns[rows[:, np.newaxis], each + np.repeat(self._begins[groups] - begins, lengths)]
-        short = have < need
-        counts = short.sum(axis=0)
-        most = np.where(short, 1 - have / need, 0.0).max(axis=0)
-        most[counts > np.repeat(np.minimum.reduceat(counts, begins), lengths)] = np.inf
-        best = most == np.repeat(np.minimum.reduceat(most, begins), lengths)
-        closest: Amounts = have[:, np.minimum.reduceat(np.where(best, each, len(each)), begins)]
+        each, of = np.arange(int(lengths.sum())), np.repeat(np.arange(len(groups)), lengths)
+        bars = each + (self._begins[groups] - begins)[of]
+        counts, most = np.zeros(len(each), np.int64), np.zeros(len(each))
+        for row, asked in zip(rows.tolist(), need, strict=True):
+            if asked.any():
+                wanted, have = asked[of], self._columns[row][bars]
+                short = (have < wanted) & (wanted > 0)
+                counts += short
+                np.maximum(most, np.where(short, 1 - have / np.maximum(wanted, 1), 0.0), out=most)
+        most[counts > np.minimum.reduceat(counts, begins)[of]] = np.inf
+        best = most == np.minimum.reduceat(most, begins)[of]
+        closest: Amounts = bars[np.minimum.reduceat(np.where(best, each, len(each)), begins)]
         return closest
 
     def _all_together(self) -> _Together:

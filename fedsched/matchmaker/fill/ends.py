@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.book.rooms import Sizes
 from fedsched.matchmaker.model import DemandClass, MemberVerdict
 from fedsched.matchmaker.options import UNCOUNTED, Option, Options
-from fedsched.matchmaker.options.asking import Firsts, Verdicts
+from fedsched.matchmaker.options.asking import NOWHERE, Columns, Firsts, Verdicts
+from fedsched.matchmaker.options.together import Lacking
 from fedsched.matchmaker.reasons import Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
@@ -40,14 +42,61 @@ class Ends(msgspec.Struct):
     book: Book
     said: dict[tuple[object, ...], tuple[Reason, ...]] = msgspec.field(default_factory=dict)
     counted: dict[str, InTheWay] = msgspec.field(default_factory=dict)
+    by_place: dict[str, Columns | None] = msgspec.field(default_factory=dict)
+    of_size: dict[Resources, NDArray[np.int16]] = msgspec.field(default_factory=dict)
     shut: Verdicts | None = None
 
     def in_the_way(self, demand: DemandClass, options: Options, apart: Apart | None) -> InTheWay:
         """Of each option of the class. apart: None where that differs from place to place, and nothing is counted."""
-        found = self.counted.get(demand.key)
+        found, columns = self.counted.get(demand.key), self.by_place.get(demand.key)
         if found is None:
-            found = self.uncounted(len(options)) if apart is None else self._counted(options, apart)
+            if columns is not None:
+                besides = self.book.doors.fixed().counts[options.places()] != 0
+                found = InTheWay(columns.counts(options), besides, self.said_to_all())
+            else:
+                found = self.uncounted(len(options)) if apart is None else self._counted(options, apart)
             self.counted[demand.key] = found
+        return found
+
+    def columns(self, demand: DemandClass, options: Options) -> Columns | None:
+        """The same by place, where nothing but the places themselves can be in the way; None where that is no use."""
+        if demand.key not in self.by_place:
+            self.by_place[demand.key] = self._columns(options)
+        return self.by_place[demand.key]
+
+    def _columns(self, options: Options) -> Columns | None:
+        places, packed = options.places(), options.packed()
+        alone, several = np.full(len(self.book.places), NOWHERE, np.int16), None
+        size: Resources | None = None
+        for option, positions in options.alike():
+            if option.form != "startd-job":
+                return None
+            counts, packs = self._counts(option.size), packed[positions]
+            if packs.any():
+                several = np.full_like(alone, NOWHERE) if several is None else several
+                its = places[positions[packs]]
+                several[its] = counts[its]
+            if not packs.all():
+                if size not in {None, option.size}:
+                    return None
+                its, size = places[positions[~packs]], option.size
+                alone[its] = counts[its]
+        return None if size is None else Columns(alone, several, size)
+
+    def _counts(self, size: Resources) -> NDArray[np.int16]:
+        """Of every place how many things keep a startd of that size from there."""
+        found = self.of_size.get(size)
+        if found is None:
+            fixed = self.book.doors.fixed().counts
+            whole = np.where(fixed >= 0, fixed + self.book.lacking(size), UNCOUNTED)
+            found = self.of_size[size] = whole.astype(np.int16)
+        return found
+
+    def shorts(self, asked: Lacking) -> Verdicts:
+        """What places say for want of room alone."""
+        said, which = self.book.shorts(asked.places, Sizes(asked.sizes, asked.which))
+        words = (MemberVerdict(why.member, Verdict.NOT_NOW, why, why.node_group) for why in said)
+        found: Verdicts = np.fromiter(words, object, len(said))[which]
         return found
 
     @staticmethod
@@ -80,17 +129,22 @@ class Ends(msgspec.Struct):
             return found
 
         bound = any(aside for _, aside in kinds)
-        return InTheWay(counts, besides, None if bound else self._said_to_all(), firsts)
+        return InTheWay(counts, besides, None if bound else self.said_to_all(), firsts)
 
     def _at_places(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
         """What keeps a startd of that size from each of these places, first of all."""
         if not self.book.doors.fixed().counts[numbers].any():
-            return self.book.shorts(numbers, size)
+            return self._shorts(numbers, size)
         fixed = [self.book.doors.fixed().firsts[number] for number in numbers.tolist()]
-        lacking = iter(self.book.shorts(numbers[[why is None for why in fixed]], size))
+        lacking = iter(self._shorts(numbers[[why is None for why in fixed]], size))
         return [why or next(lacking) for why in fixed]
 
-    def _said_to_all(self) -> Verdicts:
+    def _shorts(self, numbers: NDArray[np.int64], size: Resources) -> list[Reason]:
+        said, which = self.book.shorts(numbers, Sizes((size,), np.zeros(len(numbers), np.int64)))
+        return [said[one] for one in which.tolist()]
+
+    def said_to_all(self) -> Verdicts:
+        """Of each place what it says to every class whose way there is counted; None where nothing but room counts."""
         if self.shut is None:
             self.shut = np.full(len(self.book.places), None, object)
             for number, (place, why) in enumerate(zip(self.book.places, self.book.doors.fixed().firsts, strict=True)):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fedsched.matchmaker.fill.considering import Considered, Considering
-from fedsched.matchmaker.fill.reports import report
+from fedsched.matchmaker.fill.reports import reports
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.runs import in_a_row
 from fedsched.matchmaker.fill.starting import Serial, start
@@ -40,9 +40,8 @@ def fill(asks: Iterable[Ask], rounds: Round) -> Filled:
     filling = _Filling.of(asks, rounds)
     filling.run()
     turns = filling.turns
-    reports = tuple(report(turn, rounds, filling.limits(turn)) for turn in turns)
     started = {t.ask.demand.key: t.started for t in turns if t.started and t.ask.demand.job is None}
-    return Filled(tuple(filling.new), reports, started, tuple(turns), filling.out)
+    return Filled(tuple(filling.new), reports(turns, rounds, filling.limits), started, tuple(turns), filling.out)
 
 
 def fill_for(asks: Iterable[Ask], rounds: Round, key: str) -> ClassReport | None:
@@ -57,7 +56,7 @@ def fill_for(asks: Iterable[Ask], rounds: Round, key: str) -> ClassReport | None
         return None
     if turn.unmet and not turn.ask.blocked:
         filling.run(turn)
-    return report(turn, rounds, filling.limits(turn))
+    return reports((turn,), rounds, filling.limits)[0]
 
 
 class _Filling:

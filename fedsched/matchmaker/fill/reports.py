@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
-from fedsched.matchmaker.fill.ends import InTheWay
+from fedsched.matchmaker.fill.ends import Ends, InTheWay
 from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.model import ClassReport, DemandClass
-from fedsched.matchmaker.options import Asked, Option, Options, Table
+from fedsched.matchmaker.options import Answer, Asked, Option, Options, Table
+from fedsched.matchmaker.options.asking import Columns
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 
 
@@ -18,6 +19,7 @@ class Rounds(Protocol):
 
     table: Table
     at: float
+    ends: Ends
 
     def blockers(self, demand: DemandClass, option: Option) -> Iterable[Reason]:
         """All that keeps one more startd from there now, the first of it first."""
@@ -27,9 +29,33 @@ class Rounds(Protocol):
         """Of each option how many these are, where that is known without asking for them."""
         ...
 
+    def columns(self, demand: DemandClass, options: Options) -> Columns | None:
+        """The same by place, where only places count."""
+        ...
 
-def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassReport:
-    """How the class stands, every idle job accounted for (RE1). limits: all that holds the class as a whole."""
+
+def reports(
+    turns: Iterable[Turn], rounds: Rounds, limits: Callable[[Turn], tuple[Reason, ...]]
+) -> tuple[ClassReport, ...]:
+    """How classes stand, every idle job accounted for (RE1). limits: all that holds a class as a whole."""
+    held = [(turn, limits(turn)) for turn in turns]
+    asked = [(turn.ask.demand, _asked(turn, rounds, its)) for turn, its in held if turn.unmet]
+    answers = iter(rounds.table.answers(asked, rounds.ends.shorts))
+    return tuple(_report(turn, rounds, its, next(answers) if turn.unmet else None) for turn, its in held)
+
+
+def _asked(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> Asked:
+    demand, options = turn.ask.demand, rounds.table.options(turn.ask.demand)
+    blockers, all_blocked = partial(rounds.blockers, demand), not limits and not turn.ask.blocked
+    columns = rounds.columns(demand, options)
+    if columns is not None:
+        return Asked(blockers, None, all_blocked, rounds.ends.said_to_all(), columns=columns)
+    ways = rounds.in_the_way(demand, options)
+    return Asked(blockers, ways.counts, all_blocked, ways.shut, ways.firsts)
+
+
+def _report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...], answer: Answer | None) -> ClassReport:
+    """answer: what is said to the class, None where nothing is unmet."""
     ask, demand = turn.ask, turn.ask.demand
     served = min(ask.served, demand.idle)
     parts = []
@@ -37,11 +63,9 @@ def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassRepor
         parts.append((served, _counted(Cause.SUPPLY_ON_ITS_WAY, "startds", turn, rounds.at)))
     if turn.placed:
         parts.append((turn.placed, _counted(Cause.DEMAND, demand.key, turn, rounds.at)))
-    if not turn.unmet:
+    if answer is None:
         return ClassReport(demand.key, demand.idle, served, turn.placed, 0, Verdict.NOW, parts=tuple(parts))
-    ways = rounds.in_the_way(demand, rounds.table.options(demand))
-    asked = Asked(partial(rounds.blockers, demand), ways.counts, not limits and not ask.blocked, ways.shut, ways.firsts)
-    why, *also = _blockers(turn, rounds.table.reasons(demand, asked), limits)
+    why, *also = _blockers(turn, answer.reasons, limits)
     return ClassReport(
         demand.key,
         demand.idle,
@@ -51,7 +75,7 @@ def report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> ClassRepor
         why.verdict,
         why,
         (*parts, (turn.unmet, why)),
-        rounds.table.verdicts(demand, asked),
+        answer.verdicts,
         also=tuple(also),
         near=rounds.table.near(demand) if why.verdict is Verdict.NEVER else (),
     )

@@ -15,6 +15,7 @@ from fedsched.matchmaker.bounds import Bounds
 from fedsched.matchmaker.fill.ends import Ends, InTheWay
 from fedsched.matchmaker.model import Breaker, DemandClass, Policy, QueuedJob, Ramping
 from fedsched.matchmaker.options import Option, Options, Table
+from fedsched.matchmaker.options.asking import Columns
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.share import Shared
@@ -135,6 +136,12 @@ class Round(msgspec.Struct):
         """What is in the way of each option of the class when all turns are taken."""
         apart = partial(self.apart_from_room, demand) if self._everywhere(demand) else None
         return self.ends.in_the_way(demand, options, apart)
+
+    def columns(self, demand: DemandClass, options: Options) -> Columns | None:
+        """The same by place, so that many classes are told at once; None where more than the places counts."""
+        if demand.job is not None or not self._everywhere(demand) or not self.bounds.never(demand):
+            return None
+        return self.ends.columns(demand, options)
 
     def no_growth(self, demand: DemandClass, option: Option) -> Reason | None:
         """The first thing that keeps that place from growing for the class; None when it may be asked to (S7)."""

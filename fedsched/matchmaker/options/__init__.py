@@ -7,6 +7,18 @@ from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Option, Options
 from fedsched.matchmaker.options.sets import CANDIDATES, UNCOUNTED, candidates
+from fedsched.matchmaker.options.table import Answer
 from fedsched.matchmaker.options.tables import Table
 
-__all__ = ["CANDIDATES", "UNCOUNTED", "Asked", "Choosing", "Ground", "Option", "Options", "Table", "candidates"]
+__all__ = [
+    "CANDIDATES",
+    "UNCOUNTED",
+    "Answer",
+    "Asked",
+    "Choosing",
+    "Ground",
+    "Option",
+    "Options",
+    "Table",
+    "candidates",
+]

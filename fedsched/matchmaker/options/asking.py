@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -14,12 +14,43 @@ from fedsched.matchmaker.model import MemberVerdict
 from fedsched.matchmaker.options.option import Numbers, Option, Options
 from fedsched.matchmaker.options.sets import UNCOUNTED, Way, first_smallest, smallest
 from fedsched.matchmaker.reasons import Reason, Verdict
+from fedsched.matchmaker.resources import Resources
 
 Verdicts = NDArray[Any]
 """A MemberVerdict or None for each place or member, as an array of objects."""
 
 
+def nothing(said: Verdicts) -> NDArray[np.bool_]:
+    """Of each whether it says nothing."""
+    return np.array([one is None for one in said.tolist()], np.bool_)
+
+
 Firsts: TypeAlias = Callable[[Numbers], list[Reason]]
+
+
+NOWHERE = 1 << 14
+"""More than there can be in the way of an option: there is none."""
+
+
+class Columns(NamedTuple):
+    """What is in the way of a class at each place (by its number), of startds for one job, all of the same size.
+
+    That is: how many things, or UNCOUNTED; NOWHERE where it has no option. several: the same of startds for more than
+    one, beside which there is one for a single job; None where there are none.
+    """
+
+    alone: NDArray[np.int16]
+    several: NDArray[np.int16] | None
+    size: Resources
+
+    def counts(self, options: Options) -> Numbers:
+        """The same of each option, by its position."""
+        places = options.places()
+        found: Numbers = self.alone[places].astype(np.int64)
+        if self.several is not None:
+            packed = options.packed()
+            found[packed] = self.several[places[packed]]
+        return found
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -28,7 +59,8 @@ class Asked(msgspec.Struct, frozen=True):
     blockers: all that does, the first of it first. counts: of each option of the class how many that are, or UNCOUNTED;
     None where nobody counted. all_blocked: it is known that no option is open. shut: of each place (by its number) what
     it says to every class whose way there is counted, where that is known. firsts: the first blocker of each of some
-    options whose way is counted and not open, by their positions.
+    options whose way is counted and not open, by their positions. columns: the same as counts, by place, where no
+    option was counted otherwise.
     """
 
     blockers: Callable[[Option], Iterable[Reason]]
@@ -36,9 +68,12 @@ class Asked(msgspec.Struct, frozen=True):
     all_blocked: bool = False
     shut: Verdicts | None = None
     firsts: Firsts | None = None
+    columns: Columns | None = None
 
     def counted(self, options: Options) -> Numbers:
         """Of each option how many blockers it has, or UNCOUNTED."""
+        if self.columns is not None:
+            return self.columns.counts(options)
         return np.full(len(options), UNCOUNTED, np.int64) if self.counts is None else self.counts
 
     def fewest(self, options: Options) -> tuple[Reason, ...]:

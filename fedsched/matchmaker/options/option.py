@@ -91,6 +91,10 @@ class Options(Sequence[Option]):
             found = self._made[index] = self._make(int(self._found[index]))
         return found
 
+    def of_number(self, number: int) -> Option:
+        """The option of that number, which is one of `numbers`."""
+        return self._make(number)
+
     def place(self, index: int) -> int:
         """Number of the place of an option that was asked for before."""
         number = int(self._found[index])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fedsched.matchmaker.match import Site
 from fedsched.matchmaker.model import MemberVerdict
-from fedsched.matchmaker.options.asking import Asked, Verdicts
+from fedsched.matchmaker.options.asking import Asked, Verdicts, nothing
 from fedsched.matchmaker.options.option import Numbers, Options
 from fedsched.matchmaker.options.sets import UNCOUNTED
 from fedsched.matchmaker.reasons import Reason, Verdict
@@ -23,10 +23,11 @@ class Replies:
         numbers = {name: number for number, name in enumerate(self.names)}
         self.member_of = np.array([numbers[site.place.terms.name] for site in sites], np.int64)
         self._by_member = np.argsort(self.member_of, kind="stable")
-        self._begins = np.flatnonzero(np.diff(self.member_of[self._by_member], prepend=-1))
+        self.begins = np.flatnonzero(np.diff(self.member_of[self._by_member], prepend=-1))
+        """Where in `by_member` the places of each member begin."""
         self._groups = [site.place.group.name for site in sites]
         now = (MemberVerdict(site.place.terms.name, Verdict.NOW, None, site.place.group.name) for site in sites)
-        self._now: Verdicts = np.fromiter(now, object)
+        self.now: Verdicts = np.fromiter(now, object)
         self._places = [site.place for site in sites]
         self._whys: dict[Reason | None, int] = {}
         self._reasons: list[Reason | None] = []
@@ -39,6 +40,11 @@ class Replies:
     def silent(self) -> Verdicts:
         """No answer of anybody."""
         return np.full(len(self.names), None, object)
+
+    def by_member(self, order: Numbers) -> Numbers:
+        """Places in this order, but those of the first member first."""
+        found: Numbers = order[np.argsort(self.member_of[order], kind="stable")]
+        return found
 
     def of(self, options: Options, asked: Asked) -> Verdicts:
         """Of each member with an option: "now" where nothing blocks one of them, else what blocks the best; else None.
@@ -56,12 +62,16 @@ class Replies:
             in_words = self._first(places, positions, counts == UNCOUNTED) < nobody
         opened = self._first(places, positions, counts == 0)
         now = ~in_words & (opened < nobody)
-        answers[now] = self._now[places[opened[now]]]
+        answers[now] = self.now[places[opened[now]]]
         self._shut(answers, np.flatnonzero(has & ~in_words & ~now), (best, places), asked)
-        for member in np.flatnonzero(in_words).tolist():
-            its = np.flatnonzero(self.member_of[places] == member).tolist()
-            answers[member] = asked.verdict(self.names[member], options, its)
+        self.in_words(answers, in_words, options, asked)
         return answers
+
+    def in_words(self, answers: Verdicts, members: NDArray[np.bool_], options: Options, asked: Asked) -> None:
+        """Writes what these members say, each asked for itself."""
+        for member in np.flatnonzero(members).tolist():
+            its = np.flatnonzero(self.member_of[options.places()] == member).tolist()
+            answers[member] = asked.verdict(self.names[member], options, its)
 
     def never(self, number: int, why: Reason | None) -> MemberVerdict:
         """That no startd of the class can ever run at that place, and why."""
@@ -89,7 +99,7 @@ class Replies:
         where = places[best[members]]
         if asked.shut is not None:
             answers[members] = asked.shut[where]
-        todo = np.array([answer is None for answer in answers[members]], np.bool_)
+        todo = nothing(answers[members])
         if asked.firsts is None or not todo.any():
             return
         whys = asked.firsts(best[members[todo]])
@@ -100,5 +110,5 @@ class Replies:
         """Of each member the first of the options that are meant; their number where none is."""
         least = np.full(len(self.member_of), len(places))
         least[places[which][::-1]] = positions[which][::-1]  # where two are one place's, the first of them stays
-        first: Numbers = np.minimum.reduceat(least[self._by_member], self._begins)
+        first: Numbers = np.minimum.reduceat(least[self._by_member], self.begins)
         return first

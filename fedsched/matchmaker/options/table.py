@@ -9,18 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker.columns import UNKNOWN
-from fedsched.matchmaker.match import Place, Side, Site, false_of, form_for, held_back, nevers, single
+from fedsched.matchmaker.match import Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
-from fedsched.matchmaker.options.asking import Asked
+from fedsched.matchmaker.options.asking import Asked, Columns, Verdicts, nothing
 from fedsched.matchmaker.options.fitting import Fit, known_length
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.near import nearest
+from fedsched.matchmaker.options.nevers import Nevers
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
 from fedsched.matchmaker.options.replies import Replies
 from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
 from fedsched.matchmaker.options.sweep import Sweep, readable
+from fedsched.matchmaker.options.together import MOST, Shorts, answered
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 from fedsched.matchmaker.resources import Resources
 
@@ -31,6 +32,14 @@ class _Judged(NamedTuple):
     sweep: Sweep
     held: list[Site]
     options: Options
+    order: _Order
+
+
+class Answer(NamedTuple):
+    """What a class is told: a minimal set of what must change (RE2), and each member's own answer (E1)."""
+
+    reasons: tuple[Reason, ...]
+    verdicts: tuple[MemberVerdict, ...]
 
 
 class _Order(NamedTuple):
@@ -59,6 +68,7 @@ class OneTable:
         self._matching, self._fitting = self.ground.matching, self.ground.fitting
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
         self._replies = Replies(self._matching.sites)
+        self._ruled_out = Nevers(self._matching, self._fitting, self._replies, self.never)
         self._foreseen = Foreseen(self._matching, self._fitting, partial(self._unknown, tuple(expected)))
         self._judged: dict[tuple[object, ...], _Judged] = {}
         self._asked: dict[str, tuple[DemandClass, _Judged]] = {}  # a class is asked about several times
@@ -93,44 +103,55 @@ class OneTable:
         """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
         known = self._know(demand)
         answers = self._replies.of(known.options, asked)
-        for site in known.held:
+        self._held(answers, demand, known.held)
+        self._ruled_out.answer(answers[np.newaxis], nothing(answers)[np.newaxis], [(demand, known.sweep)])
+        return tuple(answers.tolist())
+
+    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts) -> list[Answer]:
+        """`reasons` and `verdicts` of each class; of those whose options were counted by place all at once."""
+        found: dict[int, Answer] = {}
+        alike: dict[int, list[tuple[int, Columns]]] = {}
+        for at, (demand, one) in enumerate(asked):
+            if one.columns is not None and self._know(demand).options:
+                alike.setdefault(id(self._know(demand).order), []).append((at, one.columns))
+        each = max(1, MOST // max(1, len(self._matching.sites)))
+        for its in alike.values():
+            for begin in range(0, len(its), each):
+                found |= self._together(its[begin : begin + each], asked, shorts)
+        every = range(len(asked))
+        return [found.get(at) or Answer(self.reasons(*asked[at]), self.verdicts(*asked[at])) for at in every]
+
+    def _together(
+        self, its: Sequence[tuple[int, Columns]], asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts
+    ) -> dict[int, Answer]:
+        """The same of classes, by their positions, that prefer places in one order."""
+        classes = [(*asked[at], self._know(asked[at][0])) for at, _ in its]
+        order = classes[0][2].order.numbers
+        counted = [(columns, one) for (_, columns), (_, one, _) in zip(its, classes, strict=True)]
+        together = answered(self._replies, order, counted, shorts)
+        silent = ~together.has
+        for row in np.flatnonzero(together.in_words.any(axis=1)).tolist():
+            self._replies.in_words(together.said[row], together.in_words[row], classes[row][2].options, classes[row][1])
+        for row, (demand, _, known) in enumerate(classes):
+            if known.held:
+                self._held(together.said[row], demand, known.held)
+                silent[row] = nothing(together.said[row])
+        self._ruled_out.answer(together.said, silent, [(demand, known.sweep) for demand, _, known in classes])
+        which = zip(
+            its, classes, together.least.tolist(), together.counts.tolist(), together.said.tolist(), strict=True
+        )
+        return {
+            at: Answer(_least(one, known.options, number, count), tuple(said))
+            for (at, _), (_, one, known), number, count, said in which
+        }
+
+    def _held(self, answers: Verdicts, demand: DemandClass, held: Iterable[Site]) -> None:
+        """Writes what members say who would have an option if nobody held it back."""
+        for site in held:
             name, number = site.place.terms.name, self._replies.member_of[site.number]
             if answers[number] is None:
                 why = next(held_back(demand, site.place, self._rules.orders), None)
                 answers[number] = MemberVerdict(name, Verdict.CORDONED, why, site.place.group.name)
-        silent = np.array([answer is None for answer in answers], np.bool_)[self._replies.member_of]
-        if silent.any():
-            nearest = known.sweep.nearest(np.flatnonzero(silent))
-            members, first = np.unique(self._replies.member_of[nearest], return_index=True)
-            answers[members] = np.fromiter(self._never(demand, known.sweep, nearest[first]), object)
-        return tuple(answers.tolist())
-
-    def _never(self, demand: DemandClass, sweep: Sweep, numbers: Numbers) -> Iterator[MemberVerdict]:
-        """What these places say, each the nearest of its member; where expressions alone rule out, once for alike."""
-        said: dict[tuple[int, int], int] = {}
-        kinds = sweep.kinds(numbers)
-        for number, kind in zip(numbers.tolist(), kinds.tolist(), strict=True):
-            if kind < 0:
-                place = self._matching.sites[number].place
-                yield self._replies.never(number, self.never(demand, place))
-                continue
-            key = kind, self._replies.slots[number]
-            if key not in said:
-                why = self._first_clause(demand, sweep, number, kind)
-                said[key] = self._replies.known(why or self.never(demand, self._matching.sites[number].place))
-            yield self._replies.again(number, said[key])
-
-    def _first_clause(self, demand: DemandClass, sweep: Sweep, number: int, kind: int) -> Reason | None:
-        """The first of `nevers` where it is known which of the job's clauses that is; None elsewhere."""
-        clause = int(sweep.found.firsts[kind])
-        if clause == UNKNOWN:
-            return None
-        site = self._matching.sites[number]
-        if kind not in sweep.found.told:
-            side, size = self._matching.side(demand), self._fitting.fit(demand, site).size
-            sweep.found.told[kind] = self._matching.clause(side, site, size, clause)
-        told = sweep.found.told[kind]
-        return None if told is None else false_of(told, site.place)
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
@@ -202,7 +223,7 @@ class OneTable:
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
             options = Options(batches, make, self._fitting.fits(demand).sorts)
-            found = self._judged[key] = _Judged(sweep, held, options)
+            found = self._judged[key] = _Judged(sweep, held, options, order)
             if sweep.timeless:
                 self.ground.sweeps[key] = sweep.found
         return found
@@ -286,3 +307,10 @@ class OneTable:
             return 0.0, 0.0
         size = self._fitting.fit(demand, site).size
         return self._matching.rank(policy, side, site, size), self._matching.rank(demand.rank, side, site, size)
+
+
+def _least(asked: Asked, options: Options, number: int, count: int) -> tuple[Reason, ...]:
+    """`Asked.fewest` where that option has the least in its way, and so much."""
+    if count == UNCOUNTED:
+        return asked.fewest(options)
+    return tuple(asked.blockers(options.of_number(number))) if count else ()

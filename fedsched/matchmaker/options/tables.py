@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fedsched.matchmaker.match import Place, Site
 from fedsched.matchmaker.model import DemandClass, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Options
-from fedsched.matchmaker.options.table import OneTable
+from fedsched.matchmaker.options.table import Answer, OneTable
+from fedsched.matchmaker.options.together import Shorts
 from fedsched.matchmaker.reasons import Reason
 
 
@@ -66,6 +67,12 @@ class Table:
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """See OneTable.reasons."""
         return self.of(demand).reasons(demand, asked)
+
+    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts) -> list[Answer]:
+        """See OneTable.answers."""
+        startds, jobs = ([one for one in asked if (one[0].job is None) == yes] for yes in (True, False))
+        of_startds, of_jobs = iter(self._startds.answers(startds, shorts)), iter(self._jobs.answers(jobs, shorts))
+        return [next(of_startds if demand.job is None else of_jobs) for demand, _ in asked]
 
     def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:
         """See OneTable.near."""

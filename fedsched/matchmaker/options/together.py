@@ -1,0 +1,121 @@
+"""What all members say to many classes at once, whose options were counted by place: `replies` says it of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsched.matchmaker.options.asking import NOWHERE, Asked, Columns, Verdicts, nothing
+from fedsched.matchmaker.options.option import Numbers
+from fedsched.matchmaker.options.replies import Replies
+from fedsched.matchmaker.options.sets import UNCOUNTED
+from fedsched.matchmaker.resources import Resources
+
+MOST = 1 << 20
+"""So many places of classes are laid out at once, for the memory that they take."""
+
+
+class Lacking(NamedTuple):
+    """Questions what a place (by number) lacks for a startd: of each the number of its size among `sizes`."""
+
+    places: Numbers
+    sizes: Sequence[Resources]
+    which: Numbers
+
+
+Shorts: TypeAlias = Callable[[Lacking], Verdicts]
+"""What is said for want of room alone, of places that have none."""
+
+
+class Together(NamedTuple):
+    """The answers of members (columns) to classes (rows).
+
+    said: None where `in_words` is set and somebody must ask, or where the member has no option, see `has`. least: of
+    each class the number of the option with the least in its way, and `counts` how much that is: UNCOUNTED where
+    somebody must ask.
+    """
+
+    said: Verdicts
+    has: NDArray[np.bool_]
+    in_words: NDArray[np.bool_]
+    least: Numbers
+    counts: Numbers
+
+
+def answered(replies: Replies, order: Numbers, asked: Sequence[tuple[Columns, Asked]], shorts: Shorts) -> Together:
+    """What members say to classes that prefer places in that order."""
+    alone = np.array([columns.alone for columns, _ in asked])
+    several = _several([columns for columns, _ in asked])
+    its = replies.by_member(order)
+    first = _Firsts(its, replies.begins)
+    has, best = first.of(alone != NOWHERE)
+    now, opened = first.of(alone == 0 if several is None else (alone == 0) | (several == 0))
+    in_words = np.zeros_like(has)
+    if alone.size and min(alone.min(), UNCOUNTED if several is None else several.min()) == UNCOUNTED:
+        in_words, _ = first.of(alone == UNCOUNTED if several is None else (alone == UNCOUNTED) | (several == UNCOUNTED))
+    said = np.full(has.shape, None, object)
+    now &= ~in_words
+    said[now] = replies.now[opened[now]]
+    shut = has & ~in_words & ~now
+    if shut.any():
+        said[shut] = _shut(shut, best[shut], asked, shorts)
+    return Together(said, has, in_words, *_least(alone, several, order, [one.all_blocked for _, one in asked]))
+
+
+def _several(columns: Sequence[Columns]) -> NDArray[np.int16] | None:
+    if all(one.several is None for one in columns):
+        return None
+    none = np.full(len(columns[0].alone), NOWHERE, np.int16)
+    return np.array([none if one.several is None else one.several for one in columns])
+
+
+class _Firsts:
+    """The first place of each member of which something is true, where places are in order of members."""
+
+    def __init__(self, its: Numbers, begins: Numbers) -> None:
+        self._its, self._ends = its, [*begins.tolist()[1:], len(its)]
+        self._kind: type[np.int16 | np.int32] = np.int16 if len(its) < np.iinfo(np.int16).max else np.int32
+        self._ahead = np.arange(len(its), 0, -1).astype(self._kind)[:, np.newaxis]
+
+    def of(self, true: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Numbers]:
+        """Of classes (rows) and members whether there is one, and the number of the first; true: of classes, places."""
+        ahead = np.take(true.T, self._its, axis=0) * self._ahead  # a row for each place: whole rows are compared
+        found, begin = np.empty((len(self._ends), len(true)), self._kind), 0
+        for member, end in enumerate(self._ends):
+            ahead[begin:end].max(axis=0, out=found[member])
+            begin = end
+        there = found.T
+        numbers: Numbers = self._its[len(self._its) - np.maximum(there, 1)]
+        return there > 0, numbers
+
+
+def _shut(shut: NDArray[np.bool_], places: Numbers, asked: Sequence[tuple[Columns, Asked]], shorts: Shorts) -> Verdicts:
+    """What members say of whose places none is open; places: the best of each."""
+    to_all = asked[0][1].shut
+    said = np.full(len(places), None, object) if to_all is None else to_all[places]
+    silent = np.ones(len(places), np.bool_) if to_all is None else nothing(to_all)[places]
+    if silent.any():
+        sizes: dict[Resources, int] = {}
+        of_class = np.array([sizes.setdefault(columns.size, len(sizes)) for columns, _ in asked], np.int64)
+        said[silent] = shorts(Lacking(places[silent], tuple(sizes), of_class[np.nonzero(shut)[0][silent]]))
+    return said
+
+
+def _least(
+    alone: NDArray[np.int16], several: NDArray[np.int16] | None, order: Numbers, all_blocked: Sequence[bool]
+) -> tuple[Numbers, Numbers]:
+    """The option of each class that `sets.first_smallest` takes: those for a single job first."""
+    counts, numbers, rows = alone[:, order], np.broadcast_to(order, alone.shape), np.arange(len(alone))
+    if several is not None:
+        beside = several[:, order]
+        counts = np.concatenate((counts, beside), axis=1)
+        numbers = np.concatenate((np.where(beside == NOWHERE, numbers, ~numbers), numbers), axis=1)
+    least, any_one = counts.argmin(axis=1), counts <= 1
+    blocked = np.array(all_blocked, np.bool_) & any_one.any(axis=1)
+    least[blocked] = any_one[blocked].argmax(axis=1)
+    found: NDArray[np.int64] = counts[rows, least].astype(np.int64)
+    found[(counts == UNCOUNTED).any(axis=1)] = UNCOUNTED
+    return numbers[rows, least], found
