@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fedsched.matchmaker import classad
 from fedsched.matchmaker.match import Meeting, Place, held_back, job_ad, judge, nevers, number, size_for, slot_ad
+from fedsched.matchmaker.match.never import everything
 from fedsched.matchmaker.model import (
     ContainerLimits,
     DemandClass,
@@ -128,7 +129,8 @@ def test_what_the_table_says_of_parts_is_what_the_library_says_of_whole_ads(
         for p in known:
             size, _ = size_for(one, p, "startd-job", Policy())
             assert (answers.never(one, p) is None) == (f"{p.terms.name}/g" in expected)
-            assert answers.never(one, p) == next(nevers(one, p, size, Meeting(job_ad(one), slot_ad(p, size), T0)), None)
+            ads = Meeting(job_ad(one), slot_ad(p, size), T0)
+            assert answers.never(one, p) == next(nevers(one, p, size, lambda ads=ads: (ads, everything)), None)
 
 
 @settings(max_examples=60, deadline=None)

@@ -65,8 +65,11 @@ class Ends(msgspec.Struct):
         return self.by_place[demand.key]
 
     def _columns(self, options: Options) -> Columns | None:
-        places, packed = options.places(), options.packed()
-        alone, several = np.full(len(self.book.places), NOWHERE, np.int16), None
+        places, alone = options.places(), np.full(len(self.book.places), NOWHERE, np.int16)
+        if options.uniform is not None:
+            alone[places] = self._counts(options.uniform)[places]
+            return Columns(alone, None, options.uniform)
+        packed, several = options.packed(), None
         size: Resources | None = None
         for option, positions in options.alike():
             if option.form != "startd-job":
@@ -88,8 +91,8 @@ class Ends(msgspec.Struct):
         found = self.of_size.get(size)
         if found is None:
             fixed = self.book.doors.fixed().counts
-            whole = np.where(fixed >= 0, fixed + self.book.lacking(size), UNCOUNTED)
-            found = self.of_size[size] = whole.astype(np.int16)
+            found = self.of_size[size] = (fixed + self.book.lacking(size)).astype(np.int16)
+            found[fixed < 0] = UNCOUNTED
         return found
 
     def shorts(self, asked: Lacking) -> Verdicts:

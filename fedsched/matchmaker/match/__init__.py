@@ -18,7 +18,7 @@ from fedsched.matchmaker.match.ads import (
 )
 from fedsched.matchmaker.match.cordons import denied, held_back
 from fedsched.matchmaker.match.matching import Alike, Matching, Side, Site, Sizes
-from fedsched.matchmaker.match.never import Meeting, false_of, nevers, unsatisfied
+from fedsched.matchmaker.match.never import Known, Meeting, false_of, nevers, unsatisfied
 from fedsched.matchmaker.match.pairs import NOW, false_clauses, judge, number
 from fedsched.matchmaker.match.places import JOBS, Place, Shape, form_for, pair_key
 from fedsched.matchmaker.match.sizes import footprint, packed, per_node, single, size_for
@@ -28,6 +28,7 @@ __all__ = [
     "JOBS",
     "NOW",
     "Alike",
+    "Known",
     "Matching",
     "Meeting",
     "Pairs",

@@ -36,16 +36,20 @@ def everything(_clause: str) -> bool:
 
 
 def nevers(
-    demand: DemandClass, place: Place, size: Resources, ads: Meeting, known: Known = everything
+    demand: DemandClass, place: Place, size: Resources, meet: Callable[[], tuple[Meeting, Known]]
 ) -> Iterator[Reason]:
-    """All that rules the class out there, the member's terms first; nothing where it could run."""
+    """All that rules the class out there, the member's terms first; nothing where it could run.
+
+    meet: the two ads, and what is known of them; not asked where no more than the first is wanted, and that is no
+    expression.
+    """
     if demand.gate:
         yield place.here(_gated(demand.gate))
     yield from (place.here(reason) for reason in refused_by_terms(demand, place))
     yield from (place.here(reason) for reason in too_small(size, place))
     yield from (place.here(r) for r in barred_by_limits(size + place.terms.pod_overhead, place.view.limits))
     requirements = "" if demand.gate else demand.requirements
-    yield from (place.here(reason) for reason in unsatisfied(requirements, place, ads, known))
+    yield from (place.here(reason) for reason in unsatisfied(requirements, place, *meet()))
 
 
 def _gated(gate: str) -> Reason:

@@ -44,13 +44,15 @@ class Fit(NamedTuple):
 class Fits(NamedTuple):
     """Startds for one request: the different ones, and of every place which of them; as bytes, to look things up by.
 
-    sorts: of every place a number, equal where startds are alike in form, size and units.
+    sorts: of every place a number, equal where startds are alike in form, size and units; uniform: the size of all
+    where they are, on one node each; None elsewhere.
     """
 
     all: tuple[Fit, ...]
     of_place: NDArray[np.int64]
     key: bytes
     sorts: NDArray[np.int64]
+    uniform: Resources | None
 
 
 class Fitting:
@@ -70,6 +72,7 @@ class Fitting:
         self._measures_before: dict[tuple[Resources, int, bytes], Fits] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
         self._asked: DemandClass | None = None
+        self._its_packed = 1
         self._its_fits: Fits
         self._its_refusals: dict[int, int] = {}
 
@@ -128,8 +131,8 @@ class Fitting:
 
     def _turn_to(self, demand: DemandClass) -> None:
         """One class is asked about many places in a row: what depends on it is looked up once."""
-        self._asked = demand
-        key = (demand.request, self.packed(demand))
+        self._its_packed, self._asked = packed(demand, self._policy), demand
+        key = (demand.request, self._its_packed)
         if key not in self._fits:
             self._fits[key] = self._measured(demand)
         self._its_fits = self._fits[key]
@@ -139,7 +142,7 @@ class Fitting:
 
     def packed(self, demand: DemandClass) -> int:
         """Jobs that a startd of the class should hold."""
-        return packed(demand, self._policy)
+        return self._its_packed if demand is self._asked else packed(demand, self._policy)
 
     def _measured(self, demand: DemandClass) -> Fits:
         """At one place for all where nodes have the same shape, and as many jobs fit into one startd."""
@@ -159,7 +162,9 @@ class Fitting:
         places = [self._sites[number].place for number in parts.samples]
         fits = tuple(self._measure(demand, place) for place in places)
         alike = _numbered((form_for(place), fit.size, fit.units) for place, fit in zip(places, fits, strict=True))
-        return Fits(fits, parts.of_place, parts.key, np.array(alike, np.int64)[parts.of_place])
+        same = places and not any(alike) and form_for(places[0]) == "startd-job"
+        sorts = np.array(alike, np.int64)[parts.of_place]
+        return Fits(fits, parts.of_place, parts.key, sorts, fits[0].size if same else None)
 
     def _measure(self, demand: DemandClass, place: Place) -> Fit:
         form = form_for(place) or "startd-job"

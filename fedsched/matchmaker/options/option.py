@@ -63,11 +63,18 @@ class Options(Sequence[Option]):
 
     batches: numbers of options: their places', of an option that is for a single job beside a packed one less than 0
     (the complement). make: the option of such a number. shapes: of each place, equal where options are alike in form,
-    size, units and pods.
+    size, units and pods. uniform: the size of all where all are startds on one node that are alike, none beside
+    another; None elsewhere.
     """
 
-    def __init__(self, batches: Iterator[Numbers], make: Callable[[int], Option], shapes: Numbers) -> None:
-        self._batches, self._make, self._shapes = batches, make, shapes
+    def __init__(
+        self,
+        batches: Iterator[Numbers],
+        make: Callable[[int], Option],
+        shapes: Numbers,
+        uniform: Resources | None = None,
+    ) -> None:
+        self._batches, self._make, self._shapes, self.uniform = batches, make, shapes, uniform
         self._found = np.empty(0, np.int64)
         self._made: dict[int, Option] = {}
         self._places: Numbers | None = None
@@ -113,7 +120,7 @@ class Options(Sequence[Option]):
     def sorted(self, order: Callable[[Option], int]) -> Options:
         """All of them in another order; equals stay as they are."""
         positions = np.argsort([order(option) for option in self], kind="stable")
-        return Options(iter((self.numbers()[positions],)), self._make, self._shapes)
+        return Options(iter((self.numbers()[positions],)), self._make, self._shapes, self.uniform)
 
     def numbers(self) -> Numbers:
         """Those of all options, found now."""
@@ -125,7 +132,7 @@ class Options(Sequence[Option]):
         """Numbers of the places of all options."""
         if self._places is None:
             numbers = self.numbers()
-            self._places = np.where(numbers < 0, ~numbers, numbers)
+            self._places = numbers if self.uniform is not None else np.where(numbers < 0, ~numbers, numbers)
         return self._places
 
     def packed(self) -> NDArray[np.bool_]:
@@ -133,22 +140,27 @@ class Options(Sequence[Option]):
         if self._packed is None:
             numbers = self.numbers()
             self._packed = np.zeros(len(numbers), np.bool_)
-            self._packed[:-1] = numbers[1:] == ~numbers[:-1]
+            if self.uniform is None:
+                self._packed[:-1] = numbers[1:] == ~numbers[:-1]
         return self._packed
 
     def alike(self) -> list[tuple[Option, Numbers]]:
         """Positions of all options that are alike in form, size, units and pods, with one of these options."""
         if self._alike is None:
-            kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
-            if len(kinds) and (kinds == kinds[0]).all():
-                self._alike = [(self[0], np.arange(len(kinds)))]
-            else:
-                parts = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds).tolist()]
-                self._alike = [(self[int(positions[0])], positions) for positions in parts]
+            self._alike = self._parts() if len(self) else []
         return self._alike
+
+    def _parts(self) -> list[tuple[Option, Numbers]]:
+        if self.uniform is not None:
+            return [(self[0], np.arange(len(self)))]
+        kinds = 2 * self._shapes[self.places()] + (self.numbers() < 0)
+        if (kinds == kinds[0]).all():
+            return [(self[0], np.arange(len(kinds)))]
+        parts = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds).tolist()]
+        return [(self[int(positions[0])], positions) for positions in parts]
 
     def _more(self) -> bool:
         batch = next(self._batches, None)
         if batch is not None:
-            self._found = np.concatenate((self._found, batch))
+            self._found = np.concatenate((self._found, batch)) if len(self._found) else batch
         return batch is not None

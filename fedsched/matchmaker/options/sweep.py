@@ -41,7 +41,8 @@ class Found(msgspec.Struct):
     limits: of each place how many things rule the class out there besides expressions. misses: of each kind of places
     how many clauses do, UNKNOWN where nobody asked; firsts: which of the job's does first, where that was found out;
     told: what is said of that one, where it was asked. open: of each place whether the class could run there, None
-    until all were asked; anywhere: whether one is. said: what members say where it can run on none of their places.
+    until all were asked; key: the same as bytes; anywhere: whether it could somewhere. said: what members say where it
+    can run on none of their places.
     """
 
     fits: Fits
@@ -51,6 +52,7 @@ class Found(msgspec.Struct):
     told: dict[int, Clause | None] = msgspec.field(default_factory=dict)
     open: NDArray[np.bool_] | None = None
     anywhere: bool = False
+    key: bytes = b""
     said: Said | None = None
 
 
@@ -94,7 +96,7 @@ class Sweep:
             everywhere = np.flatnonzero(found.limits == 0)
             open_ = np.zeros(len(found.limits), np.bool_)
             open_[everywhere] = self._missed(everywhere) == 0
-            found.open, found.anywhere = open_, bool(open_.any())
+            found.open, found.anywhere, found.key = open_, bool(open_.any()), open_.tobytes()
         if found.open is None:
             allowed: Numbers = numbers[found.limits[numbers] == 0]
             some: Numbers = allowed[self._missed(allowed) == 0]

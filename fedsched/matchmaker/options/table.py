@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker.match import Place, Side, Site, form_for, held_back, nevers, single
+from fedsched.matchmaker.match import Known, Meeting, Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
 from fedsched.matchmaker.options.asking import Asked, Columns, Verdicts, nothing
 from fedsched.matchmaker.options.fitting import Fit, known_length
@@ -73,7 +73,8 @@ class OneTable:
         self._judged: dict[tuple[object, ...], _Judged] = {}
         self._asked: dict[str, tuple[DemandClass, _Judged]] = {}  # a class is asked about several times
         self._orders: dict[tuple[object, ...], _Order] = {}
-        self._back: dict[tuple[object, ...], NDArray[np.bool_]] = {}
+        self._back: dict[tuple[object, ...], NDArray[np.bool_] | None] = {}
+        self._opened: dict[tuple[int, bytes], Numbers] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
 
     @property
@@ -95,9 +96,13 @@ class OneTable:
 
     def _nevers(self, demand: DemandClass, place: Place) -> Iterator[Reason]:
         site = self._by_name[place.terms.name, place.group.name]
-        side, size = self._matching.side(readable(demand)), self._fitting.fit(demand, site).size
-        known = self._matching.known(side, site, size)
-        return nevers(demand, place, size, self._matching.meeting(side, site, size), known)
+        size = self._fitting.fit(demand, site).size
+
+        def meet() -> tuple[Meeting, Known]:
+            side = self._matching.side(readable(demand))
+            return self._matching.meeting(side, site, size), self._matching.known(side, site, size)
+
+        return nevers(demand, place, size, meet)
 
     def verdicts(self, demand: DemandClass, asked: Asked) -> tuple[MemberVerdict, ...]:
         """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
@@ -222,7 +227,9 @@ class OneTable:
             sweep = Sweep(demand, self._matching, self._fitting, self._foreseen, before)
             order = _NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
-            options = Options(batches, make, self._fitting.fits(demand).sorts)
+            fits = sweep.found.fits
+            alone = self._fitting.packed(demand) == 1
+            options = Options(batches, make, fits.sorts, fits.uniform if alone else None)
             found = self._judged[key] = _Judged(sweep, held, options, order)
             if sweep.timeless:
                 self.ground.sweeps[key] = sweep.found
@@ -241,19 +248,33 @@ class OneTable:
         where most is known.
         """
         begin, size = 0, len(order.numbers) if sweep.known else 1
+        back = self._held_back(demand)
         while begin < len(order.numbers):
-            numbers = sweep.open(order.numbers[begin : begin + size])
-            back = self._held_back(demand)[numbers]
-            held += [self._matching.sites[number] for number in numbers[back].tolist()]
-            yield self._with_singles(demand, numbers[~back])
+            rest = order.numbers[begin : begin + size]
+            numbers = self._open(order, sweep) if len(rest) == len(order.numbers) else sweep.open(rest)
+            if back is not None:
+                held += [self._matching.sites[number] for number in numbers[back[numbers]].tolist()]
+                numbers = numbers[~back[numbers]]
+            yield self._with_singles(demand, numbers)
             begin, size = begin + size, size * 32
 
-    def _held_back(self, demand: DemandClass) -> NDArray[np.bool_]:
-        """Of every place whether somebody holds the class back from it."""
+    def _open(self, order: _Order, sweep: Sweep) -> Numbers:
+        """All places where the class could run, best first: the same numbers for classes that could in the same."""
+        key = id(order), sweep.found.key
+        found = self._opened.get(key) if sweep.found.key else None
+        if found is None:
+            found = sweep.open(order.numbers)
+            if sweep.found.key:
+                self._opened[id(order), sweep.found.key] = found
+        return found
+
+    def _held_back(self, demand: DemandClass) -> NDArray[np.bool_] | None:
+        """Of every place whether somebody holds the class back from it; None where nobody does from any."""
         key = (demand.schedd, demand.principal) if self._denies else ()
         if key not in self._back:
             held = (next(held_back(demand, s.place, self._rules.orders), None) for s in self._matching.sites)
-            self._back[key] = np.array([why is not None for why in held], np.bool_)
+            back = np.array([why is not None for why in held], np.bool_)
+            self._back[key] = back if back.any() else None
         return self._back[key]
 
     def _with_singles(self, demand: DemandClass, numbers: Numbers) -> Numbers:

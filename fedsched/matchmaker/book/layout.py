@@ -1,0 +1,116 @@
+"""The bars of all node groups as columns, group after group: where they lie, and how they change with few groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsched.matchmaker.book.totals import GroupRoom
+from fedsched.matchmaker.resources import FIXED, Resources
+
+Amounts: TypeAlias = NDArray[np.int64]
+
+EXACT = 1 << 53
+"""Amounts below this are divided as if they were no floating-point numbers; of larger ones columns say nothing."""
+
+DEEPEST = 4
+"""A table with a row for each bar of the group with most of them may have so many times as many fields as bars."""
+
+
+class Layout:
+    """Of every resource (`names`) a row, of every bar a column; `nodes`: how many nodes are like it.
+
+    begins, lengths: where the bars of each group lie, the least first. A group that changed has more columns than bars,
+    so that it may change again: the last of its bars is there again, of no node. least: of each resource no more than
+    any bar has. exact: whether all amounts of one resource together are below EXACT.
+    """
+
+    def __init__(self, groups: Sequence[GroupRoom]) -> None:
+        self._groups = groups
+        others = {name for group in groups for free in group.bars for name, _ in free.other}
+        self._others = tuple(sorted(others))
+        self.names = (*_FIXED, *self._others)
+        rows = [self._rows(group) for group in groups]
+        whole = np.array([row for its in rows for row in its], np.int64).T
+        ends = np.cumsum([len(its) for its in rows])[:-1]
+        self._parts: list[Amounts] = np.split(whole, ends, axis=1)
+        self._whole: Amounts
+        self._weights: NDArray[np.float64]
+        self.columns: Amounts
+        self.nodes: Amounts
+        self.least: Amounts
+        self.begins: Amounts
+        self.lengths: Amounts
+        self._join()
+
+    def change(self, numbers: Iterable[int]) -> None:
+        """These groups have other room."""
+        outgrown = not self.exact
+        for number in numbers:
+            part, most = np.array(self._rows(self._groups[number]), np.int64).T, int(self.lengths[number])
+            outgrown = outgrown or part.shape[1] > most
+            self._parts[number] = _padded(part, part.shape[1] * 2 if outgrown else most)
+            if not outgrown:
+                self._put(number)
+        if outgrown:
+            self._join()
+
+    def _put(self, number: int) -> None:
+        """Writes what the group has over what it had."""
+        begin, part = int(self.begins[number]), self._parts[number]
+        its = self._whole[:, begin : begin + part.shape[1]]
+        self._weights += _weights(part) - _weights(its)
+        its[:] = part
+        self.least = np.minimum(self.least, part[:-1].min(axis=1))
+        self.exact = bool((self._weights < EXACT).all())
+
+    def _join(self) -> None:
+        self._whole = np.concatenate(self._parts, axis=1)
+        self.columns, self.nodes = self._whole[:-1], self._whole[-1]
+        self.least = self.columns.min(axis=1)
+        self.lengths = np.array([part.shape[1] for part in self._parts], np.int64)
+        self.begins = np.cumsum(self.lengths) - self.lengths
+        self._weights = _weights(self._whole)
+        self.exact = bool((self._weights < EXACT).all())
+
+    def table(self) -> tuple[Amounts, int]:
+        """The columns in rows of one bar of each group, and how many rows that are; 0: groups have too different ones.
+
+        Of a group with fewer bars the last is there several times.
+        """
+        deep = int(self.lengths.max())
+        if deep * len(self.lengths) > DEEPEST * self.columns.shape[1]:
+            return self.columns, 0
+        every = self.begins + np.minimum(np.arange(deep)[:, np.newaxis], self.lengths - 1)
+        return self.columns[:, every.ravel()], deep
+
+    def _rows(self, group: GroupRoom) -> list[list[int]]:
+        """Amounts and how many nodes there are, of each bar, the least first.
+
+        A group without nodes has one with nothing in it: each has a part of the columns.
+        """
+        bars = sorted((free, nodes) for free, nodes in group.bars.items() if nodes) or [(Resources(), 0)]
+        return [[*_amounts(free), *(free.get(name) for name in self._others), nodes] for free, nodes in bars]
+
+
+def _padded(part: Amounts, columns: int) -> Amounts:
+    more = columns - part.shape[1]
+    if not more:
+        return part
+    last = np.repeat(part[:, -1:], more, axis=1)
+    last[-1] = 0
+    return np.concatenate((part, last), axis=1)
+
+
+def _weights(part: Amounts) -> NDArray[np.float64]:
+    """Of each resource the amounts of all nodes together, those of no node once, too much as well as what is free."""
+    found: NDArray[np.float64] = np.abs(part[:-1]).astype(np.float64) @ np.maximum(part[-1], 1)
+    return found
+
+
+_FIXED = tuple(sorted(FIXED))
+_amounts = attrgetter(*_FIXED)
