@@ -3,11 +3,11 @@
 One table serves one round: what is asked twice is judged once, and what nobody asks is not judged.
 """
 
+from fedsched.matchmaker.options.answers import Answer
 from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Option, Options
 from fedsched.matchmaker.options.sets import CANDIDATES, UNCOUNTED, candidates
-from fedsched.matchmaker.options.table import Answer
 from fedsched.matchmaker.options.tables import Table
 
 __all__ = [

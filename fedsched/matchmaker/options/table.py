@@ -4,52 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedsched.matchmaker.match import Known, Meeting, Place, Side, Site, form_for, held_back, nevers, single
 from fedsched.matchmaker.model import DemandClass, Form, MemberVerdict, NearestMiss, Order
-from fedsched.matchmaker.options.asking import Asked, Columns, Verdicts, nothing
+from fedsched.matchmaker.options.answers import Answer, Answers, Question
+from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.fitting import Fit, known_length
 from fedsched.matchmaker.options.foreseen import Foreseen
 from fedsched.matchmaker.options.ground import Ground
+from fedsched.matchmaker.options.judged import NOWHERE, Judged, Ranked
 from fedsched.matchmaker.options.near import nearest
-from fedsched.matchmaker.options.nevers import Nevers
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
-from fedsched.matchmaker.options.replies import Replies
 from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
 from fedsched.matchmaker.options.sweep import Sweep, readable
-from fedsched.matchmaker.options.together import MOST, Shorts, answered
-from fedsched.matchmaker.reasons import Cause, Reason, Verdict
+from fedsched.matchmaker.options.together import Shorts
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
-
-
-class _Judged(NamedTuple):
-    """What a round knows of one kind of class. held: places that somebody holds back, complete once all options are."""
-
-    sweep: Sweep
-    held: list[Site]
-    options: Options
-    order: _Order
-
-
-class Answer(NamedTuple):
-    """What a class is told: a minimal set of what must change (RE2), and each member's own answer (E1)."""
-
-    reasons: tuple[Reason, ...]
-    verdicts: tuple[MemberVerdict, ...]
-
-
-class _Order(NamedTuple):
-    """Every place, best first, and of each place by number its ranks."""
-
-    numbers: Numbers
-    ranks: tuple[tuple[float, float], ...]
-
-
-_NOWHERE = _Order(np.empty(0, np.int64), ())
 
 
 class OneTable:
@@ -67,12 +40,11 @@ class OneTable:
         self.ground = Ground(places, rules.policy, rules.at, before)
         self._matching, self._fitting = self.ground.matching, self.ground.fitting
         self._by_name = {(s.place.terms.name, s.place.group.name): s for s in self._matching.sites}
-        self._replies = Replies(self._matching.sites)
-        self._ruled_out = Nevers(self._matching, self._fitting, self._replies, self.never)
+        self._answers = Answers(self._matching, self._fitting, self.never, rules.orders)
         self._foreseen = Foreseen(self._matching, self._fitting, partial(self._unknown, tuple(expected)))
-        self._judged: dict[tuple[object, ...], _Judged] = {}
-        self._asked: dict[str, tuple[DemandClass, _Judged]] = {}  # a class is asked about several times
-        self._orders: dict[tuple[object, ...], _Order] = {}
+        self._judged: dict[tuple[object, ...], Judged] = {}
+        self._asked: dict[str, tuple[DemandClass, Judged]] = {}  # a class is asked about several times
+        self._orders: dict[tuple[object, ...], Ranked] = {}
         self._back: dict[tuple[object, ...], NDArray[np.bool_] | None] = {}
         self._opened: dict[tuple[int, bytes], Numbers] = {}
         self._denies = any(order.kind == "deny" for order in rules.orders)
@@ -106,57 +78,13 @@ class OneTable:
 
     def verdicts(self, demand: DemandClass, asked: Asked) -> tuple[MemberVerdict, ...]:
         """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
-        known = self._know(demand)
-        answers = self._replies.of(known.options, asked)
-        self._held(answers, demand, known.held)
-        self._ruled_out.answer(answers[np.newaxis], nothing(answers)[np.newaxis], [(demand, known.sweep)])
-        return tuple(answers.tolist())
+        return self._answers.verdicts(Question(demand, asked, self._know(demand)))
 
     def answers(self, asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts) -> list[Answer]:
         """`reasons` and `verdicts` of each class; of those whose options were counted by place all at once."""
-        found: dict[int, Answer] = {}
-        alike: dict[int, list[tuple[int, Columns]]] = {}
-        for at, (demand, one) in enumerate(asked):
-            if one.columns is not None and self._know(demand).options:
-                alike.setdefault(id(self._know(demand).order), []).append((at, one.columns))
-        each = max(1, MOST // max(1, len(self._matching.sites)))
-        for its in alike.values():
-            for begin in range(0, len(its), each):
-                found |= self._together(its[begin : begin + each], asked, shorts)
-        every = range(len(asked))
-        return [found.get(at) or Answer(self.reasons(*asked[at]), self.verdicts(*asked[at])) for at in every]
-
-    def _together(
-        self, its: Sequence[tuple[int, Columns]], asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts
-    ) -> dict[int, Answer]:
-        """The same of classes, by their positions, that prefer places in one order."""
-        classes = [(*asked[at], self._know(asked[at][0])) for at, _ in its]
-        order = classes[0][2].order.numbers
-        counted = [(columns, one) for (_, columns), (_, one, _) in zip(its, classes, strict=True)]
-        together = answered(self._replies, order, counted, shorts)
-        silent = ~together.has
-        for row in np.flatnonzero(together.in_words.any(axis=1)).tolist():
-            self._replies.in_words(together.said[row], together.in_words[row], classes[row][2].options, classes[row][1])
-        for row, (demand, _, known) in enumerate(classes):
-            if known.held:
-                self._held(together.said[row], demand, known.held)
-                silent[row] = nothing(together.said[row])
-        self._ruled_out.answer(together.said, silent, [(demand, known.sweep) for demand, _, known in classes])
-        which = zip(
-            its, classes, together.least.tolist(), together.counts.tolist(), together.said.tolist(), strict=True
-        )
-        return {
-            at: Answer(_least(one, known.options, number, count), tuple(said))
-            for (at, _), (_, one, known), number, count, said in which
-        }
-
-    def _held(self, answers: Verdicts, demand: DemandClass, held: Iterable[Site]) -> None:
-        """Writes what members say who would have an option if nobody held it back."""
-        for site in held:
-            name, number = site.place.terms.name, self._replies.member_of[site.number]
-            if answers[number] is None:
-                why = next(held_back(demand, site.place, self._rules.orders), None)
-                answers[number] = MemberVerdict(name, Verdict.CORDONED, why, site.place.group.name)
+        questions = [Question(demand, one, self._know(demand)) for demand, one in asked]
+        found = self._answers.together(questions, shorts)
+        return [found.get(at) or Answer(self.reasons(*one), self.verdicts(*one)) for at, one in enumerate(asked)]
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:
         """A minimal set of what must change before one more startd may start, or the next of MA3's answers (RE2).
@@ -213,24 +141,24 @@ class OneTable:
             if before is None or before.fits is not self._fitting.fits(demand):
                 yield demand
 
-    def _know(self, demand: DemandClass) -> _Judged:
+    def _know(self, demand: DemandClass) -> Judged:
         last = self._asked.get(demand.key)
         if last is None or last[0] is not demand:
             last = self._asked[demand.key] = demand, self._known(demand)
         return last[1]
 
-    def _known(self, demand: DemandClass) -> _Judged:
+    def _known(self, demand: DemandClass) -> Judged:
         key = self._kind(demand)
         found = self._judged.get(key)
         if found is None:
             before, held = self.ground.earlier.get(key), list[Site]()
             sweep = Sweep(demand, self._matching, self._fitting, self._foreseen, before)
-            order = _NOWHERE if demand.gate else self._order(demand)
+            order = NOWHERE if demand.gate else self._order(demand)
             batches, make = self._batches(demand, order, sweep, held), partial(self._option, demand, order.ranks)
             fits = sweep.found.fits
             alone = self._fitting.packed(demand) == 1
             options = Options(batches, make, fits.sorts, fits.uniform if alone else None)
-            found = self._judged[key] = _Judged(sweep, held, options, order)
+            found = self._judged[key] = Judged(sweep, held, options, order)
             if sweep.timeless:
                 self.ground.sweeps[key] = sweep.found
         return found
@@ -241,7 +169,7 @@ class OneTable:
         what = (demand.request, demand.requirements, demand.attributes, self._fitting.packed(demand), demand.job)
         return *who, *what, demand.schedd if self._denies else ""
 
-    def _batches(self, demand: DemandClass, order: _Order, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
+    def _batches(self, demand: DemandClass, order: Ranked, sweep: Sweep, held: list[Site]) -> Iterator[Numbers]:
         """Numbers of options, best first; `held` gets the places that somebody holds back.
 
         Each batch is larger than the one before: a class that the first place serves does not pay for the others, but
@@ -258,7 +186,7 @@ class OneTable:
             yield self._with_singles(demand, numbers)
             begin, size = begin + size, size * 32
 
-    def _open(self, order: _Order, sweep: Sweep) -> Numbers:
+    def _open(self, order: Ranked, sweep: Sweep) -> Numbers:
         """All places where the class could run, best first: the same numbers for classes that could in the same."""
         key = id(order), sweep.found.key
         found = self._opened.get(key) if sweep.found.key else None
@@ -305,7 +233,7 @@ class OneTable:
         size = single(demand.request)
         return None if self._matching.misses(self._matching.side(demand), site, size) else size
 
-    def _order(self, demand: DemandClass) -> _Order:
+    def _order(self, demand: DemandClass) -> Ranked:
         """Every place, best first (MA5)."""
         policy = self._rules.policy.rank
         side, ranks = self._matching.side(demand), (policy, demand.rank)
@@ -318,7 +246,7 @@ class OneTable:
             ranked = sorted(self._matching.sites, key=lambda site: preference(site.place, needs_gpus=needs_gpus))
             ranked.sort(key=lambda site: (-values[site.number][0], -values[site.number][1]))
             numbers = np.array([site.number for site in ranked], np.int64)
-            found = self._orders[key] = _Order(numbers, values)
+            found = self._orders[key] = Ranked(numbers, values)
         return found
 
     def _rank(self, demand: DemandClass, side: Side, site: Site) -> tuple[float, float]:
@@ -328,10 +256,3 @@ class OneTable:
             return 0.0, 0.0
         size = self._fitting.fit(demand, site).size
         return self._matching.rank(policy, side, site, size), self._matching.rank(demand.rank, side, site, size)
-
-
-def _least(asked: Asked, options: Options, number: int, count: int) -> tuple[Reason, ...]:
-    """`Asked.fewest` where that option has the least in its way, and so much."""
-    if count == UNCOUNTED:
-        return asked.fewest(options)
-    return tuple(asked.blockers(options.of_number(number))) if count else ()

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from fedsched.matchmaker.match import Place, Site
 from fedsched.matchmaker.model import DemandClass, MemberVerdict, NearestMiss, Order
+from fedsched.matchmaker.options.answers import Answer
 from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Options
-from fedsched.matchmaker.options.table import Answer, OneTable
+from fedsched.matchmaker.options.table import OneTable
 from fedsched.matchmaker.options.together import Shorts
 from fedsched.matchmaker.reasons import Reason
 
