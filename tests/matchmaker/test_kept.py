@@ -77,6 +77,15 @@ def learnt(seen: Snapshot, rules: Policy) -> tuple[Snapshot, Policy]:
     return msgspec.structs.replace(seen, memory=memory), rules
 
 
+def seen_again(seen: Snapshot, rules: Policy) -> tuple[Snapshot, Policy]:
+    """Slots of every other group were looked at once more, and say the same."""
+    pairs = {
+        key: msgspec.structs.replace(pair, seen_at=seen.at) if n % 2 else pair
+        for n, (key, pair) in enumerate(seen.memory.pairs.items())
+    }
+    return msgspec.structs.replace(seen, memory=msgspec.structs.replace(seen.memory, pairs=pairs)), rules
+
+
 def fewer(seen: Snapshot, rules: Policy) -> tuple[Snapshot, Policy]:
     """A member is gone, and a node group of another."""
     second, *rest = seen.observation.members[1:]
@@ -135,6 +144,7 @@ CHANGES: dict[str, tuple[Change, bool]] = {
     ),
     "a rank": (lambda seen, rules: (seen, msgspec.structs.replace(rules, rank="-FedschedPricePerCoreHour")), True),
     "users": (others, True),
+    "when slots were seen": (seen_again, True),
     "images": (groups(images=("startd",)), True),
     "attributes": (groups(attributes=(("FedschedRegion", '"moon"'), ("has_avx2", "true"))), False),
     "sizes of nodes": (groups(allocatable=Resources(2000, 4096, 4096, 0, 10)), False),
@@ -164,6 +174,16 @@ def test_a_round_that_was_told_of_the_one_before_makes_the_plan_of_one_that_was_
     assert digest(after) == digest(negotiate(second, rules))
     assert more.ground is not None
     assert bool(more.ground.earlier) is keeps
+
+
+def test_what_one_round_says_again_another_may_say_otherwise_from_the_same() -> None:
+    """Both are told of one round before them."""
+    first, rules = clocked(federation(SIZE)), policy()
+    plan, kept = negotiated(first, rules, Kept())
+    second, _ = seen_again(remembered(first, plan.memory, LATER_S), rules)
+    third = remembered(first, plan.memory, 2 * LATER_S)
+    for later in (second, third, second):
+        assert digest(negotiated(later, rules, kept)[0]) == digest(negotiate(later, rules))
 
 
 def test_where_nodes_may_come_there_are_no_daemonsets_any_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedsched.matchmaker import classad
-from fedsched.matchmaker.match import Meeting, Place, held_back, job_ad, judge, nevers, number, size_for, slot_ad
+from fedsched.matchmaker.match import Known, Meeting, Place, held_back, job_ad, judge, nevers, number, size_for, slot_ad
 from fedsched.matchmaker.match.never import everything
 from fedsched.matchmaker.model import (
     ContainerLimits,
@@ -129,8 +130,12 @@ def test_what_the_table_says_of_parts_is_what_the_library_says_of_whole_ads(
         for p in known:
             size, _ = size_for(one, p, "startd-job", Policy())
             assert (answers.never(one, p) is None) == (f"{p.terms.name}/g" in expected)
-            ads = Meeting(job_ad(one), slot_ad(p, size), T0)
-            assert answers.never(one, p) == next(nevers(one, p, size, lambda ads=ads: (ads, everything)), None)
+            met = _whole(Meeting(job_ad(one), slot_ad(p, size), T0))
+            assert answers.never(one, p) == next(nevers(one, p, size, met), None)
+
+
+def _whole(met: Meeting) -> Callable[[], tuple[Meeting, Known]]:
+    return lambda: (met, everything)
 
 
 @settings(max_examples=60, deadline=None)

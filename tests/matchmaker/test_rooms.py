@@ -10,6 +10,7 @@ from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.book import rooms as room_columns
 from fedsched.matchmaker.book.rooms import Rooms
 from fedsched.matchmaker.book.totals import GroupRoom
 from fedsched.matchmaker.breaker import breaker_key
@@ -59,13 +60,17 @@ def test_all_groups_at_once_lack_what_each_lacks_by_itself_whatever_was_taken_be
     free: list[dict[Resources, int]], taken: list[tuple[int, Resources]], size: Resources
 ) -> None:
     groups = {("m", f"g{number}"): _room(f"g{number}", one) for number, one in enumerate(free)}
-    rooms = Rooms(groups)
-    for number, amount in taken:
-        rooms.lacking(amount)
-        if ("m", f"g{number}") in groups and groups["m", f"g{number}"].take(amount):
-            rooms.change(("m", f"g{number}"))
-    alone = [0 if one.holds(size) else len(lacks(size, one.closest(size))) for one in groups.values()]
-    assert rooms.lacking(size).tolist() == alone
+    for few in (0, 1, 9):  # sizes that are asked before room is laid out for many
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(room_columns, "FEW", few)
+            rooms = Rooms(groups)
+            for number, amount in taken:
+                rooms.lacking(amount)
+                if ("m", f"g{number}") in groups and groups["m", f"g{number}"].take(amount):
+                    rooms.change(("m", f"g{number}"))
+            for asked in (*(amount for _, amount in taken), size):
+                alone = [0 if one.holds(asked) else len(lacks(asked, one.closest(asked))) for one in groups.values()]
+                assert rooms.lacking(asked).tolist() == alone
 
 
 def _room(name: str, free: dict[Resources, int]) -> GroupRoom:

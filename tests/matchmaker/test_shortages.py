@@ -9,7 +9,8 @@ from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.book import Book, rooms
-from fedsched.matchmaker.book.rooms import EXACT, Rooms, Shortage, Sizes
+from fedsched.matchmaker.book.layout import EXACT
+from fedsched.matchmaker.book.rooms import Rooms, Shortage, Sizes
 from fedsched.matchmaker.book.shortage import shortage
 from fedsched.matchmaker.book.totals import GroupRoom
 from fedsched.matchmaker.match import Place, Shape
@@ -93,6 +94,30 @@ def test_what_different_sizes_lack_is_found_together_and_in_parts(
             patch.setattr(rooms, "MOST", most)
             found = at_once(book, [number for number, _, _ in pairs], *(size for _, size, _ in pairs))
         assert found == [why for _, _, why in pairs]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(bars, min_size=1, max_size=3), st.lists(st.tuples(st.integers(0, 2), asked), min_size=1, max_size=6), asked
+)
+@example([{res(2, 4, 9, pods=9): 3}], [(0, res(1, 1, 1))] * 3, res(3, 1, 1))  # more kinds of nodes with each
+def test_what_full_places_lack_is_found_after_each_startd_as_if_nothing_had_been_asked_before(
+    free: list[dict[Resources, int]], taken: list[tuple[int, Resources]], size: Resources
+) -> None:
+    places = [place_of(f"g{number}", its) for number, its in enumerate(free)]
+    book, said = Book(places, (), Policy(), T0), []
+    for begun in range(len(taken) + 1):
+        anew = Book(places, (), Policy(), T0)
+        for number, amount in taken[:begun]:
+            if number < len(places):
+                anew.take(places[number], amount, Shape("startd-job"))
+        full = np.flatnonzero(anew.lacking(size)).tolist()
+        assert np.flatnonzero(book.lacking(size)).tolist() == full
+        said.append(at_once(book, full, size))
+        assert said[-1] == [anew.short(number, size) for number in full]
+        if begun < len(taken) and taken[begun][0] < len(places):
+            book.take(places[taken[begun][0]], taken[begun][1], Shape("startd-job"))
+    target(float(len({reason.have for reasons in said for reason in reasons})))
 
 
 def test_what_was_said_of_a_full_place_is_not_said_again_when_more_of_it_is_taken() -> None:

@@ -13,7 +13,7 @@ from fedsched.matchmaker.book import Book
 from fedsched.matchmaker.book.rooms import Sizes
 from fedsched.matchmaker.model import DemandClass, MemberVerdict
 from fedsched.matchmaker.options import UNCOUNTED, Option, Options
-from fedsched.matchmaker.options.asking import NOWHERE, Columns, Firsts, Verdicts
+from fedsched.matchmaker.options.asking import NOWHERE, Columns, Firsts, Verdicts, nothing
 from fedsched.matchmaker.options.together import Lacking
 from fedsched.matchmaker.reasons import Reason, Verdict
 from fedsched.matchmaker.resources import Resources
@@ -95,12 +95,14 @@ class Ends(msgspec.Struct):
             found[fixed < 0] = UNCOUNTED
         return found
 
-    def shorts(self, asked: Lacking) -> Verdicts:
-        """What places say for want of room alone."""
-        said, which = self.book.shorts(asked.places, Sizes(asked.sizes, asked.which))
-        words = (MemberVerdict(why.member, Verdict.NOT_NOW, why, why.node_group) for why in said)
-        found: Verdicts = np.fromiter(words, object, len(said))[which]
-        return found
+    def closed(self, asked: Lacking) -> Verdicts:
+        """What places say that are not open: what they say to all, or what room they lack."""
+        to_all = self.said_to_all()
+        said, short = to_all[asked.places], nothing(to_all)[asked.places]
+        whys, which = self.book.shorts(asked.places[short], Sizes(asked.sizes, asked.which[short]))
+        words = (MemberVerdict(why.member, Verdict.NOT_NOW, why, why.node_group) for why in whys)
+        said[short] = np.fromiter(words, object, len(whys))[which]
+        return said
 
     @staticmethod
     def uncounted(number: int) -> InTheWay:

@@ -40,7 +40,7 @@ def reports(
     """How classes stand, every idle job accounted for (RE1). limits: all that holds a class as a whole."""
     held = [(turn, limits(turn)) for turn in turns]
     asked = [(turn.ask.demand, _asked(turn, rounds, its)) for turn, its in held if turn.unmet]
-    answers = iter(rounds.table.answers(asked, rounds.ends.shorts))
+    answers = iter(rounds.table.answers(asked, rounds.ends.closed))
     return tuple(_report(turn, rounds, its, next(answers) if turn.unmet else None) for turn, its in held)
 
 
@@ -49,7 +49,7 @@ def _asked(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> Asked:
     blockers, all_blocked = partial(rounds.blockers, demand), not limits and not turn.ask.blocked
     columns = rounds.columns(demand, options)
     if columns is not None:
-        return Asked(blockers, None, all_blocked, rounds.ends.said_to_all(), columns=columns)
+        return Asked(blockers, all_blocked=all_blocked, columns=columns)
     ways = rounds.in_the_way(demand, options)
     return Asked(blockers, ways.counts, all_blocked, ways.shut, ways.firsts)
 

@@ -16,7 +16,7 @@ from fedsched.matchmaker.options.nevers import Nevers
 from fedsched.matchmaker.options.option import Options
 from fedsched.matchmaker.options.replies import Replies
 from fedsched.matchmaker.options.sets import UNCOUNTED
-from fedsched.matchmaker.options.together import MOST, Shorts, answered
+from fedsched.matchmaker.options.together import MOST, Closed, answered
 from fedsched.matchmaker.reasons import Reason, Verdict
 
 
@@ -60,7 +60,7 @@ class Answers:
         self._nevers.answer(answers[np.newaxis], nothing(answers)[np.newaxis], [(one.demand, one.known.sweep)])
         return tuple(answers.tolist())
 
-    def together(self, questions: Sequence[Question], shorts: Shorts) -> dict[int, Answer]:
+    def together(self, questions: Sequence[Question], closed: Closed) -> dict[int, Answer]:
         """The answers to those of the questions, by position, that were counted by place."""
         found: dict[int, Answer] = {}
         alike: dict[int, list[_Counted]] = {}
@@ -69,13 +69,13 @@ class Answers:
                 alike.setdefault(id(one.known.order), []).append((at, one.asked.columns, one))
         for its in alike.values():
             for begin in range(0, len(its), self._each):
-                found.update(self._at_once(its[begin : begin + self._each], shorts))
+                found.update(self._at_once(its[begin : begin + self._each], closed))
         return found
 
-    def _at_once(self, its: Sequence[_Counted], shorts: Shorts) -> Iterator[tuple[int, Answer]]:
+    def _at_once(self, its: Sequence[_Counted], closed: Closed) -> Iterator[tuple[int, Answer]]:
         """Of classes that prefer places in one order."""
         order, counted = its[0][2].known.order, [(columns, one.asked) for _, columns, one in its]
-        said, has, in_words, least, counts = answered(self._replies, order.numbers, counted, shorts)
+        said, has, in_words, least, counts = answered(self._replies, order.numbers, counted, closed)
         for row in np.flatnonzero(in_words.any(axis=1)).tolist():
             one = its[row][2]
             self._replies.in_words(said[row], in_words[row], one.known.options, one.asked)

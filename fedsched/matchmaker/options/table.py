@@ -20,7 +20,7 @@ from fedsched.matchmaker.options.near import nearest
 from fedsched.matchmaker.options.option import Choosing, Numbers, Option, Options, preference
 from fedsched.matchmaker.options.sets import UNCOUNTED, smallest
 from fedsched.matchmaker.options.sweep import Sweep, readable
-from fedsched.matchmaker.options.together import Shorts
+from fedsched.matchmaker.options.together import Closed
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.resources import Resources
 
@@ -80,10 +80,10 @@ class OneTable:
         """Per member, by name, the best answer of its node groups with the first blocker of its best place (E1)."""
         return self._answers.verdicts(Question(demand, asked, self._know(demand)))
 
-    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts) -> list[Answer]:
+    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], closed: Closed) -> list[Answer]:
         """`reasons` and `verdicts` of each class; of those whose options were counted by place all at once."""
         questions = [Question(demand, one, self._know(demand)) for demand, one in asked]
-        found = self._answers.together(questions, shorts)
+        found = self._answers.together(questions, closed)
         return [found.get(at) or Answer(self.reasons(*one), self.verdicts(*one)) for at, one in enumerate(asked)]
 
     def reasons(self, demand: DemandClass, asked: Asked) -> tuple[Reason, ...]:

@@ -11,7 +11,7 @@ from fedsched.matchmaker.options.asking import Asked
 from fedsched.matchmaker.options.ground import Ground
 from fedsched.matchmaker.options.option import Choosing, Options
 from fedsched.matchmaker.options.table import OneTable
-from fedsched.matchmaker.options.together import Shorts
+from fedsched.matchmaker.options.together import Closed
 from fedsched.matchmaker.reasons import Reason
 
 
@@ -69,10 +69,10 @@ class Table:
         """See OneTable.reasons."""
         return self.of(demand).reasons(demand, asked)
 
-    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], shorts: Shorts) -> list[Answer]:
+    def answers(self, asked: Sequence[tuple[DemandClass, Asked]], closed: Closed) -> list[Answer]:
         """See OneTable.answers."""
         startds, jobs = ([one for one in asked if (one[0].job is None) == yes] for yes in (True, False))
-        of_startds, of_jobs = iter(self._startds.answers(startds, shorts)), iter(self._jobs.answers(jobs, shorts))
+        of_startds, of_jobs = iter(self._startds.answers(startds, closed)), iter(self._jobs.answers(jobs, closed))
         return [next(of_startds if demand.job is None else of_jobs) for demand, _ in asked]
 
     def near(self, demand: DemandClass) -> tuple[NearestMiss, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsched.matchmaker.options.asking import NOWHERE, Asked, Columns, Verdicts, nothing
+from fedsched.matchmaker.options.asking import NOWHERE, Asked, Columns, Verdicts
 from fedsched.matchmaker.options.option import Numbers
 from fedsched.matchmaker.options.replies import Replies
 from fedsched.matchmaker.options.sets import UNCOUNTED
@@ -26,8 +26,8 @@ class Lacking(NamedTuple):
     which: Numbers
 
 
-Shorts: TypeAlias = Callable[[Lacking], Verdicts]
-"""What is said for want of room alone, of places that have none."""
+Closed: TypeAlias = Callable[[Lacking], Verdicts]
+"""What places say that are not open."""
 
 
 class Together(NamedTuple):
@@ -45,7 +45,7 @@ class Together(NamedTuple):
     counts: Numbers
 
 
-def answered(replies: Replies, order: Numbers, asked: Sequence[tuple[Columns, Asked]], shorts: Shorts) -> Together:
+def answered(replies: Replies, order: Numbers, asked: Sequence[tuple[Columns, Asked]], closed: Closed) -> Together:
     """What members say to classes that prefer places in that order."""
     alone = np.array([columns.alone for columns, _ in asked])
     several = _several([columns for columns, _ in asked])
@@ -53,15 +53,14 @@ def answered(replies: Replies, order: Numbers, asked: Sequence[tuple[Columns, As
     first = _Firsts(its, replies.begins)
     has, best = first.of(alone != NOWHERE)
     now, opened = first.of(alone == 0 if several is None else (alone == 0) | (several == 0))
-    in_words = np.zeros_like(has)
-    if alone.size and min(alone.min(), UNCOUNTED if several is None else several.min()) == UNCOUNTED:
-        in_words, _ = first.of(alone == UNCOUNTED if several is None else (alone == UNCOUNTED) | (several == UNCOUNTED))
+    uncounted = alone == UNCOUNTED  # whatever the size, and beside each for several there is one for a single job
+    in_words = first.of(uncounted)[0] if uncounted.any() else np.zeros_like(has)
     said = np.full(has.shape, None, object)
     now &= ~in_words
     said[now] = replies.now[opened[now]]
     shut = has & ~in_words & ~now
     if shut.any():
-        said[shut] = _shut(shut, best[shut], asked, shorts)
+        said[shut] = closed(_shut(shut, best[shut], [columns for columns, _ in asked]))
     return Together(said, has, in_words, *_least(alone, several, order, [one.all_blocked for _, one in asked]))
 
 
@@ -92,16 +91,11 @@ class _Firsts:
         return there > 0, numbers
 
 
-def _shut(shut: NDArray[np.bool_], places: Numbers, asked: Sequence[tuple[Columns, Asked]], shorts: Shorts) -> Verdicts:
-    """What members say of whose places none is open; places: the best of each."""
-    to_all = asked[0][1].shut
-    said = np.full(len(places), None, object) if to_all is None else to_all[places]
-    silent = np.ones(len(places), np.bool_) if to_all is None else nothing(to_all)[places]
-    if silent.any():
-        sizes: dict[Resources, int] = {}
-        of_class = np.array([sizes.setdefault(columns.size, len(sizes)) for columns, _ in asked], np.int64)
-        said[silent] = shorts(Lacking(places[silent], tuple(sizes), of_class[np.nonzero(shut)[0][silent]]))
-    return said
+def _shut(shut: NDArray[np.bool_], places: Numbers, columns: Iterable[Columns]) -> Lacking:
+    """The questions of classes and members none of whose places is open; places: the best of each."""
+    sizes: dict[Resources, int] = {}
+    of_class = np.array([sizes.setdefault(one.size, len(sizes)) for one in columns], np.int64)
+    return Lacking(places, tuple(sizes), of_class[np.nonzero(shut)[0]])
 
 
 def _least(
@@ -117,5 +111,5 @@ def _least(
     blocked = np.array(all_blocked, np.bool_) & any_one.any(axis=1)
     least[blocked] = any_one[blocked].argmax(axis=1)
     found: NDArray[np.int64] = counts[rows, least].astype(np.int64)
-    found[(counts == UNCOUNTED).any(axis=1)] = UNCOUNTED
+    found[(alone == UNCOUNTED).any(axis=1)] = UNCOUNTED
     return numbers[rows, least], found

@@ -1,0 +1,102 @@
+"""E1, RE2: what members say to many classes at once is what they say to each by itself, place by place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings, target
+from hypothesis import strategies as st
+
+from fedsched.matchmaker.model import Order, Policy, Ramp, Snapshot, Startds
+from fedsched.matchmaker.negotiate import negotiate
+from fedsched.matchmaker.options import answers
+from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
+from tests.matchmaker.plainly import place_by_place
+from tests.sameness import digest
+
+CLAUSES = ("", "TARGET.Cpus >= 2", 'TARGET.Arch == "X86_64"', 'TARGET.Arch == "ppc64le"', "TARGET.FedschedGpus > 0")
+HELD = (Order("cordon", "m0", "x"), Order("deny", "*bob*", "x"))
+frees = st.builds(res, st.integers(0, 8), st.integers(1, 16), st.just(30), st.integers(0, 1), st.just(30))
+groups = st.tuples(st.dictionaries(frees, st.integers(1, 2), max_size=3), st.sampled_from((SEEN.attributes, ())))
+its = st.sampled_from(
+    (
+        {},
+        {},
+        {"mode": "observe"},
+        {"mode": "trial", "trial": 1},
+        {"principals": ("*bob*",)},
+        {"pod_overhead": res(0, 1, 0, 0, 0)},
+        {"daemonset_groups": ("g0",), "forms": ("startd-job", "startd-daemonset")},
+    )
+)
+members = st.lists(st.tuples(st.lists(groups, min_size=1, max_size=3), its), min_size=1, max_size=4)
+asks = st.lists(
+    st.tuples(
+        st.builds(res, st.integers(1, 9), st.integers(1, 9), st.just(1), st.integers(0, 1)),
+        st.integers(1, 9),
+        st.sampled_from(CLAUSES),
+        st.sampled_from(("alice@b", "bob@b")),
+    ),
+    min_size=1,
+    max_size=6,
+)
+ONE, TWO = {res(1, 2, 30, pods=30): 1}, {res(1, 2, 30, pods=30): 2, res(8, 16, 30, pods=30): 1}
+LARGE, SMALL = (res(2, 2), 9, "", "bob@b"), (res(1, 1), 2, "", "alice@b")
+
+
+def _federation(specs: list[tuple[Any, ...]], wanted: list[tuple[Any, ...]], orders: tuple[Order, ...]) -> Snapshot:
+    views, files, pairs = [], [], {}
+    for number, (nodes, file) in enumerate(specs):
+        name, found = f"m{number}", []
+        for index, (free, attributes) in enumerate(nodes):
+            rooms = tuple(msgspec.structs.replace(group().rooms[0], free=one, nodes=n) for one, n in free.items())
+            count = sum(free.values())
+            found.append(group(f"g{index}", count, res(8, 16, 30, 1, 50), rooms=tuple(sorted(rooms)), images=()))
+            pairs[f"{name}/g{index}/"] = msgspec.structs.replace(SEEN, attributes=attributes, seen_at=T0 - number)
+        views.append(member(name, *found))
+        files.append(terms(name, **file))
+    classes = [
+        demand(f"k{i}", idle=idle, request=size, requirements=clause, principal=_who(user), schedd="schedd-b")
+        for i, (size, idle, clause, user) in enumerate(wanted)
+    ]
+    seen = snapshot(members=tuple(views), terms=tuple(files), schedds=(schedd(*classes),))
+    memory = msgspec.structs.replace(seen.memory, pairs=pairs)
+    return msgspec.structs.replace(seen, memory=memory, orders=orders)
+
+
+def _who(user: str) -> Any:
+    return msgspec.structs.replace(demand().principal, user=user)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    members,
+    asks,
+    st.sampled_from(((), HELD[:1], HELD[1:], HELD)),
+    st.sampled_from((0, 4000)),
+    st.sampled_from((1, 100)),
+    st.sampled_from((1, 1 << 20)),
+)
+@example([([(ONE, SEEN.attributes)], {}), ([(TWO, SEEN.attributes)], {})], [LARGE, SMALL], HELD[:1], 0, 100, 1 << 20)
+@example([([(TWO, SEEN.attributes)] * 2, {})], [SMALL, LARGE], (), 4000, 1, 1 << 20)  # packed ones, one by one open
+@example([([(ONE, SEEN.attributes)], {"mode": "trial", "trial": 1})] * 2, [LARGE, SMALL], (), 0, 100, 1 << 20)
+@example([([(ONE, SEEN.attributes)], {}), ([(TWO, SEEN.attributes)], {})], [LARGE], HELD[1:], 0, 100, 1 << 20)
+def test_a_plan_whose_members_answer_all_classes_at_once_is_the_one_made_place_by_place(
+    specs: list[tuple[Any, ...]],
+    wanted: list[tuple[Any, ...]],
+    orders: tuple[Order, ...],
+    pack: int,
+    first: int,
+    most: int,
+) -> None:
+    """first: startds of a class in this round. most: places of classes that are laid out at once."""
+    seen = _federation(specs, wanted, orders)
+    rules = Policy(startds=Startds(pack_cpu_milli=pack), ramp=Ramp(first=first, max_starts=100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "MOST", most)
+        fast = negotiate(seen, rules)
+    assert digest(fast) == digest(place_by_place(seen, rules))
+    said = {(one.verdict, one.blocker and one.blocker.cause) for report in fast.classes for one in report.members}
+    target(float(len(said)))
