@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
 from fedsched.matchmaker.model import Order, Policy, Ramp, Snapshot, Startds
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.matchmaker.options import answers
+from fedsched.matchmaker.options import answers, together
+from fedsched.matchmaker.options.asking import NOWHERE
+from fedsched.matchmaker.options.sets import first_smallest
 from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
 from tests.matchmaker.plainly import place_by_place
 from tests.sameness import digest
@@ -100,3 +103,23 @@ def test_a_plan_whose_members_answer_all_classes_at_once_is_the_one_made_place_b
     assert digest(fast) == digest(place_by_place(seen, rules))
     said = {(one.verdict, one.blocker and one.blocker.cause) for report in fast.classes for one in report.members}
     target(float(len(said)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.lists(st.sampled_from((0, 1, 2, 3, NOWHERE)), min_size=4, max_size=4)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.permutations(range(4)),
+)
+def test_the_place_with_the_least_in_the_way_is_the_one_that_is_found_one_by_one(
+    asked: list[tuple[bool, list[int]]], order: list[int]
+) -> None:
+    """Of those in whose way there is one thing the first, where it is known that none is open: also where one is."""
+    counts, in_order = np.array([its for _, its in asked], np.int16), np.array(order)
+    places, least = together._least(counts[:, in_order], in_order, [blocked for blocked, _ in asked])
+    for (blocked, its), place, count in zip(asked, places.tolist(), least.tolist(), strict=True):
+        position = first_smallest(np.array(its, np.int64)[in_order], none_empty=blocked)
+        assert (place, count) == (order[position], its[order[position]])

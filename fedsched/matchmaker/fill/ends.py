@@ -50,9 +50,8 @@ class Ends(msgspec.Struct):
         """Of each option of the class. apart: None where that differs from place to place, and nothing is counted."""
         found, columns = self.counted.get(demand.key), self.by_place.get(demand.key)
         if found is None:
-            if columns is not None:
-                besides = self.book.doors.fixed().counts[options.places()] != 0
-                found = InTheWay(columns.counts(options), besides, self.said_to_all())
+            if columns is not None and options.uniform is not None:
+                found = self._uniform(columns, options.places())
             else:
                 found = self.uncounted(len(options)) if apart is None else self._counted(options, apart)
             self.counted[demand.key] = found
@@ -64,27 +63,29 @@ class Ends(msgspec.Struct):
             self.by_place[demand.key] = self._columns(options)
         return self.by_place[demand.key]
 
+    def _uniform(self, columns: Columns, places: NDArray[np.int64]) -> InTheWay:
+        """`_counted` of options that are alike, with nothing in the way but what places say."""
+        counts, besides = columns.counts[places].astype(np.int64), self.book.doors.fixed().counts[places] != 0
+
+        def firsts(positions: NDArray[np.int64]) -> list[Reason]:
+            return self._at_places(places[positions], columns.size)
+
+        return InTheWay(counts, besides, self.said_to_all(), firsts)
+
     def _columns(self, options: Options) -> Columns | None:
-        places, alone = options.places(), np.full(len(self.book.places), NOWHERE, np.int16)
-        if options.uniform is not None:
-            alone[places] = self._counts(options.uniform)[places]
-            return Columns(alone, None, options.uniform)
-        packed, several = options.packed(), None
-        size: Resources | None = None
+        places, found, size = options.places(), np.full(len(self.book.places), NOWHERE, np.int16), options.uniform
+        if size is not None:
+            found[places] = self._counts(size)[places]
+            return Columns(found, size)
+        packed = options.packed()
         for option, positions in options.alike():
-            if option.form != "startd-job":
+            its = places[positions[~packed[positions]]]
+            if len(its) and (option.form != "startd-job" or size not in {None, option.size}):
                 return None
-            counts, packs = self._counts(option.size), packed[positions]
-            if packs.any():
-                several = np.full_like(alone, NOWHERE) if several is None else several
-                its = places[positions[packs]]
-                several[its] = counts[its]
-            if not packs.all():
-                if size not in {None, option.size}:
-                    return None
-                its, size = places[positions[~packs]], option.size
-                alone[its] = counts[its]
-        return None if size is None else Columns(alone, several, size)
+            if len(its):
+                size = option.size
+                found[its] = self._counts(size)[its]
+        return None if size is None else Columns(found, size)
 
     def _counts(self, size: Resources) -> NDArray[np.int16]:
         """Of every place how many things keep a startd of that size from there."""

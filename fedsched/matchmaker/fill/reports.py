@@ -9,7 +9,7 @@ from typing import Protocol
 from fedsched.matchmaker.fill.ends import Ends, InTheWay
 from fedsched.matchmaker.fill.turn import Turn
 from fedsched.matchmaker.model import ClassReport, DemandClass
-from fedsched.matchmaker.options import Answer, Asked, Option, Options, Table
+from fedsched.matchmaker.options import UNCOUNTED, Answer, Asked, Option, Options, Table
 from fedsched.matchmaker.options.asking import Columns
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
 
@@ -48,10 +48,10 @@ def _asked(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...]) -> Asked:
     demand, options = turn.ask.demand, rounds.table.options(turn.ask.demand)
     blockers, all_blocked = partial(rounds.blockers, demand), not limits and not turn.ask.blocked
     columns = rounds.columns(demand, options)
-    if columns is not None:
+    if columns is not None and not (columns.counts == UNCOUNTED).any():
         return Asked(blockers, all_blocked=all_blocked, columns=columns)
     ways = rounds.in_the_way(demand, options)
-    return Asked(blockers, ways.counts, all_blocked, ways.shut, ways.firsts)
+    return Asked(blockers, ways.counts, all_blocked, ways.shut, ways.firsts, columns)
 
 
 def _report(turn: Turn, rounds: Rounds, limits: tuple[Reason, ...], answer: Answer | None) -> ClassReport:

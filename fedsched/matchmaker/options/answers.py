@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -49,9 +50,17 @@ class Answers:
         never: Callable[[DemandClass, Place], Reason | None],
         orders: tuple[Order, ...],
     ) -> None:
-        self._replies, self._orders = Replies(matching.sites), orders
-        self._nevers = Nevers(matching, fitting, self._replies, never)
+        self._matching, self._fitting, self._never, self._orders = matching, fitting, never, orders
         self._each = max(1, MOST // max(1, len(matching.sites)))
+
+    @cached_property
+    def _replies(self) -> Replies:
+        """Made when somebody asks: in most rounds of a quiet federation nobody does."""
+        return Replies(self._matching.sites)
+
+    @cached_property
+    def _nevers(self) -> Nevers:
+        return Nevers(self._matching, self._fitting, self._replies, self._never)
 
     def verdicts(self, one: Question) -> tuple[MemberVerdict, ...]:
         """Of each member, by name, the best answer of its places."""
@@ -85,10 +94,10 @@ class Answers:
                 self._held(said[row], one.demand, one.known.held)
                 silent[row] = nothing(said[row])
         self._nevers.answer(said, silent, [(one.demand, one.known.sweep) for _, _, one in its])
-        for (at, _, one), number, count, its_own in zip(
+        for (at, _, one), place, count, its_own in zip(
             its, least.tolist(), counts.tolist(), said.tolist(), strict=True
         ):
-            yield at, Answer(_least(one.asked, one.known.options, number, count), tuple(its_own))
+            yield at, Answer(_least(one.asked, one.known.options, place, count), tuple(its_own))
 
     def _held(self, answers: Verdicts, demand: DemandClass, held: Iterable[Site]) -> None:
         """Writes what members say who would have an option if nobody held it back."""
@@ -99,8 +108,8 @@ class Answers:
                 answers[number] = MemberVerdict(name, Verdict.CORDONED, why, site.place.group.name)
 
 
-def _least(asked: Asked, options: Options, number: int, count: int) -> tuple[Reason, ...]:
-    """`Asked.fewest` where the option of that number has the least in its way, and so much."""
+def _least(asked: Asked, options: Options, place: int, count: int) -> tuple[Reason, ...]:
+    """`Asked.fewest` where a startd for a single job has the least in its way at that place, and so much."""
     if count == UNCOUNTED:
         return asked.fewest(options)
-    return tuple(asked.blockers(options.of_number(number))) if count else ()
+    return tuple(asked.blockers(options.alone_at(place))) if count else ()

@@ -33,24 +33,15 @@ NOWHERE = 1 << 14
 
 
 class Columns(NamedTuple):
-    """What is in the way of a class at each place (by its number), of startds for one job, all of the same size.
+    """What is in the way of a class at each place (by its number), of startds of one size: how many things.
 
-    That is: how many things, or UNCOUNTED; NOWHERE where it has no option. several: the same of startds for more than
-    one, beside which there is one for a single job; None where there are none.
+    UNCOUNTED where that must be asked, NOWHERE where there is no option. Startds for several jobs, beside which there
+    is one for a single job, are left out: what is in the way of the one is in the way of the other, too, and that one
+    comes first.
     """
 
-    alone: NDArray[np.int16]
-    several: NDArray[np.int16] | None
+    counts: NDArray[np.int16]
     size: Resources
-
-    def counts(self, options: Options) -> Numbers:
-        """The same of each option, by its position."""
-        places = options.places()
-        found: Numbers = self.alone[places].astype(np.int64)
-        if self.several is not None:
-            packed = options.packed()
-            found[packed] = self.several[places[packed]]
-        return found
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -59,8 +50,8 @@ class Asked(msgspec.Struct, frozen=True):
     blockers: all that does, the first of it first. counts: of each option of the class how many that are, or UNCOUNTED;
     None where nobody counted. all_blocked: it is known that no option is open. shut: of each place (by its number) what
     it says to every class whose way there is counted, where that is known. firsts: the first blocker of each of some
-    options whose way is counted and not open, by their positions. columns: the same as counts, by place, where no
-    option was counted otherwise.
+    options whose way is counted and not open, by their positions. columns: how many there are by place, where all that
+    are counted can be told so; counts are not needed then but where columns have UNCOUNTED.
     """
 
     blockers: Callable[[Option], Iterable[Reason]]
@@ -72,8 +63,6 @@ class Asked(msgspec.Struct, frozen=True):
 
     def counted(self, options: Options) -> Numbers:
         """Of each option how many blockers it has, or UNCOUNTED."""
-        if self.columns is not None:
-            return self.columns.counts(options)
         return np.full(len(options), UNCOUNTED, np.int64) if self.counts is None else self.counts
 
     def fewest(self, options: Options) -> tuple[Reason, ...]:

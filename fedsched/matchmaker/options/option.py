@@ -98,9 +98,9 @@ class Options(Sequence[Option]):
             found = self._made[index] = self._make(int(self._found[index]))
         return found
 
-    def of_number(self, number: int) -> Option:
-        """The option of that number, which is one of `numbers`."""
-        return self._make(number)
+    def alone_at(self, place: int) -> Option:
+        """The option at that place that no other is beside, or that is for a single job."""
+        return self._make(place) if self.uniform is not None else self[int(np.flatnonzero(self.places() == place)[-1])]
 
     def place(self, index: int) -> int:
         """Number of the place of an option that was asked for before."""

@@ -33,9 +33,9 @@ Closed: TypeAlias = Callable[[Lacking], Verdicts]
 class Together(NamedTuple):
     """The answers of members (columns) to classes (rows).
 
-    said: None where `in_words` is set and somebody must ask, or where the member has no option, see `has`. least: of
-    each class the number of the option with the least in its way, and `counts` how much that is: UNCOUNTED where
-    somebody must ask.
+    said: of no use where `in_words` is set and somebody must ask; None where the member has no option, see `has`.
+    least: of each class the number of the place with the least in the way, and `counts` how much that is: UNCOUNTED
+    where somebody must ask.
     """
 
     said: Verdicts
@@ -47,28 +47,19 @@ class Together(NamedTuple):
 
 def answered(replies: Replies, order: Numbers, asked: Sequence[tuple[Columns, Asked]], closed: Closed) -> Together:
     """What members say to classes that prefer places in that order."""
-    alone = np.array([columns.alone for columns, _ in asked])
-    several = _several([columns for columns, _ in asked])
+    counted = np.array([columns.counts for columns, _ in asked])
     its = replies.by_member(order)
     first = _Firsts(its, replies.begins)
-    has, best = first.of(alone != NOWHERE)
-    now, opened = first.of(alone == 0 if several is None else (alone == 0) | (several == 0))
-    uncounted = alone == UNCOUNTED  # whatever the size, and beside each for several there is one for a single job
+    has, best = first.of(counted != NOWHERE)
+    now, opened = first.of(counted == 0)
+    uncounted = counted == UNCOUNTED
     in_words = first.of(uncounted)[0] if uncounted.any() else np.zeros_like(has)
     said = np.full(has.shape, None, object)
-    now &= ~in_words
     said[now] = replies.now[opened[now]]
     shut = has & ~in_words & ~now
     if shut.any():
         said[shut] = closed(_shut(shut, best[shut], [columns for columns, _ in asked]))
-    return Together(said, has, in_words, *_least(alone, several, order, [one.all_blocked for _, one in asked]))
-
-
-def _several(columns: Sequence[Columns]) -> NDArray[np.int16] | None:
-    if all(one.several is None for one in columns):
-        return None
-    none = np.full(len(columns[0].alone), NOWHERE, np.int16)
-    return np.array([none if one.several is None else one.several for one in columns])
+    return Together(said, has, in_words, *_least(counted[:, order], order, [one.all_blocked for _, one in asked]))
 
 
 class _Firsts:
@@ -98,18 +89,9 @@ def _shut(shut: NDArray[np.bool_], places: Numbers, columns: Iterable[Columns]) 
     return Lacking(places, tuple(sizes), of_class[np.nonzero(shut)[0]])
 
 
-def _least(
-    alone: NDArray[np.int16], several: NDArray[np.int16] | None, order: Numbers, all_blocked: Sequence[bool]
-) -> tuple[Numbers, Numbers]:
-    """The option of each class that `sets.first_smallest` takes: those for a single job first."""
-    counts, numbers, rows = alone[:, order], np.broadcast_to(order, alone.shape), np.arange(len(alone))
-    if several is not None:
-        beside = several[:, order]
-        counts = np.concatenate((counts, beside), axis=1)
-        numbers = np.concatenate((np.where(beside == NOWHERE, numbers, ~numbers), numbers), axis=1)
+def _least(counts: NDArray[np.int16], order: Numbers, all_blocked: Sequence[bool]) -> tuple[Numbers, Numbers]:
+    """The place that `sets.smallest` takes of those in that order, of each class (rows), and what is in its way."""
     least, any_one = counts.argmin(axis=1), counts <= 1
     blocked = np.array(all_blocked, np.bool_) & any_one.any(axis=1)
     least[blocked] = any_one[blocked].argmax(axis=1)
-    found: NDArray[np.int64] = counts[rows, least].astype(np.int64)
-    found[(alone == UNCOUNTED).any(axis=1)] = UNCOUNTED
-    return numbers[rows, least], found
+    return order[least], counts[np.arange(len(counts)), least].astype(np.int64)
