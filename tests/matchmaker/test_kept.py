@@ -13,6 +13,7 @@ import pytest
 from fedsched.loop import Keeping
 from fedsched.matchmaker.model import (
     ContainerLimits,
+    DemandClass,
     MemberTerms,
     MemberView,
     Order,
@@ -184,6 +185,22 @@ def test_what_one_round_says_again_another_may_say_otherwise_from_the_same() -> 
     third = remembered(first, plan.memory, 2 * LATER_S)
     for later in (second, third, second):
         assert digest(negotiated(later, rules, kept)[0]) == digest(negotiate(later, rules))
+
+
+def test_a_class_that_can_run_nowhere_is_no_demand_the_next_time_either() -> None:
+    first, rules = federation(SIZE), policy()
+    schedds = tuple(
+        msgspec.structs.replace(view, classes=tuple(map(_hopeless, view.classes))) for view in first.observation.schedds
+    )
+    seen = msgspec.structs.replace(first.observation, schedds=schedds)
+    plan, kept = negotiated(msgspec.structs.replace(first, observation=seen), rules, Kept())
+    second = remembered(msgspec.structs.replace(first, observation=seen), plan.memory, LATER_S)
+    assert digest(negotiated(second, rules, kept)[0]) == digest(negotiate(second, rules))
+
+
+def _hopeless(one: DemandClass) -> DemandClass:
+    nothing = f"{one.requirements} && TARGET.Memory < 0"
+    return one if int(one.key[1:]) % 5 else msgspec.structs.replace(one, requirements=nothing)
 
 
 def test_where_nodes_may_come_there_are_no_daemonsets_any_more() -> None:

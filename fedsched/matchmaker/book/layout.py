@@ -26,7 +26,8 @@ class Layout:
 
     begins, lengths: where the bars of each group lie, the least first. A group that changed has more columns than bars,
     so that it may change again: the last of its bars is there again, of no node. least: of each resource no more than
-    any bar has. exact: whether all amounts of one resource together are below EXACT.
+    any bar has. exact: whether all amounts of one resource together are below EXACT; so they stay,
+    as nothing is ever given back.
     """
 
     def __init__(self, groups: Sequence[GroupRoom]) -> None:
@@ -39,7 +40,6 @@ class Layout:
         ends = np.cumsum([len(its) for its in rows])[:-1]
         self._parts: list[Amounts] = np.split(whole, ends, axis=1)
         self._whole: Amounts
-        self._weights: NDArray[np.float64]
         self.columns: Amounts
         self.nodes: Amounts
         self.least: Amounts
@@ -49,7 +49,7 @@ class Layout:
 
     def change(self, numbers: Iterable[int]) -> None:
         """These groups have other room."""
-        outgrown = not self.exact
+        outgrown = False
         for number in numbers:
             part, most = np.array(self._rows(self._groups[number]), np.int64).T, int(self.lengths[number])
             outgrown = outgrown or part.shape[1] > most
@@ -63,10 +63,8 @@ class Layout:
         """Writes what the group has over what it had."""
         begin, part = int(self.begins[number]), self._parts[number]
         its = self._whole[:, begin : begin + part.shape[1]]
-        self._weights += _weights(part) - _weights(its)
         its[:] = part
         self.least = np.minimum(self.least, part[:-1].min(axis=1))
-        self.exact = bool((self._weights < EXACT).all())
 
     def _join(self) -> None:
         self._whole = np.concatenate(self._parts, axis=1)
@@ -74,8 +72,8 @@ class Layout:
         self.least = self.columns.min(axis=1)
         self.lengths = np.array([part.shape[1] for part in self._parts], np.int64)
         self.begins = np.cumsum(self.lengths) - self.lengths
-        self._weights = _weights(self._whole)
-        self.exact = bool((self._weights < EXACT).all())
+        weights = np.abs(self.columns).astype(np.float64) @ np.maximum(self.nodes, 1)
+        self.exact = bool((weights < EXACT).all())
 
     def table(self) -> tuple[Amounts, int]:
         """The columns in rows of one bar of each group, and how many rows that are; 0: groups have too different ones.
@@ -104,12 +102,6 @@ def _padded(part: Amounts, columns: int) -> Amounts:
     last = np.repeat(part[:, -1:], more, axis=1)
     last[-1] = 0
     return np.concatenate((part, last), axis=1)
-
-
-def _weights(part: Amounts) -> NDArray[np.float64]:
-    """Of each resource the amounts of all nodes together, those of no node once, too much as well as what is free."""
-    found: NDArray[np.float64] = np.abs(part[:-1]).astype(np.float64) @ np.maximum(part[-1], 1)
-    return found
 
 
 _FIXED = tuple(sorted(FIXED))
