@@ -26,8 +26,8 @@ class Layout:
 
     begins, lengths: where the bars of each group lie, the least first. A group that changed has more columns than bars,
     so that it may change again: the last of its bars is there again, of no node. least: of each resource no more than
-    any bar has. exact: whether all amounts of one resource together are below EXACT; so they stay,
-    as nothing is ever given back.
+    any bar has. exact: whether all amounts of one resource together are below EXACT; so they stay, as
+    nothing is ever given back.
     """
 
     def __init__(self, groups: Sequence[GroupRoom]) -> None:
@@ -36,42 +36,35 @@ class Layout:
         self._others = tuple(sorted(others))
         self.names = (*_FIXED, *self._others)
         rows = [self._rows(group) for group in groups]
-        whole = np.array([row for its in rows for row in its], np.int64).T
-        ends = np.cumsum([len(its) for its in rows])[:-1]
-        self._parts: list[Amounts] = np.split(whole, ends, axis=1)
-        self._whole: Amounts
         self.columns: Amounts
         self.nodes: Amounts
         self.least: Amounts
-        self.begins: Amounts
-        self.lengths: Amounts
-        self._join()
+        whole = np.array([row for its in rows for row in its], np.int64).T
+        self._take(np.ascontiguousarray(whole), np.array([len(its) for its in rows], np.int64))
 
     def change(self, numbers: Iterable[int]) -> None:
         """These groups have other room."""
-        outgrown = False
-        for number in numbers:
-            part, most = np.array(self._rows(self._groups[number]), np.int64).T, int(self.lengths[number])
-            outgrown = outgrown or part.shape[1] > most
-            self._parts[number] = _padded(part, part.shape[1] * 2 if outgrown else most)
-            if not outgrown:
-                self._put(number)
-        if outgrown:
-            self._join()
+        parts = {number: np.array(self._rows(self._groups[number]), np.int64).T for number in numbers}
+        if all(part.shape[1] <= self.lengths[number] for number, part in parts.items()):
+            for number, part in parts.items():
+                self._put(number, part)
+            return
+        ends = np.cumsum(self.lengths)[:-1]
+        whole: list[Amounts] = np.split(self._whole, ends, axis=1)
+        for number, part in parts.items():
+            whole[number] = _padded(part, part.shape[1] * 2)
+        self._take(np.concatenate(whole, axis=1), np.array([part.shape[1] for part in whole], np.int64))
 
-    def _put(self, number: int) -> None:
+    def _put(self, number: int, part: Amounts) -> None:
         """Writes what the group has over what it had."""
-        begin, part = int(self.begins[number]), self._parts[number]
-        its = self._whole[:, begin : begin + part.shape[1]]
-        its[:] = part
+        begin, columns = int(self.begins[number]), int(self.lengths[number])
+        self._whole[:, begin : begin + columns] = _padded(part, columns)
         self.least = np.minimum(self.least, part[:-1].min(axis=1))
 
-    def _join(self) -> None:
-        self._whole = np.concatenate(self._parts, axis=1)
-        self.columns, self.nodes = self._whole[:-1], self._whole[-1]
+    def _take(self, whole: Amounts, lengths: Amounts) -> None:
+        self._whole, self.columns, self.nodes = whole, whole[:-1], whole[-1]
+        self.lengths, self.begins = lengths, np.cumsum(lengths) - lengths
         self.least = self.columns.min(axis=1)
-        self.lengths = np.array([part.shape[1] for part in self._parts], np.int64)
-        self.begins = np.cumsum(self.lengths) - self.lengths
         weights = np.abs(self.columns).astype(np.float64) @ np.maximum(self.nodes, 1)
         self.exact = bool((weights < EXACT).all())
 
@@ -92,6 +85,8 @@ class Layout:
         A group without nodes has one with nothing in it: each has a part of the columns.
         """
         bars = sorted((free, nodes) for free, nodes in group.bars.items() if nodes) or [(Resources(), 0)]
+        if not self._others:
+            return [[*_amounts(free), nodes] for free, nodes in bars]
         return [[*_amounts(free), *(free.get(name) for name in self._others), nodes] for free, nodes in bars]
 
 
