@@ -73,20 +73,30 @@ def take(breakers: dict[str, Breaker], demand: DemandClass, place: Place) -> Non
         breakers[key] = msgspec.structs.replace(known, trying=True)
 
 
-def learn_breakers(memory: Memory, standing: Iterable[Standing], policy: Policy, at: float) -> dict[str, Breaker]:
+def learn_breakers(
+    memory: Memory,
+    standing: Iterable[Standing],
+    policy: Policy,
+    at: float,
+    restless: Iterable[Standing] | None = None,
+) -> dict[str, Breaker]:
     """What this look says of every (class, member): a first claim opens it, failures in a row close it.
 
-    Most startds are as memory has them, and try nothing: they are not looked at one after the other.
+    Most startds are as memory has them, and try nothing: they are not looked at one after the other. Nor is anybody
+    where nothing failed of late. restless: of those that stand all that may tell something; None: any may.
     """
-    before = {held.placement.id: held for held in memory.held}
     breakers = {
         key: msgspec.structs.replace(known, trying=False)
         for key, known in memory.breakers.items()
         if at - max(known.last_at, known.closed_until) < FORGET_S
     }
     stands = tuple(standing)
-    told = [s for s in stands if before.get(s.held.placement.id) is not s.held or _is_open(s.held)]
-    fails = any(stand.held.failure is not None for stand in told)
+    moved = stands if restless is None else tuple(restless)
+    fails = any(stand.held.failure is not None for stand in moved)
+    if not breakers and not fails:
+        return {}
+    before = {held.placement.id: held for held in memory.held}
+    told = [s for s in moved if before.get(s.held.placement.id) is not s.held or _is_open(s.held)]
     runs = {_key(stand.held) for stand in stands if stand.held.phase in {"unclaimed", "claimed"}} if fails else set()
     for stand in sorted(told, key=lambda s: (s.held.placement.created_at, s.held.placement.id)):
         held, old, key = stand.held, before.get(stand.held.placement.id), _key(stand.held)

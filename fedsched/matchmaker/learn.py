@@ -28,7 +28,8 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
     failed_before = {held.placement.id for held in snapshot.memory.held if held.failure}
     seen_before = {held.placement.id for held in snapshot.memory.held if held.slot_seen_at or held.ended}
     for stand in standing:
-        placement, failure = stand.held.placement, stand.held.failure
+        held = stand.held
+        placement, failure = held.placement, held.failure
         job = placement.form == "job"
         key = pair_key(placement.member, placement.node_group, JOBS if job else placement.image)
         pair = pairs.get(key) or PairMemory()
@@ -36,7 +37,7 @@ def learn_pairs(snapshot: Snapshot, standing: Iterable[Standing], policy: Policy
             told = slot.attributes and slot.probe_ok is not False
             if told and (pair.seen_at != slot.seen_at or pair.attributes != slot.attributes):
                 pair = msgspec.structs.replace(pair, attributes=slot.attributes, seen_at=slot.seen_at)
-        seen = stand.held.claimed_at if job else stand.held.slot_seen_at
+        seen = held.claimed_at if job else held.slot_seen_at
         if seen and not failure and placement.id not in seen_before:
             pair = msgspec.structs.replace(pair, failures=0, closed_until=0.0, failed_classes=())
         if failure and placement.id not in failed_before and _counts(stand.held, failure):
@@ -66,10 +67,16 @@ def _failed(pair: PairMemory, held: Held, policy: Policy, at: float) -> PairMemo
 
 
 def learn_members(
-    snapshot: Snapshot, standing: Iterable[Standing], members: Mapping[str, MemberMemory]
+    snapshot: Snapshot,
+    standing: Iterable[Standing],
+    members: Mapping[str, MemberMemory],
+    restless: Iterable[Standing] | None = None,
 ) -> dict[str, MemberMemory]:
-    """Shapes that a member's admission refused, from answers to our writes and from Jobs without pods; start-ups."""
-    standing = tuple(standing)
+    """Shapes that a member's admission refused, from answers to our writes and from Jobs without pods; start-ups.
+
+    restless: of those that stand all that may tell something new; None: any may.
+    """
+    standing = tuple(standing if restless is None else restless)
     starts = _starts(snapshot, standing)
     found: dict[str, list[tuple[str, Reason]]] = {}
     for outcome in snapshot.outcomes:

@@ -21,7 +21,9 @@ def run(entry: LedgerEntry | None, held: float, begins: float, cuts: list[float]
     entries = {"/a": entry} if entry else {}
     then = begins
     for at in cuts:
-        use = Use({"/a": {Interval(held, then, at): 1}} if held else {}, {}, {}, {"/a": {"slot 1": 1}} if held else {})
+        use = Use(
+            {"/a": {Interval(held, then, at): 1}} if held else {}, {}, {}, {"/a": (("slot 1", 1),)} if held else {}
+        )
         entries = advance(entries, use, RULES, at)
         then = at
     return entries.get("/a")

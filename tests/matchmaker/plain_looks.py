@@ -25,7 +25,7 @@ from fedsched.matchmaker.surge.supply import asleep
 def startd_by_startd(snapshot: Snapshot, policy: Policy) -> Plan:
     """The plan where no startd is passed over because it is as it was, or because nothing can be wished of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconciling, "as_remembered", lambda *_: False)
+        patch.setattr(reconciling, "as_remembered", lambda *_: None)
         patch.setattr(going, "_goes_on", lambda *_: False)
         return negotiate(snapshot, policy)
 
@@ -128,12 +128,12 @@ def use(before: Mapping[str, LedgerEntry], memory: Iterable[Held], standing: Ite
     """Claims and idleness since the last look, interval by interval."""
     known = {path: dict(entry.claims) for path, entry in before.items()}
     idle_before = {held.placement.id: held.unclaimed_since for held in memory}
-    found, slots = Use({}, {}, {}, {}), {}
+    found, slots, now = Use({}, {}, {}, {}), {}, dict[str, dict[str, int]]()
     for stand in (stand for stand in standing if counts(stand, look.lost)):
         path, size = path_of(stand.held.placement.principal), look.sizes.of(stand.held.placement.size) / CE
         for slot in stand.slots:
             slots[slot.name] = slot
-            _claims(stand, slot, known, (found, look))
+            _claims(stand, slot, known, (found, look), now)
             idle = idle_before.get(stand.held.placement.id)
             _waste(stand, slot, idle, (found, look))
         since = stand.held.unclaimed_since
@@ -142,20 +142,27 @@ def use(before: Mapping[str, LedgerEntry], memory: Iterable[Held], standing: Ite
             _put(found.wasted, path, Interval(size * CE * stand.held.nodes / CE, begins, look.at))
     for path, claims in known.items():
         for key, thousandths in claims.items():
-            ended = thousandths - found.claims.get(path, {}).get(key, 0)
+            ended = thousandths - now.get(path, {}).get(key, 0)
             span = Interval(ended / CE, look.then, _end(slots.get(key.rpartition(" ")[0]), look))
             _put(found.charged, path, span)
             _put(found.worked, path, span)
+    found.claims = {path: tuple(sorted(claims.items())) for path, claims in now.items()}
     return found
 
 
-def _claims(stand: Standing, slot: SlotView, known: Mapping[str, dict[str, int]], to: tuple[Use, Look]) -> None:
+def _claims(
+    stand: Standing,
+    slot: SlotView,
+    known: Mapping[str, dict[str, int]],
+    to: tuple[Use, Look],
+    now: dict[str, dict[str, int]],
+) -> None:
     found, look = to
     for claim in slot.claims:
         path, size = path_of(claim.principal), look.sizes.of(claim_amount(claim, slot))
         key = f"{slot.name} {claim.since:.0f}"
-        found.claims.setdefault(path, {})
-        found.claims[path][key] = found.claims[path].get(key, 0) + size
+        now.setdefault(path, {})
+        now[path][key] = now[path].get(key, 0) + size
         begins = min(max(claim.since, slot.started_at, stand.held.placement.created_at), look.at)
         begins = look.then if key in known.get(path, {}) else begins
         _put(found.charged, path, Interval(size / CE, begins, look.at))

@@ -15,7 +15,7 @@ from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from fedsched.matchmaker.share.ledger import advance, fall_short, half, real_priority
 from fedsched.matchmaker.share.sizes import Sizes
-from fedsched.matchmaker.share.use import Look, read
+from fedsched.matchmaker.share.use import Look, There, read
 from tests.matchmaker.builders import T0, held, placement, res, slot
 
 ALICE, BOB = Principal("physics", "alice@b"), Principal("physics", "bob@b")
@@ -46,7 +46,7 @@ class Books:
 
     def look(self, at: float, *standing: Standing, lost: frozenset[str] = frozenset()) -> dict[str, LedgerEntry]:
         look = Look(CORES, self.rules.free_idle_s, lost, self.then, at)
-        _, use = read(self.entries, self.memory, standing, look)
+        _, use = read(self.entries, self.memory, There(standing), look)
         self.entries = advance(self.entries, use, self.rules, at)
         self.memory, self.then = tuple(s.held for s in standing), at
         return self.entries

@@ -20,6 +20,8 @@ def waiting(observation: Observation, standing: Iterable[Standing], facts: Known
 
     One with a copy, whatever is known of it, does not wait: it has never two. Nor one that is held or cancelled.
     """
+    if not any(view.jobs for view in observation.schedds):
+        return {}
     copied = {stand.held.placement.job_uid for stand in standing if stand.held.placement.form == "job"}
     copied |= {one.placement.job_uid for one in observation.objects if one.placement and _may_run(one, facts.at)}
     found: dict[str, list[QueuedJob]] = {}
@@ -42,6 +44,8 @@ def _may_run(thing: ObjectView, at: float) -> bool:
 
 def counted(observation: Observation, standing: Iterable[Standing], waits: dict[str, deque[QueuedJob]]) -> Observation:
     """The same with the classes of queues counted: idle are those that wait, running those whose copy has pods."""
+    if not any(view.kind == "jobs" for view in observation.schedds):
+        return observation
     running = Counter(
         stand.held.placement.class_key for stand in standing if stand.held.claims and stand.held.placement.form == "job"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,16 +17,25 @@ MOVING = frozenset({"drain", "deny"})
 """Kinds of orders that startds obey."""
 
 
+class Needs(NamedTuple):
+    """What is asked for, and calm startds by class."""
+
+    wanted: surge.Asked
+    calm: surge.Groups
+
+
 def who_goes(
-    snapshot: Snapshot, policy: Policy, facts: Reconciled, base: Memory, wanted: surge.Asked
+    snapshot: Snapshot, policy: Policy, facts: Reconciled, base: Memory, needs: Needs
 ) -> tuple[tuple[Standing, ...], Memory]:
     """What stands with what should become of it, and memory with drops of demand and evictions noted."""
     at, views = snapshot.at, {view.name: view for view in snapshot.observation.members}
-    served = surge.supply(wanted, facts.standing, lost_members(base))
-    held_now = (s.held for s in facts.standing)
+    served = surge.supply(needs.wanted, facts.standing, lost_members(base))
+    held_now = (s.held for s in facts.restless)  # who is quiet is claimed
     asked = surge.demanded(snapshot.observation.schedds, held_now, base.drops, served)
     base = msgspec.structs.replace(base, drops=asked.drops)
-    standing = tuple(_wishes(snapshot, policy, facts.standing, asked))
+    until = min((group.until for group in needs.calm.values()), default=0.0)
+    quiet = facts.quiet if at <= until else frozenset[str]()
+    standing = tuple(_wishes(snapshot, policy, (facts.standing, quiet), asked))
     victims: dict[str, dict[str, Reason]] = {}
     there: dict[str, list[Standing]] = {}
     waits = {view.name for view in views.values() if view.site_pods}
@@ -47,19 +57,27 @@ def who_goes(
 
 
 def _wishes(
-    snapshot: Snapshot, policy: Policy, standing: tuple[Standing, ...], asked: surge.Demanded
+    snapshot: Snapshot, policy: Policy, there: tuple[tuple[Standing, ...], frozenset[str]], asked: surge.Demanded
 ) -> Iterator[Standing]:
-    """What should become of each, but for what members' own pods need; the youngest first, who are sent away first."""
+    """What should become of each, but for what members' own pods need; the youngest first, who are sent away first.
+
+    there: what stands, and ids of those that are quiet and in their time: they go on where nobody is moved.
+    """
     at, said, orders = snapshot.at, jobs.known(snapshot), snapshot.orders
     views = {view.name: view for view in snapshot.observation.members}
     surplus, life = dict(asked.surplus), policy.startds
     idle_s = min(life.idle_s, life.gpu_idle_s, life.crowded_idle_s)
+    standing, calm = there
     quiet = not any(order.kind in MOVING for order in orders)
     restless = {view.name for view in views.values() if any(room.cordoned for room in view.node_rooms)}
+    calm = calm if quiet and not restless else frozenset()
     if surplus:
         standing = tuple(sorted(standing, key=lambda s: (-s.held.placement.created_at, s.held.placement.id)))
     for stand in standing:
         placement = stand.held.placement
+        if placement.id in calm:
+            yield stand
+            continue
         if quiet and placement.member not in restless and _goes_on(stand, asked, idle_s, at):
             yield stand
             continue
@@ -89,7 +107,11 @@ def _goes_on(stand: Standing, asked: surge.Demanded, idle_s: float, at: float) -
             return False
         if since is not None and at - since > idle_s:
             return False
-    return thing is None or not [pod for pod in thing.pods if pod.taken_by]
+    if thing is not None:
+        for pod in thing.pods:
+            if pod.taken_by:
+                return False
+    return True
 
 
 def _given_up(stand: Standing, nodes: dict[str, Reason] | None) -> Standing:

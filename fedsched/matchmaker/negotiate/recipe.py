@@ -16,20 +16,27 @@ from fedsched.matchmaker.health import Health, look
 from fedsched.matchmaker.learn import learn_members, learn_pairs
 from fedsched.matchmaker.model import ClassReport, Memory, Plan, Policy, QueuedJob, Snapshot
 from fedsched.matchmaker.negotiate.asking import asks, classes_of, lost_members
-from fedsched.matchmaker.negotiate.going import who_goes
+from fedsched.matchmaker.negotiate.going import Needs, who_goes
 from fedsched.matchmaker.negotiate.making_room import make_room
 from fedsched.matchmaker.negotiate.places import places_of
 from fedsched.matchmaker.negotiate.writing_up import Done, written_up
 from fedsched.matchmaker.options import Choosing, Ground, Table
 from fedsched.matchmaker.purse import Purse
 from fedsched.matchmaker.reasons import Cause, Reason, Verdict
-from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile
+from fedsched.matchmaker.reconcile import Again, Reconciled, Standing, reconcile
 
 
 class Kept(NamedTuple):
-    """What a round found out that the next need not find again; it only saves time. For one who decides, in order."""
+    """What a round found out that the next need not find again; it only saves time. For one who decides, in order.
+
+    ground: of places. again, pages, calm: of startds that stand as they stood: which these are, what they say of who
+    holds how much, and which of them take no further job.
+    """
 
     ground: Ground | None = None
+    pages: share.Pages | None = None
+    again: Again | None = None
+    calm: surge.Groups | None = None
 
 
 def negotiate(snapshot: Snapshot, policy: Policy) -> Plan:
@@ -78,7 +85,7 @@ def negotiated(snapshot: Snapshot, policy: Policy, kept: Kept) -> tuple[Plan, Ke
         drive=share.driven(policy, snapshot.observation.pools, snapshot.pools),
         tell=jobs.told(snapshot.observation, telling),
     )
-    return plan, Kept(turns.table.ground)
+    return plan, Kept(turns.table.ground, begun.pages, facts.again, begun.calm)
 
 
 def fares(snapshot: Snapshot, policy: Policy, key: str) -> ClassReport | None:
@@ -102,6 +109,8 @@ class _Begun(NamedTuple):
     standing: tuple[Standing, ...] = ()
     asked: tuple[fill.Ask, ...] = ()
     turns: fill.Round | None = None
+    pages: share.Pages | None = None
+    calm: surge.Groups | None = None
 
 
 def _begun(snapshot: Snapshot, policy: Policy, kept: Kept) -> _Begun:
@@ -110,21 +119,24 @@ def _begun(snapshot: Snapshot, policy: Policy, kept: Kept) -> _Begun:
     health = look(
         snapshot.observation.members, memory.members, memory.frozen_since, (memory.at, at), policy.silence
     )  # 1
-    facts = reconcile(snapshot, policy.startds, policy.pending)  # 2
+    facts = reconcile(snapshot, policy.startds, policy.pending, kept.again)  # 2
     base = _learn(snapshot, policy, health, facts)  # 3
     if health.frozen_since is not None:
         return _Begun(snapshot, health, facts, base)
     snapshot, facts, waits = _with_jobs(snapshot, facts, base)
     places = places_of(snapshot, base, policy.startds)
     table = Table(places, Choosing(policy, snapshot.orders, at), classes_of(snapshot), kept.ground)
-    shared = share.look(snapshot, policy, base, facts.standing, table.possible)  # 4
+    pages = share.Pages(kept.pages)
+    there = share.There(facts.standing, facts.restless, facts.quiet, pages)
+    shared = share.look(snapshot, policy, base, there, table.possible)  # 4
     base = shared.remembered(base)
-    wanted = surge.asked(snapshot.observation.schedds, at)
-    standing, base = who_goes(snapshot, policy, facts, base, wanted)  # 5
+    calm = surge.grouped(facts.again, facts.quiet, kept.calm or {}, kept.again or {})
+    wanted = surge.asked(snapshot.observation.schedds, at, calm)
+    standing, base = who_goes(snapshot, policy, facts, base, Needs(wanted, calm))  # 5
     asked = asks(snapshot, policy, standing, base, wanted)  # 6
     turns = _round(msgspec.structs.replace(snapshot, memory=base), policy, standing, table, shared)
     turns.jobs = waits
-    return _Begun(snapshot, health, facts, base, standing, asked, turns)
+    return _Begun(snapshot, health, facts, base, standing, asked, turns, pages, calm)
 
 
 def _with_jobs(
@@ -132,13 +144,21 @@ def _with_jobs(
 ) -> tuple[Snapshot, Reconciled, dict[str, deque[QueuedJob]]]:
     """Queues' classes counted by the Jobs that wait, copies as their owners want them, and the Jobs that wait."""
     said = jobs.known(snapshot)
+    if not any(stand.held.placement.form == "job" for stand in facts.restless):
+        waits = jobs.waiting(snapshot.observation, (), said)
+        return (
+            msgspec.structs.replace(snapshot, observation=jobs.counted(snapshot.observation, (), waits)),
+            facts,
+            waits,
+        )
     views = {view.name: view for view in snapshot.observation.members}
     standing, told = jobs.let_go(facts.standing, said)
     standing, over = jobs.given_up(standing, said, views, lost_members(base))
     standing = jobs.follow(standing, said)
     waits = jobs.waiting(snapshot.observation, standing, said)
     seen = jobs.counted(snapshot.observation, standing, waits)
-    facts = msgspec.structs.replace(facts, standing=standing, gone=(*facts.gone, *told, *over))
+    restless = tuple(stand for stand in standing if stand.held.placement.id not in facts.quiet)
+    facts = msgspec.structs.replace(facts, standing=standing, restless=restless, gone=(*facts.gone, *told, *over))
     return msgspec.structs.replace(snapshot, observation=seen), facts, waits
 
 
@@ -159,9 +179,9 @@ def _learn(snapshot: Snapshot, policy: Policy, health: Health, facts: Reconciled
         at=at,
         since=memory.since if memory.cycle else at,
         frozen_since=health.frozen_since,
-        members=learn_members(snapshot, facts.standing, health.members),
+        members=learn_members(snapshot, facts.standing, health.members, facts.restless),
         pairs=learn_pairs(snapshot, facts.standing, policy),
-        breakers=learn_breakers(memory, facts.standing, policy, at),
+        breakers=learn_breakers(memory, facts.standing, policy, at, facts.restless),
         trust=surge.learn_trust(memory, facts.fresh, facts.gone, at),
     )
 

@@ -70,10 +70,11 @@ def _wanting(filled: fill.Filled, turns: fill.Round) -> set[str]:
 
 def _evictions(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:
     """Who was told in this cycle to make room: for whom, by which rule, and what work is lost (PR8)."""
-    known = {h.placement.id for h in memory.held if h.yields_to}
-    for one in held:
+    yielding = [one for one in held if one.yields_to]
+    known = {h.placement.id for h in memory.held if h.yields_to} if yielding else set()
+    for one in yielding:
         why = one.why
-        if one.yields_to and one.placement.id not in known and why is not None:
+        if one.placement.id not in known and why is not None:
             leaves = one.wanted == "leave"
             how, lost = ("leaves", "at stake") if leaves else ("goes now", "lost")
             text = f"{one.placement.object_name} {how} for {why.what} by {why.need}, {why.have} of work {lost}"
@@ -82,8 +83,9 @@ def _evictions(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:
 
 def _failures(memory: Memory, held: tuple[Held, ...]) -> Iterable[Notice]:
     """Placements that failed since the last cycle, said once."""
-    known = {h.placement.id for h in memory.held if h.failure}
-    for one in held:
+    failed = [one for one in held if one.failure is not None]
+    known = {h.placement.id for h in memory.held if h.failure} if failed else set()
+    for one in failed:
         if one.failure is not None and one.placement.id not in known:
             cause = f"{one.failure.cause} {one.failure.what} {one.failure.have}".rstrip()
             text = f"{one.placement.object_name} failed: {cause}"

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from fedsched.matchmaker.model import (
-    LIVE,
     AdoptOwner,
     DeleteObject,
     Held,
     InvalidateAds,
     Notice,
     ObjectView,
-    Outcome,
     Pending,
-    Phase,
-    PodView,
     SlotView,
     Snapshot,
     Startds,
 )
-from fedsched.matchmaker.reasons import Cause, Reason
-from fedsched.matchmaker.reconcile.failures import failure_of
-from fedsched.matchmaker.reconcile.of_jobs import came_back, nothing_left_of_job, revived, stand_of_job, told_revived
+from fedsched.matchmaker.reconcile.of_jobs import came_back, nothing_left_of_job, revived, told_revived
 from fedsched.matchmaker.reconcile.seen import (
     DOUBT_S,
     SETTLE_S,
     Standing,
     Views,
+    has_its_pod,
     index,
     is_itself,
     telling,
     vanished,
 )
-from fedsched.matchmaker.reconcile.unchanged import as_remembered
+from fedsched.matchmaker.reconcile.startds import stand_of_startd
+from fedsched.matchmaker.reconcile.unchanged import Again, as_remembered, is_calm, stands_again
 
 FOREVER = float("inf")
 
@@ -43,7 +40,8 @@ FOREVER = float("inf")
 class Reconciled(msgspec.Struct, frozen=True):
     """Facts of this cycle. gone: placements that are over and of which nothing is left; they leave memory.
 
-    fresh: of those that stand, all that are not just as memory had them.
+    fresh: of those that stand, all that are not just as memory had them. again: those that are calm, for the next look.
+    quiet: ids of those that were so at the last look, too, and stand as they stood; restless: all others that stand.
     """
 
     standing: tuple[Standing, ...]
@@ -53,39 +51,40 @@ class Reconciled(msgspec.Struct, frozen=True):
     sweep: tuple[DeleteObject, ...]
     adopt: tuple[AdoptOwner, ...]
     notices: tuple[Notice, ...]
+    again: Again = {}
+    restless: tuple[Standing, ...] = ()
+    quiet: frozenset[str] = frozenset()
 
 
-def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None) -> Reconciled:
-    """Bring memory up to what was observed. pending: how long a placement may stay so (X9)."""
-    views = index(snapshot, rules, pending or Pending())
+def reconcile(
+    snapshot: Snapshot, rules: Startds, pending: Pending | None = None, before: Again | None = None
+) -> Reconciled:
+    """Bring memory up to what was observed. pending: how long a placement may stay so (X9).
+
+    before: what the last look left to this one, which only saves time.
+    """
+    before = before or {}
+    views = index(snapshot, rules, pending or Pending(), before)
     known = {held.placement.id for held in snapshot.memory.held}
     remembered = len(snapshot.memory.held) if len(known) == len(snapshot.memory.held) else 0
     adopted, sweep, notices = _strangers(snapshot, views, known)
-    standing: list[Standing] = []
-    fresh: list[Standing] = []
-    gone: list[Standing] = []
+    found = _Found([], [], [], notices, {}, [], set())
     for number, held in enumerate((*snapshot.memory.held, *adopted)):
         placement = held.placement
         thing, slots = views.objects.get((placement.member, placement.id)), views.slots.get(placement.id, ())
+        last = before.get(placement.id) if number < remembered else None
+        stand = stands_again(last, held, thing, slots) if last is not None else None
         if placement.member not in views.members:
-            if placement.form == "job":
-                standing.append(Standing(held))  # where its member's file went, its pods may still run
-                continue
-            notices.append(_forgotten(held))
-            gone.append(Standing(held))
-            continue
-        if number < remembered and as_remembered(held, thing, slots):
-            standing.append(Standing(held, thing, slots))
-            continue
-        stand = _stand(held, thing, slots, views)
-        if stand.object is not None and came_back(held, stand):
-            notices.append(told_revived(stand.object))
-        if _nothing_left(stand, views):
-            gone.append(stand)
-            continue
-        standing.append(stand)
-        if stand.held is not held or number >= remembered:
-            fresh.append(stand)
+            _of_nobody(held, found)
+        elif stand is not None:
+            _add(stand, held, found)
+            found.again[placement.id] = stand
+            found.quiet.add(placement.id)
+        elif number >= remembered:
+            _changed(held, stand_of_startd(held, thing, slots, views), views, found, known=False)
+        elif not _as_it_stood(held, thing, slots, found):
+            _changed(held, stand_of_startd(held, thing, slots, views), views, found, known=True)
+    standing = found.standing
     own = tuple(
         AdoptOwner(o.member, o.placement_id, o.name, o.kind, o.uid)
         for s in standing
@@ -93,13 +92,80 @@ def reconcile(snapshot: Snapshot, rules: Startds, pending: Pending | None = None
     )
     return Reconciled(
         tuple(standing),
-        tuple(fresh),
-        tuple(s.held for s in gone),
-        tuple(_ghosts(views)),
+        tuple(found.fresh),
+        tuple(s.held for s in found.gone),
+        tuple(_ghosts(views, found.again)),
         tuple(sweep),
         own,
         tuple(notices),
+        found.again,
+        tuple(found.restless),
+        frozenset(found.quiet),
     )
+
+
+class _Found(NamedTuple):
+    """Facts as they are found; see `Reconciled`."""
+
+    standing: list[Standing]
+    fresh: list[Standing]
+    gone: list[Standing]
+    notices: list[Notice]
+    again: Again
+    restless: list[Standing]
+    quiet: set[str]
+
+
+def _of_nobody(held: Held, found: _Found) -> None:
+    """Its member's file is gone."""
+    if held.placement.form == "job":
+        stand = Standing(held)  # its pods may still run
+        found.standing.append(stand)
+        found.restless.append(stand)
+        return
+    found.notices.append(_forgotten(held))
+    found.gone.append(Standing(held))
+
+
+def _as_it_stood(held: Held, thing: ObjectView | None, slots: tuple[SlotView, ...], found: _Found) -> bool:
+    """Whether it stands just as memory has it, or was only heard of again."""
+    again = as_remembered(held, thing, slots)
+    if again is None:
+        return False
+    stand = Standing(again, thing, slots)
+    _add(stand, held, found)
+    _note(stand, found)
+    return True
+
+
+def _add(stand: Standing, held: Held, found: _Found) -> None:
+    """It stands; held: as memory has it."""
+    found.standing.append(stand)
+    if stand.held is not held:
+        found.fresh.append(stand)
+
+
+def _note(stand: Standing, found: _Found) -> None:
+    """One that is not as it was at the last look; at the next it may be."""
+    found.restless.append(stand)
+    if is_calm(stand):
+        found.again[stand.held.placement.id] = stand
+
+
+def _changed(held: Held, stand: Standing, views: Views, found: _Found, *, known: bool) -> None:
+    """One that was reconciled. known: from memory, where it stands once."""
+    if stand.object is not None and came_back(held, stand):
+        found.notices.append(told_revived(stand.object))
+    if _nothing_left(stand, views):
+        found.gone.append(stand)
+        return
+    found.standing.append(stand)
+    if stand.held is not held or not known:
+        found.fresh.append(stand)
+    if known and stand.slots and as_remembered(stand.held, stand.object, stand.slots) is stand.held:
+        _note(stand, found)
+    else:
+        found.restless.append(stand)
 
 
 def _forgotten(held: Held) -> Notice:
@@ -133,105 +199,6 @@ def _strangers(
     return adopted, sweep, notices
 
 
-def _stand(held: Held, thing: ObjectView | None, slots: tuple[SlotView, ...], views: Views) -> Standing:
-    placement = held.placement
-    held = _told_by_outcome(held, views.made.get(placement.id))
-    if thing is not None and (held.uid != thing.uid or not held.written_at):
-        held = msgspec.structs.replace(held, uid=thing.uid, written_at=held.written_at or thing.created_at)
-    if placement.form == "job":
-        return stand_of_job(held, thing, views)
-    held = _with_slots(held, slots)
-    live = tuple(p for p in thing.pods if p.phase in LIVE) if thing else ()
-    held = _with_pods(held, live)
-    stand = Standing(held, thing, slots)
-    failure = held.failure or failure_of(stand, live, views)
-    phase = _phase(stand, live, views, failed=failure is not None)
-    since = held.since if phase == held.phase else views.at
-    if (phase, since, failure) != (held.phase, held.since, held.failure):
-        held = msgspec.structs.replace(held, phase=phase, since=since, failure=failure)
-    return Standing(held, thing, slots)
-
-
-def _with_pods(held: Held, live: tuple[PodView, ...]) -> Held:
-    """When its pods started and were told to leave. Most stand as they stood: a copy costs more than a look."""
-    started_at, ordered_at = held.pod_started_at, held.leave_ordered_at
-    if not started_at:
-        started_at = min((p.started_at for p in live if p.started_at), default=None)
-    if not ordered_at:
-        ordered = [p.leave_ordered_at for p in live if p.leave_ordered_at]
-        ordered_at = min(ordered) if ordered and len(ordered) == len(live) else None
-    nodes = max(1, len(live)) if held.placement.form == "startd-daemonset" else 1
-    if (started_at, ordered_at, nodes) == (held.pod_started_at, held.leave_ordered_at, held.nodes):
-        return held
-    return msgspec.structs.replace(held, pod_started_at=started_at, leave_ordered_at=ordered_at, nodes=nodes)
-
-
-def _told_by_outcome(held: Held, made: Outcome | None) -> Held:
-    """What the answer to our POST says: written, refused, or the name is somebody else's (L5)."""
-    if made is None or held.written_at is not None:
-        return held
-    where, job = held.placement.member, held.placement.form == "job"
-    if job and made.result == "retry" and not made.elsewhere:
-        return msgspec.structs.replace(held, unanswered=True)
-    if job and made.result == "gone":
-        return msgspec.structs.replace(held, failure=Reason(Cause.WITHDRAWN, have=made.what, member=where, at=made.at))
-    if made.result == "done":
-        return msgspec.structs.replace(held, uid=made.uid, written_at=made.at)
-    told = Reason(Cause.WRITE_REFUSED, have=made.what, member=where, at=made.at)
-    if made.result == "conflict":
-        told = msgspec.structs.replace(told, cause=Cause.FOREIGN_OBJECT, what=held.placement.object_name)
-    return msgspec.structs.replace(held, failure=told) if made.result in {"refused", "conflict"} else held
-
-
-def _with_slots(held: Held, slots: tuple[SlotView, ...]) -> Held:
-    """Claims and idleness as the collector tells them; without an ad the last word stands (FA8)."""
-    if not slots:
-        return held
-    claims = [c for s in slots for c in s.claims]
-    idle = [s.unclaimed_since for s in slots if s.unclaimed_since is not None]
-    heard = max(s.seen_at for s in slots)
-    # A short job may come and go between two looks; the startd has counted it.
-    first = min((c.since for c in claims), default=heard if any(s.jobs_started for s in slots) else None)
-    return msgspec.structs.replace(
-        held,
-        slot_seen_at=held.slot_seen_at or heard,
-        claimed_at=held.claimed_at or first,
-        last_claimed_at=heard if claims else held.last_claimed_at,
-        unclaimed_since=None if claims else (max(idle) if idle else held.unclaimed_since),
-        claimed_cpu_milli=sum(c.cpu_milli for c in claims),
-        claims=len(claims),
-    )
-
-
-def _phase(stand: Standing, live: tuple[PodView, ...], views: Views, *, failed: bool) -> Phase:
-    held, thing = stand.held, stand.object
-    if thing is None:
-        if failed or vanished(held, views):
-            return "gone"
-        return held.phase if held.written_at is not None else "intended"
-    if thing.finished or thing.deleting:
-        return "gone"
-    if held.leave_ordered_at or _going(stand, live):
-        return "leaving"
-    return _serving(stand, views)
-
-
-def _going(stand: Standing, live: tuple[PodView, ...]) -> bool:
-    """Whether it takes no new work: a startd Job with any sign of it, a DaemonSet only when all its startds go."""
-    signs = [*(p.deleting for p in live), *(s.leaving for s in stand.slots)]
-    return all(signs) and bool(signs) if stand.held.placement.form == "startd-daemonset" else any(signs)
-
-
-def _serving(stand: Standing, views: Views) -> Phase:
-    """Starting, unclaimed or claimed; while the collector is silent the last word stands (FA8)."""
-    held = stand.held
-    if stand.slots:
-        return "claimed" if held.claims else "unclaimed"
-    pool = views.pools.get(held.placement.pool)
-    silent = pool is None or pool.seen_at is None or views.at - pool.seen_at > DOUBT_S
-    return held.phase if silent and held.phase in {"claimed", "unclaimed"} else "starting"
-
-
 def _nothing_left(stand: Standing, views: Views) -> bool:
     """Over, no object seen, and the member's view is new enough to say so."""
     held = stand.held
@@ -242,9 +209,10 @@ def _nothing_left(stand: Standing, views: Views) -> bool:
     return held.written_at is None or vanished(held, views)
 
 
-def _ghosts(views: Views) -> Iterable[InvalidateAds]:
+def _ghosts(views: Views, settled: Again) -> Iterable[InvalidateAds]:
     """Ads whose pod is gone (FA8): their claims would eat a group's quota for minutes."""
-    alone = [slot for slots in views.slots.values() for slot in slots if not _has_its_pod(slot, views)]
+    asked = (slots for name, slots in views.slots.items() if name not in settled)
+    alone = [slot for slots in asked for slot in slots if not _has_its_pod(slot, views)]
     for slot in sorted(alone, key=lambda slot: slot.placement_id):
         member = views.members.get(slot.member)
         if member is None or member.contact != "ok":
@@ -255,8 +223,4 @@ def _ghosts(views: Views) -> Iterable[InvalidateAds]:
 
 def _has_its_pod(slot: SlotView, views: Views) -> bool:
     thing = views.objects.get((slot.member, slot.placement_id))
-    if thing is not None:
-        for pod in thing.pods:
-            if pod.name == slot.pod and pod.phase in LIVE:
-                return True
-    return False
+    return thing is not None and has_its_pod(slot, thing)

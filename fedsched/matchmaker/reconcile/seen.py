@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from fedsched.matchmaker.model import (
+    LIVE,
     CreateObject,
     Held,
     MemberView,
@@ -57,12 +58,17 @@ class Views(msgspec.Struct, frozen=True):
     epoch: int = 1
 
 
-def index(snapshot: Snapshot, rules: Startds, pending: Pending) -> Views:
-    """Everything by its key, so that each placement finds its own at once."""
+def index(snapshot: Snapshot, rules: Startds, pending: Pending, before: Mapping[str, Standing]) -> Views:
+    """Everything by its key, so that each placement finds its own at once. before: whose objects were found whole."""
     seen = snapshot.observation
     made = {o.change.placement.id: o for o in snapshot.outcomes if isinstance(o.change, CreateObject)}
     objects: dict[tuple[str, str], ObjectView] = {}
-    itself = tuple(map(is_itself, seen.objects))
+    itself = tuple(
+        [
+            ((known := before.get(thing.placement_id)) is not None and known.object is thing) or is_itself(thing)
+            for thing in seen.objects
+        ]
+    )
     for thing, whole in zip(seen.objects, itself, strict=True):
         if whole or (has_its_name(thing) and (thing.member, thing.placement_id) not in objects):
             objects[thing.member, thing.placement_id] = thing
@@ -104,6 +110,11 @@ def is_itself(thing: ObjectView) -> bool:
         and record.member == thing.member
         and record.object_name == thing.name
     )
+
+
+def has_its_pod(slot: SlotView, thing: ObjectView) -> bool:
+    """Whether the pod that a slot speaks of is there."""
+    return any(pod.name == slot.pod and pod.phase in LIVE for pod in thing.pods)
 
 
 def has_its_name(thing: ObjectView) -> bool:

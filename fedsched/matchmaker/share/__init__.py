@@ -11,14 +11,18 @@ from fedsched.matchmaker.share.paths import path_of
 if TYPE_CHECKING:
     from fedsched.matchmaker.share.accounts import Account
     from fedsched.matchmaker.share.mirror import drift, drift_notices, driven
+    from fedsched.matchmaker.share.pages import Pages
     from fedsched.matchmaker.share.shared import Shared, look
     from fedsched.matchmaker.share.sizes import CE, Sizes
+    from fedsched.matchmaker.share.use import There
 
 _WHERE = {
     "CE": "sizes",
     "Account": "accounts",
+    "Pages": "pages",
     "Shared": "shared",
     "Sizes": "sizes",
+    "There": "use",
     "drift": "mirror",
     "drift_notices": "mirror",
     "driven": "mirror",
@@ -32,4 +36,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
 
 
-__all__ = ["CE", "Account", "Shared", "Sizes", "drift", "drift_notices", "driven", "look", "path_of"]
+__all__ = ["CE", "Account", "Pages", "Shared", "Sizes", "There", "drift", "drift_notices", "driven", "look", "path_of"]

@@ -5,18 +5,13 @@ Knows placements and claims, not clusters' room and not the past.
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
-from typing import TypeAlias
 
 import msgspec
 
 from fedsched.matchmaker.model import Claim, SlotView
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
-
-Runs: TypeAlias = tuple[tuple[Resources, int], ...]
-"""Amounts, each with how often in a row."""
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
@@ -32,30 +27,6 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     wasted: int = 0
     holds: Resources = Resources()
     claims: Resources = Resources()
-
-
-class Sums:
-    """One principal's running totals; claims, and what startds have left, by kind, since many are alike.
-
-    rest: unclaimed of what counts for it. kinds: size, nodes and claims of each startd.
-    """
-
-    def __init__(self) -> None:
-        self.charged = self.rest = self.wasted = 0
-        self.kinds: list[tuple[Resources, int, Runs]] = []
-        self.claimed: dict[Resources, int] = {}
-
-    def freeze(self) -> Account:
-        """What they come to."""
-        unclaimed, claims = Resources(), Resources()
-        for (size, nodes, taken), times in Counter(self.kinds).items():
-            rest = size if nodes == 1 else size.times(nodes)
-            for amount, claimed in taken:
-                rest -= amount.times(claimed)
-            unclaimed += rest.floor_zero().times(times)
-        for amount, times in self.claimed.items():
-            claims += amount.times(times)
-        return Account(self.charged + self.rest, self.charged, self.wasted, unclaimed + claims, claims)
 
 
 def counts(stand: Standing, lost: frozenset[str]) -> bool:

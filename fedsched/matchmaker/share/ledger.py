@@ -34,12 +34,12 @@ Spans: TypeAlias = dict[str, dict[Interval, int]]
 
 
 class Use(msgspec.Struct):
-    """What the last look did not know: intervals by path, and what is claimed now (key of a claim, thousandths)."""
+    """What the last look did not know: intervals by path, and what is claimed now, sorted (key, thousandths)."""
 
     charged: Spans
     wasted: Spans
     worked: Spans
-    claims: dict[str, dict[str, int]]
+    claims: dict[str, tuple[tuple[str, int], ...]]
 
 
 def half(seconds: float, half_life_s: float) -> float:
@@ -104,7 +104,7 @@ def _advanced(path: str, old: LedgerEntry | None, use: Use, rules: Sharing, at: 
             ]
         ),
         shortfall_s=faded(entry.shortfall_s, entry.at, at, half_life),
-        claims=tuple(sorted(use.claims.get(path, {}).items())),
+        claims=use.claims.get(path, ()),
     )
 
 

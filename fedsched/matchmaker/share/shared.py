@@ -29,7 +29,7 @@ from fedsched.matchmaker.share.paths import parent_of, path_of, upwards
 from fedsched.matchmaker.share.quotas import Quotas
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.tree import Leaf, Tree, groups_of, grow, hang, wants_of
-from fedsched.matchmaker.share.use import Look, read
+from fedsched.matchmaker.share.use import Look, There, read
 
 LEAST_FACTOR = 1e-6
 """Smallest factor that is believed: a mirrored negotiator may tell anything."""
@@ -96,30 +96,31 @@ def look(
     snapshot: Snapshot,
     policy: Policy,
     memory: Memory,
-    standing: Iterable[Standing],
+    standing: Iterable[Standing] | There,
     runnable: Callable[[DemandClass], bool] | None = None,
 ) -> Shared:
     """Work out who has a right to how much.
 
     memory: with this cycle's states of members, and what was remembered of shares at the last look. runnable: whether a
     class could ever run anywhere; one that could not gives nobody a right. None: every class that passed the gate.
+    standing: told with what the last look read of them, that becomes what this one does.
 
     1. What is lent, its mean, and so the size of every request (FS1, FS2).
     2. Who holds how much, and what each was charged since the last look (FS3, FS5).
     3. The tree, and one division per group (FS1, FS4).
     """
-    standing = tuple(standing)
+    there = standing if isinstance(standing, There) else There(tuple(standing))
     policy = mirrored(policy, snapshot.observation.pools, snapshot.pools)
     rules, at = policy.sharing, snapshot.at
     lost = frozenset(name for name, known in memory.members.items() if known.state == "lost")
-    members = lent.smooth(lent.lent_now(snapshot, standing, memory.members), memory.members, rules, at)
+    members = lent.smooth(lent.lent_now(snapshot, there.standing, memory.members), memory.members, rules, at)
     now = lent.total(amounts for amounts, _ in members.values())
     before = lent.Reference(dict(memory.reference), memory.reference_at, memory.reference_since or memory.reference_at)
     reference = lent.mean(before, now, at)
     sizes = _sizes(rules, reference)
     then = max((entry.at for entry in memory.ledger.values()), default=0.0)
     looked = Look(sizes, rules.free_idle_s, lost, then, at)
-    accounts, used = read(memory.ledger, snapshot.memory.held, standing, looked)
+    accounts, used = read(memory.ledger, snapshot.memory.held, there, looked)
     entries = ledger.advance(memory.ledger, used, rules, at)
     groups = groups_of(policy, at)
     classes = [one for one in _asking(snapshot) if runnable is None or runnable(one)]

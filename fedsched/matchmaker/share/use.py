@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from fedsched.matchmaker.model import Claim, Held, LedgerEntry, Principal, SlotView
+from fedsched.matchmaker.model import Claim, Held, LedgerEntry, Placement, Principal, SlotView
 from fedsched.matchmaker.reconcile import Standing
-from fedsched.matchmaker.resources import Resources
-from fedsched.matchmaker.share.accounts import Account, Sums, claim_amount, counts, has_room
+from fedsched.matchmaker.share.accounts import Account, counts, has_room
 from fedsched.matchmaker.share.ledger import Interval, Spans, Use
+from fedsched.matchmaker.share.lines import Line, Run, Who, claim_key, worked
+from fedsched.matchmaker.share.pages import Page, Pages, together
 from fedsched.matchmaker.share.paths import path_of
 from fedsched.matchmaker.share.sizes import CE, Sizes
 
@@ -26,136 +27,112 @@ class Look(msgspec.Struct, frozen=True):
     at: float
 
 
-class _Page:
-    """One path's claims: remembered, seen now; lasting: of each size how many were known and are there still."""
+class There(NamedTuple):
+    """What stands. quiet: ids of those that stand as they stood at the last look; restless: all others.
 
-    __slots__ = ("claims", "known", "lasting", "path")
+    kept: what that look read of them; changed into what this one does.
+    """
 
-    def __init__(self, path: str, known: Mapping[str, int]) -> None:
-        self.path, self.known = path, known
-        self.claims: dict[str, int] = {}
-        self.lasting: dict[int, int] = {}
-
-
-class _People(dict[Principal, tuple[Sums, _Page]]):
-    """Sums and page of everybody who holds or claims something; principals of one path have one page."""
-
-    def __init__(self, before: Mapping[str, LedgerEntry]) -> None:
-        super().__init__()
-        self.known = {path: dict(entry.claims) for path, entry in before.items()}
-        self.pages: dict[str, _Page] = {}
-
-    def __missing__(self, who: Principal) -> tuple[Sums, _Page]:
-        path = path_of(who)
-        page = self.pages.setdefault(path, _Page(path, self.known.get(path, {})))
-        self[who] = found = (Sums(), page)
-        return found
+    standing: Sequence[Standing]
+    restless: Sequence[Standing] = ()
+    quiet: frozenset[str] = frozenset()
+    kept: Pages | None = None
 
 
 class _Reading(NamedTuple):
-    """One reading. idle_before: since when startds were unclaimed at the last look, by placement."""
+    """One reading. before: entries by path. idle_before: since when startds were unclaimed then, by placement."""
 
     look: Look
-    people: _People
+    before: Mapping[str, LedgerEntry]
     idle_before: Mapping[str, float]
     use: Use
+    wasted: dict[Who, int]
 
 
 def read(
-    before: Mapping[str, LedgerEntry], memory: Iterable[Held], standing: Iterable[Standing], look: Look
+    before: Mapping[str, LedgerEntry],
+    memory: Iterable[Held],
+    there: There,
+    look: Look,
 ) -> tuple[dict[Principal, Account], Use]:
     """Who holds how much now, and claims and idleness since the last look as intervals.
 
     A claim is charged from its own begin, so that one that began between two looks, or was reported late, pays from
     there. One that ended is charged to when its slot became unclaimed, else to the next claim's begin there. Both are
-    read of each startd at once: there are thousands.
+    read of each startd at once: there are thousands. What of these says the same as at the last look is not read
+    again.
     """
+    kept = Pages() if there.kept is None else there.kept
     idle_before = {held.placement.id: since for held in memory if (since := held.unclaimed_since) is not None}
-    people, use = _People(before), Use({}, {}, {}, {})
-    reading = _Reading(look, people, idle_before, use)
-    there: list[Standing] = []
-    for stand in standing:
+    reading = _Reading(look, before, idle_before, Use({}, {}, {}, {}), {})
+    quiet = kept.begin(look.sizes, there.quiet)
+    for stand in there.restless if quiet else there.standing:
         if stand.held.phase == "gone" or (look.lost and not counts(stand, look.lost)):
             _read_ended(stand, reading)
             continue
-        there.append(stand)
-        _read(stand, reading)
-    for page in people.pages.values():
-        if page.claims:
-            use.claims[page.path] = page.claims
-        for size, times in page.lasting.items():
-            _charge(use, page.path, Interval(size / CE, look.then, look.at), times)
-    _close_ended(there, reading)
-    return {who: people[who][0].freeze() for who in sorted(people)}, use
+        line = kept.line(stand)
+        if line.idles or stand.held.placement.id in idle_before:
+            _read_waste(line, reading)
+    for line in kept.idling_of(quiet):
+        _read_waste(line, reading)
+    pages = kept.end(quiet)
+    by_path: dict[str, list[Who]] = {}
+    for who in pages:
+        by_path.setdefault(who.path, []).append(who)
+    for path, people in by_path.items():
+        _put_claims(path, [(who, pages[who]) for who in people], reading)
+    _close_ended(there.standing, reading)
+    wasted = reading.wasted
+    found = sorted((who.principal, _with_waste(page.account, wasted.get(who, 0))) for who, page in pages.items())
+    return dict(found), reading.use
 
 
-def _read(stand: Standing, reading: _Reading) -> None:
-    """A placement that counts."""
-    held, placement = stand.held, stand.held.placement
-    size, claimed = reading.look.sizes.of(placement.size), 0
-    sums, page = reading.people[placement.principal]
-    runs: list[tuple[Resources, int]] = []
-    for slot in stand.slots:
-        taken = 0
-        if slot.claims:
-            taken = _read_claims(stand, slot, runs, reading)
-            claimed += taken
-        if taken < size or placement.id in reading.idle_before:
-            sums.wasted += _read_waste(stand, slot, size - taken, page, reading)
-    if not stand.slots and held.phase == "unclaimed" and held.unclaimed_since is not None:
-        _idle(held.unclaimed_since, size * held.nodes, page, reading)
-        if reading.look.at - held.unclaimed_since > reading.look.free_idle_s:
-            sums.wasted += size * held.nodes
-    if claimed < size * held.nodes:
-        sums.rest += size * held.nodes - claimed
-    sums.kinds.append((placement.size, held.nodes, tuple(runs)))
+def _with_waste(account: Account, wasted: int) -> Account:
+    return msgspec.structs.replace(account, wasted=wasted) if wasted else account
 
 
-def claim_key(name: str, since: float) -> str:
-    """How a claim is remembered: its slot's name and when it began; two that began together count as one."""
-    return f"{name} {since:.0f}"
+def _put_claims(path: str, people: list[tuple[Who, Page]], reading: _Reading) -> None:
+    """Claims of one path, as intervals and as they are remembered; principals of one path have one entry."""
+    look, use = reading.look, reading.use
+    claims = people[0][1].claims
+    for _, page in people[1:]:
+        claims = together(claims, page.claims)
+    if claims:
+        use.claims[path] = claims
+    entry = reading.before.get(path)
+    known = None if entry is not None and entry.claims is claims else dict(entry.claims if entry else ())
+    for who, page in people:
+        lasting = page.lasting if known is None else _lasting(who, page, known, reading)
+        for (size, part), times in lasting.items():
+            _put(use.charged, path, Interval(size / CE, look.then, look.at), times)
+            _put(use.worked, path, Interval(part, look.then, look.at), times)
 
 
-def _read_claims(stand: Standing, slot: SlotView, runs: list[tuple[Resources, int]], reading: _Reading) -> int:
-    """What of the slot is claimed, in thousandths. Claims that follow each other are mostly alike: these as one run."""
-    claims, begin, taken = slot.claims, 0, 0
-    first = claims[0]
-    for end, one in enumerate(claims):
-        if one.cpu_milli != first.cpu_milli or one.principal != first.principal or one.amount != first.amount:
-            taken += _read_run(stand, slot, claims[begin:end], runs, reading)
-            begin, first = end, one
-    return taken + _read_run(stand, slot, claims[begin:], runs, reading)
+def _lasting(who: Who, page: Page, known: Mapping[str, int], reading: _Reading) -> dict[tuple[int, float], int]:
+    """Of the claims those that were known at the last look; the others are put down one by one."""
+    found: dict[tuple[int, float], int] = {}
+    for line in page.claimed:
+        for run in line.runs:
+            if run.who is who:
+                kinds = run.worked if all(key in known for key in run.keys) else _begun(run, line, known, reading)
+                for part, times in kinds:
+                    kind = run.size, part
+                    found[kind] = found.get(kind, 0) + times
+    return found
 
 
-def _read_run(
-    stand: Standing, slot: SlotView, claims: tuple[Claim, ...], runs: list[tuple[Resources, int]], reading: _Reading
-) -> int:
-    """Claims of one principal, amount and size; their sizes together."""
-    amount, times, lasting = claim_amount(claims[0], slot), len(claims), 0
-    size, (sums, page) = reading.look.sizes.of(amount), reading.people[claims[0].principal]
-    sums.charged += size * times
-    sums.claimed[amount] = sums.claimed.get(amount, 0) + times
-    runs.append((amount, times))
-    now, known, name = page.claims, page.known, slot.name
-    for claim in claims:
-        key = claim_key(name, claim.since)
-        now[key] = now.get(key, 0) + size
-        if key in known and claim.used_cpu_milli is None:
-            lasting += 1
-        else:
-            begins = reading.look.then if key in known else _begin(claim, slot, stand, reading.look)
-            _put(reading.use.charged, page.path, Interval(size / CE, begins, reading.look.at))
-            _put(reading.use.worked, page.path, Interval(_worked(claim, size), begins, reading.look.at))
-    if lasting:
-        page.lasting[size] = page.lasting.get(size, 0) + lasting
-    return size * times
-
-
-def _worked(claim: Claim, size: int) -> float:
-    """What of a claim its job keeps busy, in core-equivalents; all of it where nobody measured."""
-    if claim.used_cpu_milli is None:
-        return size / CE
-    return size / CE * max(0.0, min(1.0, claim.used_cpu_milli / max(1, claim.cpu_milli)))
+def _begun(run: Run, line: Line, known: Mapping[str, int], reading: _Reading) -> list[tuple[float, int]]:
+    """Puts down those that began since the last look; what is left goes on."""
+    look, path, size, left = reading.look, run.who.path, run.size, []
+    for claim, key in zip(run.claims, run.keys, strict=True):
+        part = worked(claim, size)
+        if key in known:
+            left.append((part, 1))
+            continue
+        begins = _begin(claim, run.slot, line.placement, look)
+        _put(reading.use.charged, path, Interval(size / CE, begins, look.at))
+        _put(reading.use.worked, path, Interval(part, begins, look.at))
+    return left
 
 
 def _read_ended(stand: Standing, reading: _Reading) -> None:
@@ -164,7 +141,8 @@ def _read_ended(stand: Standing, reading: _Reading) -> None:
     if placement.form != "job" or stand.held.since < look.at:
         return
     path, size = path_of(placement.principal), look.sizes.of(placement.size)
-    charged = reading.people.known.get(path, {})
+    entry = reading.before.get(path)
+    charged = dict(entry.claims if entry else ())
     for pod in stand.pods:
         if (
             pod.started_at is None
@@ -176,50 +154,64 @@ def _read_ended(stand: Standing, reading: _Reading) -> None:
         _charge(reading.use, path, span)
 
 
-def _begin(claim: Claim, slot: SlotView, stand: Standing, look: Look) -> float:
+def _begin(claim: Claim, slot: SlotView, placement: Placement, look: Look) -> float:
     """When a claim that was not charged yet began: as its slot says, but never before the slot or its placement."""
-    return min(max(claim.since, slot.started_at, stand.held.placement.created_at), look.at)
+    return min(max(claim.since, slot.started_at, placement.created_at), look.at)
 
 
-def _read_waste(stand: Standing, slot: SlotView, rest: int, page: _Page, reading: _Reading) -> int:
+def _read_waste(line: Line, reading: _Reading) -> None:
+    """What of a startd is wasted at this moment, and was since the last look."""
+    size, found = line.size, 0
+    for slot, taken in zip(line.slots, line.taken, strict=True):
+        if taken < size or line.placement.id in reading.idle_before:
+            found += _of_slot(line, slot, size - taken, reading)
+    if not line.slots and line.phase == "unclaimed" and line.since is not None:
+        _idle(line.since, size * line.nodes, line.who.path, reading)
+        if reading.look.at - line.since > reading.look.free_idle_s:
+            found += size * line.nodes
+    if found:
+        reading.wasted[line.who] = reading.wasted.get(line.who, 0) + found
+
+
+def _of_slot(line: Line, slot: SlotView, rest: int, reading: _Reading) -> int:
     """Idle beyond free_idle_s since the last look, and the parts of a claimed startd that nobody can claim.
 
     rest: what of the startd is not claimed, in thousandths; all where nothing is. How much is wasted at this moment.
     """
-    look, use, placement = reading.look, reading.use, stand.held.placement
+    look, use, placement, path = reading.look, reading.use, line.placement, line.who.path
     if not slot.claims:
         if slot.unclaimed_since is None:
             return 0
-        _idle(slot.unclaimed_since, rest, page, reading)
+        _idle(slot.unclaimed_since, rest, path, reading)
         return rest if slot.unclaimed_since < look.at - look.free_idle_s else 0
     idle = reading.idle_before.get(placement.id)
     stuck = rest if rest > 0 and not has_room(placement.size, max(1, placement.units), slot.free) else 0
     first = min(claim.since for claim in slot.claims)
     if idle is not None and first > look.then:
-        whole = look.sizes.of(placement.size) / CE
-        _put(use.wasted, page.path, Interval(whole, max(look.then, idle + look.free_idle_s), first))
+        _put(use.wasted, path, Interval(line.size / CE, max(look.then, idle + look.free_idle_s), first))
     if stuck:
-        _put(use.wasted, page.path, Interval(stuck / CE, max(look.then, first), look.at))
+        _put(use.wasted, path, Interval(stuck / CE, max(look.then, first), look.at))
     return stuck
 
 
-def _idle(since: float, size: int, page: _Page, reading: _Reading) -> None:
+def _idle(since: float, size: int, path: str, reading: _Reading) -> None:
     """What nobody claims since then is wasted once that is longer than is free."""
     look = reading.look
-    _put(reading.use.wasted, page.path, Interval(size / CE, max(look.then, since + look.free_idle_s), look.at))
+    _put(reading.use.wasted, path, Interval(size / CE, max(look.then, since + look.free_idle_s), look.at))
 
 
 def _close_ended(there: Iterable[Standing], reading: _Reading) -> None:
     """Charge what ended since the last look to its end."""
     look, use = reading.look, reading.use
     slots: dict[str, SlotView] | None = None
-    for path, claims in reading.people.known.items():
-        now = use.claims.get(path, {})
-        if now == claims:
+    for path, entry in reading.before.items():
+        claims = use.claims.get(path, ())
+        if claims is entry.claims or claims == entry.claims:
             continue
         if slots is None:
             slots = {slot.name: slot for stand in there for slot in stand.slots}
-        for key, size in claims.items():
+        now = dict(claims)
+        for key, size in dict(entry.claims).items():
             ended = size - now.get(key, 0)
             if ended > 0:
                 ends = _end(slots.get(key.rpartition(" ")[0]), look)
@@ -227,7 +219,7 @@ def _close_ended(there: Iterable[Standing], reading: _Reading) -> None:
 
 
 def _end(slot: SlotView | None, look: Look) -> float:
-    """When a claim of that slot ended: see read_use; a slot that is gone was held up to now, at most one look."""
+    """When a claim of that slot ended: see `read`; a slot that is gone was held up to now, at most one look."""
     if slot is None:
         return look.at
     if slot.unclaimed_since is not None and not slot.claims:

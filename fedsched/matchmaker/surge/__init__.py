@@ -3,6 +3,7 @@
 Where placements go is filling's business.
 """
 
+from fedsched.matchmaker.surge.busy import Groups, grouped
 from fedsched.matchmaker.surge.drops import Demanded, demanded, leave_or_stay, want
 from fedsched.matchmaker.surge.ramp import ALL, grow, ramps_after, together
 from fedsched.matchmaker.surge.report import sentence
@@ -17,8 +18,10 @@ __all__ = [
     "Asked",
     "Demanded",
     "Facts",
+    "Groups",
     "asked",
     "demanded",
+    "grouped",
     "grow",
     "leaked",
     "learn_trust",

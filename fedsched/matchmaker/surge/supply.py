@@ -15,6 +15,7 @@ from fedsched.matchmaker.model import (
 )
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, how_many
+from fedsched.matchmaker.surge.busy import Group, taking_nothing
 
 OPEN = frozenset({"intended", "starting", "unclaimed"})
 """Phases in which a placement still waits for its first or next job."""
@@ -31,20 +32,23 @@ class Asked(msgspec.Struct, frozen=True):
     """What is asked for, by class key, when each schedd said so (epoch seconds), and what time it is now.
 
     taken: what startds take of the class that they were made for, found once for all who ask in this round: by id, with
-    the placement.
+    the placement. busy: ids of startds that take none whoever asks, see `taking_nothing`.
     """
 
     classes: Mapping[str, DemandClass]
     read_at: Mapping[str, float]
     at: float
     taken: dict[str, tuple[Placement, int]]
+    busy: frozenset[str] = frozenset()
 
 
-def asked(schedds: Iterable[ScheddView], at: float) -> Asked:
-    """Every class with idle jobs, by key: observed order never matters."""
+def asked(schedds: Iterable[ScheddView], at: float, calm: Mapping[str, Group] | None = None) -> Asked:
+    """Every class with idle jobs, by key: observed order never matters. calm: startds that are, by class."""
     views = tuple(schedds)
     found = sorted(((d.key, d) for view in views for d in view.classes if d.idle > 0), key=lambda pair: pair[0])
-    return Asked(dict(found), {view.name: view.seen_at for view in views if view.seen_at is not None}, at, {})
+    classes, read_at = dict(found), {view.name: view.seen_at for view in views if view.seen_at is not None}
+    busy = taking_nothing(calm or {}, classes, {name: seen_at - JUST_S for name, seen_at in read_at.items()})
+    return Asked(classes, read_at, at, {}, busy)
 
 
 def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> dict[str, int]:
@@ -57,10 +61,10 @@ def supply(ask: Asked, standing: Iterable[Standing], lost: frozenset[str]) -> di
     """
     found: dict[str, int] = {}
     spare: list[Standing] = []
-    classes = ask.classes
+    classes, busy = ask.classes, ask.busy
     for stand in standing:
         held = stand.held
-        if held.wanted != "run" or held.failure or held.phase not in SERVING:
+        if held.placement.id in busy or held.wanted != "run" or held.failure or held.phase not in SERVING:
             continue
         placement = held.placement
         if placement.form == "job":
