@@ -38,7 +38,7 @@ def one_by_one() -> Iterator[None]:
         patch.setattr(Sieve, "spots", _everywhere)
         patch.setattr(Places, "open", _all)
         patch.setattr(Fullness, "blockers", _in_words)
-        patch.setattr(Search, "_nobody", lambda *_: False)
+        patch.setattr(Search, "nobody", lambda *_: False)
         patch.setattr(Yielders, "known", lambda *_: False)
         patch.setattr(fullness, "booked_alike", lambda _: False)
         patch.setattr(making_room, "_wanted", lambda *ask: tuple(making_room._full(*ask)))

@@ -124,7 +124,8 @@ def _wanted(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[C
     if turn.ask.demand.job is not None or not seen.members:
         return tuple(_full(turn, turns, seen, causes))
     options, kinds = turn.options, preempt.Kinds.of_all(turn.options)
-    ways, wanted = turns.in_the_way(turn.ask.demand, options), _sought(turn, turns, seen, causes)
+    ways = turns.in_the_way(turn.ask.demand, options)
+    wanted = _sought(turn, ways.counts, seen, causes)
     for position in np.flatnonzero(wanted & ways.besides_room).tolist():
         wanted[position] = _in_words(turn, turns, options[position], causes)
     free = [next(turns.apart_from_room(turn.ask.demand, option), None) is None for option in kinds.samples]
@@ -132,9 +133,9 @@ def _wanted(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[C
     return preempt.Picked(options, kinds, np.flatnonzero(wanted))
 
 
-def _sought(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cause]) -> NDArray[np.bool_]:
+def _sought(turn: fill.Turn, counts: NDArray[np.int64], seen: _Seen, causes: frozenset[Cause]) -> NDArray[np.bool_]:
     """Of each option whether it is worth a look: it is not open, and its place not shut to all by something else."""
-    shut: NDArray[np.bool_] = turns.in_the_way(turn.ask.demand, turn.options).counts != 0
+    shut: NDArray[np.bool_] = counts != 0
     return shut if turn.ask.demand.job is not None else shut & seen.places[causes][turn.options.places()]
 
 
@@ -142,7 +143,7 @@ def _full(turn: fill.Turn, turns: fill.Round, seen: _Seen, causes: frozenset[Cau
     """Options on members where somebody could yield, that nothing but these causes keeps the class from."""
     demand, free = turn.ask.demand, dict[tuple[Resources, int], bool]()
     ways = turns.in_the_way(demand, turn.options)
-    for position in np.flatnonzero(_sought(turn, turns, seen, causes)).tolist() if seen.members else ():
+    for position in np.flatnonzero(_sought(turn, ways.counts, seen, causes)).tolist() if seen.members else ():
         option = turn.options[position]
         if option.place.terms.name not in seen.members:
             continue

@@ -26,7 +26,9 @@ class Exchange:
         """How often somebody's share has changed, or might yield no more."""
         self._held = {path: line.held for path, line in lines.items()}
         self._rights = {path: line.entitled for path, line in lines.items()}
+        self._floors = {path: line.floor for path, line in lines.items()}
         self._chains: dict[str, tuple[str, ...]] = {}
+        self._orders: dict[str, tuple[bool, tuple[float, ...]]] = {}
         self._took: set[str] = set()
         self._apart: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._pairs: dict[str, set[tuple[str, str]]] = {}
@@ -58,8 +60,7 @@ class Exchange:
 
     def floor(self, path: str) -> int:
         """The part of it that nobody may take."""
-        line = self._lines.get(path)
-        return line.floor if line else 0
+        return self._floors.get(path, 0)
 
     def move(self, path: str, amount: int) -> None:
         """Add to (or, negative, take from) a principal and all groups above it."""
@@ -80,6 +81,7 @@ class Exchange:
         self.moves += 1
         self._could.clear()
         self._ruled.clear()
+        self._orders.clear()
         for low, high in pairs:
             if scales.in_order(self._side(low, {}), self._side(high, {})):
                 self._turned.discard((low, high))
@@ -111,7 +113,9 @@ class Exchange:
 
     def standing(self, path: str) -> tuple[bool, tuple[float, ...]]:
         """For the order of turns: owners below their floor first, then the lowest level, from the top of the tree."""
-        return not self.short(path), tuple(self.level(node) for node in reversed(self.chain(path)))
+        if path not in self._orders:
+            self._orders[path] = not self.short(path), tuple([self.level(node) for node in reversed(self.chain(path))])
+        return self._orders[path]
 
     def below(self, path: str) -> bool:
         """Whether it holds less than it has a right to."""
@@ -119,7 +123,8 @@ class Exchange:
 
     def short(self, path: str) -> bool:
         """Whether it, or a group that it is in, holds less than its floor."""
-        return any(self.held(node) < self.floor(node) for node in self.chain(path))
+        held, floors = self._held, self._floors
+        return any(held.get(node, 0) < floors.get(node, 0) for node in self.chain(path))
 
     def may_ask(self, path: str) -> bool:
         """Whether a principal could make anybody else yield at all."""
@@ -185,11 +190,11 @@ class Exchange:
         if any(low not in change and high not in change for low, high in self._turned):
             return False
         after, rights = self._held | {node: self.held(node) + more for node, more in change.items()}, self._rights
-        return all(  # as `scales.in_order` has it, written out: it is asked most
-            after.get(high, 0) * rights.get(low, 0) >= after.get(low, 0) * rights.get(high, 0)
-            for node in change
-            for low, high in self._pairs.get(node, ())
-        )
+        for node in change:  # as `scales.in_order` has it, written out: it is asked most
+            for low, high in self._pairs.get(node, ()):
+                if after.get(high, 0) * rights.get(low, 0) < after.get(low, 0) * rights.get(high, 0):
+                    return False
+        return True
 
     def _change(self, taker: str, gain: int, losses: Mapping[str, int]) -> dict[str, int]:
         change: dict[str, int] = {}
@@ -209,12 +214,14 @@ class Exchange:
     def _keeps_floors(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """No floor on the yielder's side is broken: what its owner would take back is not taken (PR2, PR7)."""
         _, theirs = self.branches(taker, yielder)
-        return all(scales.keeps_floor(self.held(n), change.get(n, 0), self.floor(n)) for n in theirs)
+        held, floors = self._held, self._floors
+        return all(scales.keeps_floor(held.get(n, 0), change.get(n, 0), floors.get(n, 0)) for n in theirs)
 
     def _reclaims(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """PR7: an owner on the taker's side is below its floor, and not above it afterwards."""
         mine, _ = self.branches(taker, yielder)
-        return any(scales.reclaims(self.held(n), change.get(n, 0), self.floor(n)) for n in mine)
+        held, floors = self._held, self._floors
+        return any(scales.reclaims(held.get(n, 0), change.get(n, 0), floors.get(n, 0)) for n in mine)
 
     def _fairer(self, taker: str, yielder: str, change: Mapping[str, int]) -> bool:
         """PR2, for the two principals and for the two branches in which they lie where the tree divides them."""
@@ -231,4 +238,4 @@ class Exchange:
         return (taker, yielder), (mine[-1], theirs[-1])
 
     def _side(self, path: str, change: Mapping[str, int]) -> scales.Side:
-        return scales.Side(self.held(path), change.get(path, 0), self.entitled(path))
+        return scales.Side(self._held.get(path, 0), change.get(path, 0), self._rights.get(path, 0))

@@ -94,7 +94,7 @@ def booked_alike(standing: Iterable[Standing]) -> bool:
     that is there first (S7).
     """
     last: dict[tuple[str, str, str], str] = {}
-    for stand in standing:
+    for stand in [stand for stand in standing if stand.held.yields_to or not _has_node(stand)]:
         held, placement = stand.held, stand.held.placement
         promised = _is_promised(stand)
         if promised and placement.growth:
@@ -107,7 +107,14 @@ def booked_alike(standing: Iterable[Standing]) -> bool:
     return True
 
 
+def _has_node(stand: Standing) -> bool:
+    """Whether each of its pods is on a node: nothing of its room is promised any more."""
+    pods = stand.object.pods if stand.object is not None else ()
+    if len(pods) == 1 == stand.held.nodes:  # as nearly all have
+        return bool(pods[0].node)
+    return len(pods) >= stand.held.nodes and all(map(_NODE, pods))
+
+
 def _is_promised(stand: Standing) -> bool:
-    """Whether some of its room may still be promised: that of a pod without a node is."""
-    held, pods = stand.held, stand.pods
-    return held.wanted == "run" and held.phase != "gone" and not (len(pods) >= held.nodes and all(map(_NODE, pods)))
+    """Whether some of its room may still be promised."""
+    return stand.held.wanted == "run" and stand.held.phase != "gone" and not _has_node(stand)

@@ -6,14 +6,16 @@ and an eviction helps when every number that is needed becomes large enough (MA2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from fedsched.matchmaker.match import Place, footprint
 from fedsched.matchmaker.options import Option
-from fedsched.matchmaker.preempt.land import Key, Land, nodes_of
-from fedsched.matchmaker.preempt.nodes import Bars, Nodes, names_of
+from fedsched.matchmaker.preempt.census import census
+from fedsched.matchmaker.preempt.land import Key, Land, Space, nodes_of
+from fedsched.matchmaker.preempt.nodes import Nodes
+from fedsched.matchmaker.preempt.outlook import Outlook
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources, fits
 
@@ -24,11 +26,14 @@ ANY_NODE = ""
 
 
 class Ground:
-    """The running numbers of all members."""
+    """The running numbers of all members. Who stands where is looked up of members that are asked about."""
 
     def __init__(self, places: Iterable[Place], standing: Iterable[Standing], at: float) -> None:
+        self._at = at
+        self.census = census(standing)
         self._left: dict[Key, int] = {}
         self._lands: dict[str, Land] = {}
+        self._walked: dict[str, list[Space]] = {}
         self._of_group: dict[tuple[str, str], list[str]] = {}
         self._free: dict[tuple[str, str], Resources] = {}
         self._amounts: dict[tuple[str, Resources, bool], tuple[tuple[str, int], ...]] = {}
@@ -37,54 +42,43 @@ class Ground:
         self._needs: dict[tuple[str, str, Resources, bool, str], dict[Key, int]] = {}
         self._gains: dict[tuple[str, str, Resources], dict[Key, int]] = {}
         self._of_stand: dict[str, dict[Key, int]] = {}
-        own = list[tuple[str, str]]()
-        for place in (place for place in places if not place.jobs):
-            own.append((place.terms.name, place.group.name))
-            if place.terms.name not in self._lands:
-                self._lands[place.terms.name] = Land.of(place)
-            self._lands[place.terms.name].places[place.group.name] = place
-        by_member: dict[str, list[Standing]] = {}
-        for stand in standing:
-            by_member.setdefault(stand.held.placement.member, []).append(stand)
+        own = [(place.terms.name, place) for place in places if not place.jobs]
+        for name, place in own:
+            if name not in self._lands:
+                self._lands[name] = Land.of(place)
+            self._lands[name].places[place.group.name] = place
         for name, land in self._lands.items():
-            for node, group, free in land.nodes(by_member.get(name, ()), at):
-                self._of_group.setdefault((name, group), []).append(node)
-                self._free[name, node] = free
-            self._left |= land.left(by_member.get(name, ()))
+            self._left |= land.left(self._mine(name))
         keys = ((name, group) for name, land in self._lands.items() for group in land.places)
         self.places = {key: number for number, key in enumerate(keys)}
-        self.number_of = np.array([self.places[key] for key in own], np.int64)
+        self.number_of = np.array([self.places[name, place.group.name] for name, place in own], np.int64)
         """Of each place of startds, in the order in which they were given, the number here."""
-        lands = [self._lands[member] for member, _ in self.places]
-        self.limited = np.array([land.limited for land in lands], np.bool_)
+        limited = {name: land.limited for name, land in self._lands.items()}
+        self.limited = np.array([limited[member] for member, _ in self.places], np.bool_)
         """Of each place whether its member has numbers of its own that an option there takes of."""
         overheads = dict[Resources, int]()
-        of = [overheads.setdefault(land.terms.pod_overhead, len(overheads)) for land in lands]
-        self.overheads, self.overhead_at = tuple(overheads), np.array(of, np.int64)
+        of = {n: overheads.setdefault(land.terms.pod_overhead, len(overheads)) for n, land in self._lands.items()}
+        self.overheads, self.overhead_at = tuple(overheads), np.array([of[name] for name, _ in self.places], np.int64)
         """What a startd needs beside its size, and of each place which of these it is."""
-        self.free, self.bars = self._laid_out(by_member)
+        self.outlook = Outlook(self.places, self._lands, self.census, self._walk)
 
-    def _laid_out(self, by_member: Mapping[str, list[Standing]]) -> tuple[Nodes, Bars]:
-        """The nodes' part of the numbers in columns, which change together, and what views say of all nodes."""
-        frees = [
-            (number, member, node, self._free[member, node])
-            for (member, group), number in self.places.items()
-            for node in self._of_group.get((member, group), ())
-        ]
-        bars = [
-            (number, member, "", bar.free)
-            for (member, group), number in self.places.items()
-            for bar in self._lands[member].places[group].group.rooms
-            if bar.nodes
-        ]
-        extended = [
-            footprint(s.held.placement, land.terms)
-            for n, land in self._lands.items()
-            for s in by_member.get(n, ())
-            if s.held.placement.size.other or land.terms.pod_overhead.other
-        ]
-        names = names_of((*extended, *(one[-1] for one in (*frees, *bars))))
-        return Nodes(frees, names, len(self.places)), Bars(bars, names, len(self.places))
+    @property
+    def free(self) -> Nodes:
+        """The nodes' part of the numbers in columns, which change together: of those that ours stand on."""
+        return self.outlook.nodes
+
+    def _mine(self, member: str) -> Sequence[Standing]:
+        return self.census.by_member.get(member, ())
+
+    def _walk(self, member: str) -> Sequence[Space]:
+        """What was free on each node of a member that ours stand on, before anything changed."""
+        if member not in self._walked:
+            land, mine = self._lands.get(member), self._mine(member)
+            self._walked[member] = list(land.nodes(mine, self._at)) if land is not None and mine else []
+            for node, group, free in self._walked[member]:
+                self._of_group.setdefault((member, group), []).append(node)
+                self._free[member, node] = free
+        return self._walked[member]
 
     def nodes(self, option: Option) -> list[str]:
         """Nodes of the option's group that ours stand on and that take pods, by name; ANY_NODE where one has room."""
@@ -95,6 +89,7 @@ class Ground:
         return self._known[key]
 
     def _find_nodes(self, option: Option, member: str, group: str) -> list[str]:
+        self._walk(member)
         usable = self._of_group.get((member, group), [])
         need = option.size + option.place.terms.pod_overhead
         if any(bar.nodes and fits(need, bar.free) for bar in option.place.group.rooms):
@@ -183,9 +178,13 @@ class Ground:
         """How much is left; of most nodes nobody asks."""
         left = self._left.get(key)
         if left is None:
-            free = self._free.get((key[1], key[2])) if key[0] == "node" else None
-            left = self._left[key] = 0 if free is None else free.get(key[3])
+            left = self._left[key] = self._at_first(key[1], key[2], key[3]) if key[0] == "node" else 0
         return left
+
+    def _at_first(self, member: str, node: str, name: str) -> int:
+        self._walk(member)
+        free = self._free.get((member, node))
+        return 0 if free is None else free.get(name)
 
     def give(self, amounts: Amounts) -> None:
         """So much comes back."""
@@ -199,4 +198,5 @@ class Ground:
 
     def _change(self, key: Key, amount: int) -> None:
         self._left[key] = self._has(key) + amount
-        self.free.change(key, amount)
+        if key[0] == "node":
+            self.outlook.change(key, amount)

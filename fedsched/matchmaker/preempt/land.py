@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -16,14 +16,19 @@ from fedsched.matchmaker.resources import Resources
 Key = tuple[str, ...]
 """What is limited: ("node", member, node, resource), ("quota", member, quota, resource), …"""
 
+Space = tuple[str, str, Resources]
+"""A node, its group, what is free there."""
+
 
 def nodes_of(stand: Standing) -> dict[str, int]:
     """The nodes that it would free with its pods on each, by name; none while no node is taken."""
-    there = (pod.node for pod in stand.pods if pod.node and pod.phase in LIVE)
-    if stand.held.placement.form == "job":
+    pods = stand.object.pods if stand.object is not None else ()
+    if len(pods) == 1:  # as nearly all have
+        return {pods[0].node: 1} if pods[0].node and pods[0].phase in LIVE else {}
+    there = [pod.node for pod in pods if pod.node and pod.phase in LIVE]
+    if len(there) > 1 and stand.held.placement.form == "job":
         return dict(sorted(Counter(there).items()))
-    first = next(there, None)
-    return {} if first is None else {first: 1}
+    return {there[0]: 1} if there else {}
 
 
 class Land(msgspec.Struct, frozen=True):
@@ -45,23 +50,31 @@ class Land(msgspec.Struct, frozen=True):
         terms = self.terms
         return bool(self.view.quotas or terms.ceiling_names or terms.leave_free) or terms.mode == "trial"
 
-    def nodes(self, mine: Sequence[Standing], at: float) -> Iterator[tuple[str, str, Resources]]:
+    def nodes(self, mine: Iterable[Standing], at: float) -> Iterator[Space]:
         """Every node that takes pods and that ours stand on, by name, with its group and what is free there.
 
-        A node that the view does not list has nothing besides.
+        A node that the view does not list has nothing besides, and is in the group of the last of ours there, by name.
         """
-        nodes: dict[str, str] = {}
+        rooms, listed, others = self.rooms, set[str](), list[tuple[str, str, str]]()
         for stand in mine:
             for node in nodes_of(stand):
-                room = self.rooms.get(node)
-                if room is None or _usable(room):
-                    nodes[node] = room.node_group if room else stand.held.placement.node_group
+                if node in rooms:
+                    listed.add(node)
+                else:
+                    others.append((stand.held.placement.id, node, stand.held.placement.node_group))
+        nodes = {node: rooms[node].node_group for node in listed if _usable(rooms[node])}
+        nodes |= {node: group for _, node, group in sorted(others)}
+        waiting = [pod for pod in self.view.site_pods if at - pod.since < HOLD_ROOM_S]
         for node, group in sorted(nodes.items()):
-            free = self.rooms[node].free if node in self.rooms else Resources()
-            for pod in self.view.site_pods:
-                if node in pod.nodes and at - pod.since < HOLD_ROOM_S:
+            free = rooms[node].free if node in rooms else Resources()
+            for pod in waiting:
+                if node in pod.nodes:
                     free -= pod.request  # what the owner waits for is the owner's (OW2)
             yield node, group, free
+
+    def listed(self) -> list[Space]:
+        """The same of every node that takes pods and that the view lists, whoever waits and whoever stands there."""
+        return [(room.node, room.node_group, room.free) for room in self.rooms.values() if _usable(room)]
 
     def left(self, mine: Sequence[Standing]) -> dict[Key, int]:
         """Quotas, ceiling, trial(n) and what stays free in a group; counted as the book counts them."""

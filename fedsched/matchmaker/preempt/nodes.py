@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -13,8 +14,7 @@ from fedsched.matchmaker.resources import FIXED, Resources
 
 Amounts: TypeAlias = NDArray[np.int64]
 """One row per resource; a column per node, per place, or per startd on a node."""
-Space: TypeAlias = tuple[int, str, str, Resources]
-"""Number of the place, the member, the node, what is free there."""
+Numbers: TypeAlias = NDArray[np.int64]
 
 MOST = 2**60
 """Amounts beyond this, either way, count as this much: what others write may be as large as they like, and is added."""
@@ -23,6 +23,7 @@ NOWHERE, NOTHING = 2**62, -(2**62)
 
 
 _FIXED = attrgetter(*sorted(FIXED))
+_OTHER = attrgetter("other")
 
 
 def bounded(amount: int) -> int:
@@ -32,32 +33,55 @@ def bounded(amount: int) -> int:
 
 def names_of(amounts: Iterable[Resources]) -> tuple[str, ...]:
     """Names of the rows that these need."""
-    return (*sorted(FIXED), *sorted({name for one in amounts for name, _ in one.other}))
+    others = filter(None, map(_OTHER, amounts))  # mostly none has any
+    return (*sorted(FIXED), *sorted({name for its in others for name, _ in its}))
 
 
 class Bars:
-    """One column per kind of node, which have no names. places: how many there are."""
+    """One column per kind of node, which have no names, place after place.
 
-    def __init__(self, spaces: Sequence[Space], names: tuple[str, ...], places: int) -> None:
-        self.names = names
-        self.place_of = np.array([space[0] for space in spaces], np.int64)
-        self.left = columns([space[3] for space in spaces], names)
-        self._places = places
+    place_of: the number of each one's place. free: what is free on each. places: how many there are.
+    """
+
+    def __init__(self, place_of: Numbers, free: Sequence[Resources], names: tuple[str, ...], places: int) -> None:
+        self.names, self.place_of, self._places = names, place_of, places
+        self.left = columns(free, names)
+        self._most: Amounts | None = None
 
     def open(self, need: Amounts) -> NDArray[np.bool_]:
         """Of every place whether one of its nodes has room now; need: at each place."""
-        its = np.flatnonzero((need[0] < NOWHERE)[self.place_of])
+        could = self._could(need)
+        if not np.any(could):
+            return could
+        its = np.flatnonzero(could[self.place_of])
         places = self.place_of[its]
-        fits = (self.left[:, its] >= need[:, places]).all(axis=0)
+        fits = (self.left.take(its, axis=1) >= need.take(places, axis=1)).all(axis=0)
         return np.bincount(places[fits], minlength=self._places) > 0
+
+    def _could(self, need: Amounts) -> NDArray[np.bool_]:
+        """Of every place whether somebody asks for it, and some node, be it another for each resource, has as much."""
+        if self._most is None:
+            self._most = np.full((len(self.names), self._places), NOTHING, np.int64)
+            begins = np.flatnonzero(np.diff(self.place_of, prepend=-1))
+            if len(begins):
+                self._most[:, self.place_of[begins]] = np.maximum.reduceat(self.left, begins, axis=1)
+        could: NDArray[np.bool_] = np.logical_and.reduce(self._most >= need, axis=0)
+        return could
 
 
 class Nodes(Bars):
-    """One column per node."""
+    """One column per node. where: the member and the node of each."""
 
-    def __init__(self, spaces: Sequence[Space], names: tuple[str, ...], places: int) -> None:
-        super().__init__(spaces, names, places)
-        self.where = [(member, node) for _, member, node, _ in spaces]
+    def __init__(
+        self,
+        where: Sequence[tuple[str, str]],
+        place_of: Numbers,
+        free: Sequence[Resources],
+        names: tuple[str, ...],
+        places: int,
+    ) -> None:
+        super().__init__(place_of, free, names, places)
+        self.where = where
         self.members = tuple(dict.fromkeys(member for member, _ in self.where))
         numbers = {member: number for number, member in enumerate(self.members)}
         self.member_of = np.array([numbers[member] for member, _ in self.where], np.int64)
@@ -78,17 +102,19 @@ class Nodes(Bars):
         column, row = self._numbers.get((key[1], key[2])), self._rows.get(key[3])
         if column is not None and row is not None:
             self.left[row, column] += bounded(amount)
+            if self._most is not None:  # what is taken from the roomiest may stay counted: nobody is left out by that
+                at = row, self.place_of[column]
+                self._most[at] = max(self._most[at], self.left[row, column])
 
 
 def columns(amounts: Sequence[Resources], names: tuple[str, ...]) -> Amounts:
-    """A row per resource. What is not extended is read all at once: there are as many of these as nodes."""
-    fixed = tuple(map(_FIXED, amounts))
+    """A row per resource. Read number by number: of these there are as many as nodes; few have anything extended."""
     extended = names[len(FIXED) :]
-    rows = [(*row, *map(one.get, extended)) for row, one in zip(fixed, amounts, strict=True)] if extended else fixed
+    rows = ((*_FIXED(one), *map(one.get, extended)) for one in amounts) if extended else map(_FIXED, amounts)
     try:
-        found = np.array(rows, np.int64).clip(-MOST, MOST)
+        found = np.fromiter(chain.from_iterable(rows), np.int64, len(amounts) * len(names)).clip(-MOST, MOST)
     except OverflowError:
-        found = np.array([[bounded(amount) for amount in row] for row in rows], np.int64)
+        found = np.array([[bounded(one.get(name)) for name in names] for one in amounts], np.int64)
     return found.reshape(len(amounts), len(names)).T.copy()
 
 

@@ -36,7 +36,7 @@ def told_at(held: Held) -> float | None:
 def in_flight(standing: Iterable[Standing], wait_s: float, at: float) -> dict[str, Sets]:
     """Evictions whose room is awaited: class key -> those that make room for one startd of it together (PR3)."""
     found: dict[str, Sets] = {}
-    for stand in standing:
+    for stand in [stand for stand in standing if stand.held.yields_to]:
         held = stand.held
         if held.phase != "gone" and _is_promise(held, wait_s, at):
             found.setdefault(held.yields_to, {}).setdefault(held.yields_with, []).append(stand)

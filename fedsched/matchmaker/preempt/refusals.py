@@ -58,6 +58,8 @@ def why_nobody(ask: Ask, places: Places, search: Search, rules: Rules) -> Reason
     terms, at = rules.policy.preemption, rules.at
     if search.expressions.broken:
         return Reason(Cause.NO_VICTIMS, "preemption", have=search.expressions.broken, source="the policy", at=at)
+    if search.nobody(ask.path):
+        return _nobody(places.options[0], at)  # whatever rule is left out
     hurried = search.cheapest(ask, places, "rate")
     if hurried is not None:
         place = hurried.option.place

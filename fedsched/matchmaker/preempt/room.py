@@ -16,7 +16,7 @@ from fedsched.matchmaker.preempt import refusals
 from fedsched.matchmaker.preempt.candidates import losses
 from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.expressions import Expressions
-from fedsched.matchmaker.preempt.fullness import BY_NAME, Fullness
+from fedsched.matchmaker.preempt.fullness import Fullness
 from fedsched.matchmaker.preempt.ground import Ground
 from fedsched.matchmaker.preempt.land import nodes_of
 from fedsched.matchmaker.preempt.picked import Picked
@@ -25,7 +25,7 @@ from fedsched.matchmaker.preempt.stock import Stock
 from fedsched.matchmaker.preempt.turn import Turn
 from fedsched.matchmaker.preempt.victims import Ask, Found, Search
 from fedsched.matchmaker.preempt.wishes import Evictions, Rules, Shares, Victim, Wish
-from fedsched.matchmaker.preempt.yard import Places
+from fedsched.matchmaker.preempt.yard import Places, numbers_of
 from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.share import path_of
@@ -54,17 +54,16 @@ def make_room(wishes: Iterable[Wish], standing: Iterable[Standing], shared: Shar
     if rules.policy.preemption.mode == "never":
         return Evictions({}, {}, {})
     standing = tuple(standing)
-    fullness = Fullness(rules, standing)
-    one_round = _Round(sorted(standing, key=BY_NAME), fullness, shared, rules)
+    one_round = _Round(standing, Fullness(rules, standing), shared, rules)
     return one_round.run(sorted(wishes, key=lambda w: w.demand.key))
 
 
 class _Round:
     """One cycle's running numbers."""
 
-    def __init__(self, standing: list[Standing], fullness: Fullness, shared: Shares, rules: Rules) -> None:
+    def __init__(self, standing: Sequence[Standing], fullness: Fullness, shared: Shares, rules: Rules) -> None:
         policy, at = rules.policy, rules.at
-        self._rules, self._shared, self._standing = rules, shared, standing
+        self._rules, self._shared = rules, shared
         self._exchange = Exchange(shared.lines, policy.preemption.mode)
         self._ground = Ground(rules.places, standing, at)
         self._fullness = fullness
@@ -81,7 +80,7 @@ class _Round:
             self._exchange,
             self._ground,
             self._expressions,
-            Stock(standing, self._exchange, self._ground.free, shared.sizes, rules),
+            Stock(standing, self._exchange, self._ground, shared.sizes, rules),
             {n: t.budgets.evictions_per_min - len(self._recent.get(n, ())) for n, t in sorted(terms.items())},
             policy.preemption.by_priority,
         )
@@ -90,6 +89,7 @@ class _Round:
     def run(self, wishes: list[Wish]) -> Evictions:
         """The recipe of `make_room`."""
         turns = [Turn(wish) for wish in wishes]
+        self._ground.outlook.expect(numbers_of(turn.options, self._ground) for turn in turns)
         self._count_leaving()
         self._keep_promises(turns)
         queue = [(self._order(turn), index) for index, turn in enumerate(turns)]
@@ -100,7 +100,9 @@ class _Round:
             if turn.unmet <= 0 or turn.starts <= 0:
                 continue
             now = self._order(turn)
-            if now > known or self._serve(turn):
+            if now > known:
+                heapq.heappush(queue, (now, index))
+            elif self._serve(turn):
                 heapq.heappush(queue, (self._order(turn), index))
         for turn in turns:
             if turn.awaited:
@@ -114,7 +116,7 @@ class _Round:
     def _count_leaving(self) -> None:
         """What leaves is nobody's any more, and its room is on its way; what was placed just now counts already."""
         wait_s = self._rules.policy.preemption.wait_s
-        for stand in self._standing:
+        for stand in self._ground.census.moving:
             if is_coming(stand, wait_s, self._rules.at):
                 self._ground.give(self._ground.gain(stand))
                 for path, amount in losses(stand, self._shared.sizes).items():
@@ -126,7 +128,7 @@ class _Round:
 
     def _keep_promises(self, turns: list[Turn]) -> None:
         """Room that was made for a class is kept for it, and no second eviction is made for the same job (PR3)."""
-        flying = in_flight(self._standing, self._rules.policy.preemption.wait_s, self._rules.at)
+        flying = in_flight(self._ground.census.moving, self._rules.policy.preemption.wait_s, self._rules.at)
         for turn in turns:
             for _, leaving in sorted(flying.get(turn.demand.key, {}).items()):
                 for stand in leaving:
@@ -169,6 +171,8 @@ class _Round:
         blockers = self._fullness.blockers(turn.options)
         if None in blockers:
             return ()
+        if blockers.count(Cause.NO_ROOM) == len(blockers):
+            return turn.options  # as it mostly is
         if isinstance(turn.options, Picked):
             return turn.options.part(np.array([cause in ROOM for cause in blockers], np.bool_))
         return tuple(o for o, cause in zip(turn.options, blockers, strict=True) if cause in ROOM)

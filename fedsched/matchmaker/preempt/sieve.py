@@ -80,11 +80,12 @@ class Sieve:
         if not len(pairs):
             return []
         columns = self._column[pairs]
-        sums = np.cumsum(self._gives[:, pairs], axis=1)
+        sums = np.cumsum(self._gives.take(pairs, axis=1), axis=1)
         first = np.flatnonzero(np.diff(columns, prepend=-1))
-        before = np.where(first > 0, sums[:, first - 1], 0)
-        sums += np.repeat(self._nodes.left[:, columns[first]] - before, np.diff(first, append=len(pairs)), axis=1)
-        fits = np.flatnonzero((sums >= places.need[:, self._nodes.place_of[columns]]).all(axis=0))
+        before = np.where(first > 0, sums.take(first - 1, axis=1), 0)
+        left = self._nodes.left.take(columns[first], axis=1) - before
+        sums += np.repeat(left, np.diff(first, append=len(pairs)), axis=1)
+        fits = np.flatnonzero((sums >= places.need.take(self._nodes.place_of[columns], axis=1)).all(axis=0))
         shortest = fits[np.flatnonzero(np.diff(columns[fits], prepend=-1))]
         last, columns = self._who[pairs[shortest]], columns[shortest]
         found = (self._claimed[last], self._lost[last], places.first[self._nodes.place_of[columns]], columns)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from fedsched.matchmaker.preempt.candidates import Candidate, candidates, serving
 from fedsched.matchmaker.preempt.exchange import Exchange
-from fedsched.matchmaker.preempt.nodes import Nodes
+from fedsched.matchmaker.preempt.ground import Ground
 from fedsched.matchmaker.preempt.sieve import Sieve
 from fedsched.matchmaker.preempt.wishes import Rules, Sized
 from fedsched.matchmaker.preempt.yard import Yard
@@ -19,9 +19,10 @@ class Stock:
     """The same startds by member and node, all nodes at once, and by whom they count to. Nothing here changes."""
 
     def __init__(
-        self, standing: Sequence[Standing], exchange: Exchange, nodes: Nodes, sizes: Sized, rules: Rules
+        self, standing: Sequence[Standing], exchange: Exchange, ground: Ground, sizes: Sized, rules: Rules
     ) -> None:
-        self._standing, self._exchange, self._nodes, self._sizes, self._rules = standing, exchange, nodes, sizes, rules
+        self._standing, self._exchange, self._ground = standing, exchange, ground
+        self._sizes, self._rules = sizes, rules
 
     @cached_property
     def _serving(self) -> list[Standing]:
@@ -30,7 +31,9 @@ class Stock:
     @cached_property
     def for_nothing(self) -> bool:
         """Whether one of them costs nobody anything: it may always be asked."""
-        of = self._sizes.of
+        of, seen = self._sizes.of, self._ground.census
+        if not seen.empty and all(of(size) > 0 for size in seen.sizes):
+            return False
         small = (stand for stand in self._serving if of(stand.held.placement.size) * stand.held.nodes <= 0)
         return any(not any(slot.claims for slot in stand.slots) for stand in small)
 
@@ -47,7 +50,7 @@ class Stock:
     def sieve(self) -> Sieve:
         """All nodes at once."""
         own = {place.terms.name: place.terms for place in self._rules.places if not place.jobs}
-        return Sieve(self._nodes, self._candidates, own)
+        return Sieve(self._ground.free, self._candidates, own)
 
     @cached_property
     def yielders(self) -> Yielders:

@@ -67,14 +67,14 @@ class Search(msgspec.Struct, frozen=True):
         To be asked without one of the rules only after a search with all of them found nobody: it then looks only
         where that rule can have been in the way.
         """
-        if (waived == "requirements" and not self.expressions.requires) or self._nobody(ask.path):
+        if (waived == "requirements" and not self.expressions.requires) or self.nobody(ask.path):
             return None
         limits = ((index, self.ground.limits(places.options[index])) for index in places.limited)
         tight = {index for index, need in limits if self.ground.short(need, {})}
         best = self._under_limits(ask, places, tight, waived) if tight else None
         return self._on_nodes(ask, places, tight, (waived, best))
 
-    def _nobody(self, taker: str) -> bool:
+    def nobody(self, taker: str) -> bool:
         """Whether nobody may be asked whatever it has, so that no node is looked at; mostly shares alone say so."""
         if not self.by_priority and not self.exchange.somebody(taker):
             return not self.stock.for_nothing

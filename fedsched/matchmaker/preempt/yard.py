@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedsched.matchmaker.options import Option
 from fedsched.matchmaker.preempt.candidates import Candidate
 from fedsched.matchmaker.preempt.ground import Ground
-from fedsched.matchmaker.preempt.nodes import NOWHERE, Amounts, vector
+from fedsched.matchmaker.preempt.nodes import NOWHERE, Amounts
 from fedsched.matchmaker.preempt.picked import Picked
 from fedsched.matchmaker.resources import Resources
 
@@ -61,22 +61,21 @@ class Places(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, options: Sequence[Option], ground: Ground) -> Places:
         """The options with their places."""
+        numbers = numbers_of(options, ground)
         if isinstance(options, Picked):
-            numbers, need = ground.number_of[options.places], _need_at_once(options, ground)
+            need = _need_at_once(options, ground)
         else:
-            keys = [(option.place.terms.name, option.place.group.name) for option in options]
-            numbers = np.array([ground.places[key] for key in keys], np.int64)
             need = _need(options, numbers.tolist(), ground)
         limited = tuple(np.flatnonzero(ground.limited[numbers]).tolist())
         first = np.full(len(ground.places), len(options), np.int64)
         which, positions = np.unique(numbers, return_index=True)
         first[which] = positions
         alike = [(option.size, option.place.jobs) for option in options[:1]]
-        return cls(options, numbers, first, limited, need, ground.bars.open(need), (*alike, numbers.tobytes()))
+        return cls(options, numbers, first, limited, need, ground.outlook.bars.open(need), (*alike, numbers.tobytes()))
 
     def open(self, ground: Ground) -> list[int]:
         """Positions of options that may have room now, best first; whether one has is asked of ground."""
-        places = self.roomy | ground.free.open(self.need)
+        places = self.roomy | ground.outlook.open(self.need)
         found: list[int] = np.flatnonzero(places[self.numbers]).tolist()
         return found
 
@@ -86,27 +85,35 @@ class Places(msgspec.Struct, frozen=True):
         return found
 
 
+def numbers_of(options: Sequence[Option], ground: Ground) -> NDArray[np.int64]:
+    """Of each the number of its place."""
+    if isinstance(options, Picked):
+        return ground.number_of[options.places]
+    keys = [(option.place.terms.name, option.place.group.name) for option in options]
+    return np.array([ground.places[key] for key in keys], np.int64)
+
+
 def _need_at_once(options: Picked, ground: Ground) -> Amounts:
     """As `_need`, of kinds of options."""
-    least = np.full((len(ground.free.names), len(ground.places)), NOWHERE, np.int64)
+    least = np.full((len(ground.outlook.names), len(ground.places)), NOWHERE, np.int64)
     for option, positions in options.alike:
         places = ground.number_of[options.places[positions]]
         for number, overhead in enumerate(ground.overheads):
-            its = places[ground.overhead_at[places] == number]
-            need = vector(option.size + overhead, ground.free.names)
+            its = places[ground.overhead_at[places] == number] if len(ground.overheads) > 1 else places
+            need = ground.outlook.vector(option.size + overhead)
             if need is not None:
-                least[:, its] = np.minimum(least[:, its], need[:, np.newaxis])
+                least[:, its] = np.minimum(least.take(its, axis=1), need[:, np.newaxis])
     return least
 
 
 def _need(options: Sequence[Option], places: Sequence[int], ground: Ground) -> Amounts:
     """At each place the least of each resource that a startd of one of the options needs there."""
-    least = np.full((len(ground.free.names), len(ground.places)), NOWHERE, np.int64)
+    least = np.full((len(ground.outlook.names), len(ground.places)), NOWHERE, np.int64)
     alike: dict[tuple[Resources, Resources], list[int]] = {}
     for option, place in zip(options, places, strict=True):
         alike.setdefault((option.size, option.place.terms.pod_overhead), []).append(place)
     for (size, overhead), its in alike.items():
-        need = vector(size + overhead, ground.free.names)
+        need = ground.outlook.vector(size + overhead)
         if need is not None:
-            least[:, its] = np.minimum(least[:, its], need[:, np.newaxis])
+            least[:, its] = np.minimum(least.take(its, axis=1), need[:, np.newaxis])
     return least
