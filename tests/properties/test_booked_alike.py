@@ -50,8 +50,14 @@ def promised(draw: st.DrawFn) -> tuple[Standing, ...]:
             stand.held,
             placement=msgspec.structs.replace(stand.held.placement, node_group=draw(st.sampled_from(("g", "h")))),
         )
-        if draw(st.integers(0, 3)):
+        which = draw(st.integers(0, 4))
+        if which > 1:
             found.append(Standing(msgspec.structs.replace(held, phase="intended")))
+        elif which == 1:
+            waits = (msgspec.structs.replace(stand.pods[0], node="", phase="pending"),)
+            assert stand.object is not None
+            thing = msgspec.structs.replace(stand.object, pods=waits)
+            found.append(Standing(msgspec.structs.replace(held, phase="starting"), thing))
         else:
             goes = draw(st.sampled_from(("c1", "c2")))
             room = res(draw(st.integers(1, 8)), 8)

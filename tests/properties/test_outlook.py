@@ -44,7 +44,10 @@ def _askew(view: MemberView, chance: random.Random) -> MemberView:
         for n, one in enumerate(view.node_rooms)
         if chance.random() < 0.2
     ]
-    return msgspec.structs.replace(view, node_rooms=rooms, site_pods=tuple(own))
+    groups = tuple(
+        group if chance.random() < 0.8 else msgspec.structs.replace(group, rooms=()) for group in view.node_groups
+    )
+    return msgspec.structs.replace(view, node_rooms=rooms, site_pods=tuple(own), node_groups=groups)
 
 
 def asked(wishes: Iterable[Wish]) -> list[Sequence[Option]]:
