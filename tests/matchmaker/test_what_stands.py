@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from fedsched.matchmaker.book import HOLD_ROOM_S
-from fedsched.matchmaker.model import SitePod
+from fedsched.matchmaker.book.booking import refusal_key
+from fedsched.matchmaker.model import MemberMemory, SitePod
 from fedsched.matchmaker.preempt import Evictions
+from fedsched.matchmaker.preempt.exchange import Exchange
 from fedsched.matchmaker.preempt.land import Land, nodes_of
+from fedsched.matchmaker.reasons import Cause, Reason
 from fedsched.matchmaker.reconcile import Standing
 from fedsched.matchmaker.resources import Resources
 from tests.matchmaker.builders import T0, res
@@ -78,3 +81,23 @@ def test_room_is_held_for_what_the_owner_waits_for_while_it_may_be_waiting_for_r
     pods = tuple(SitePod(f"p{age}", res(1), T0 - age, nodes=("n1",)) for age in (1, HOLD_ROOM_S - 1, HOLD_ROOM_S))
     land = Land.of(place_of("m1", ("n1", res(8)), site_pods=pods))
     assert [free for _, _, free in land.nodes((startd("1-0", "/b@x"),), T0)] == [res(8) - res(1) - res(1)]
+
+
+def test_nobody_goes_where_something_beside_room_keeps_the_class_from_there() -> None:
+    """PR1: another member of the class has no room, and nobody to ask."""
+    said = Reason(Cause.ADMISSION_REFUSED, "shape", at=T0)
+    shut = place_of("m2", ("n1", Resources(pods=50)))
+    shut = msgspec.structs.replace(shut, memory=MemberMemory(refusals=((refusal_key(res(4, 4)), said),)))
+    there = (startd("1-0", "/b@x", member="m2"),)
+    bare = msgspec.structs.replace(shut, memory=MemberMemory())
+    for second, goes in ((shut, []), (bare, ["1-0"])):
+        assert gone(asked((wish("c1", "/a@x", (*full(), second)),), there, HALVES)) == goes
+
+
+def test_whose_turn_it_is_is_asked_again_when_somebody_s_share_has_changed() -> None:
+    """PR2: also of what is above it."""
+    tree = {one.path: one for one in (line("g", 4, 8), line("g/b@x", 4, 8, 2))}
+    exchange = Exchange(tree, "fair")
+    assert exchange.standing("g/b@x") == (True, (0.5, 0.5))
+    exchange.move("g/b@x", -3_000)
+    assert exchange.standing("g/b@x") == (False, (0.125, 0.125))

@@ -51,9 +51,9 @@ def _askew(view: MemberView, chance: random.Random) -> MemberView:
 
 
 def asked(wishes: Iterable[Wish]) -> list[Sequence[Option]]:
-    """Their options, and one of each class for a startd that needs nothing."""
+    """Their options, and the same for a startd that needs nothing."""
     found: list[Sequence[Option]] = [wish.options for wish in wishes if len(wish.options)]
-    return found + [(msgspec.structs.replace(options[-1], size=Resources()),) for options in found]
+    return found + [tuple(msgspec.structs.replace(one, size=Resources()) for one in options) for options in found]
 
 
 @settings(max_examples=300, deadline=None)
