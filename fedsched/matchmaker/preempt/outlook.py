@@ -115,7 +115,7 @@ class Outlook:
         return [bar.free for bar in self._lands[member].places[group].group.rooms if bar.nodes]
 
     def _listed(self, name: str, land: Land) -> Sequence[Space]:
-        """All nodes that ours may stand on; where the owner waits for room those that they do, with what that leaves."""
+        """Nodes that ours may stand on; where the owner waits for room only those that they do, with what is left."""
         if name not in self._census.by_member:
             return ()
         return self._walked(name) if land.view.site_pods else land.listed()
