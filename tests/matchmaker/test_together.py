@@ -10,9 +10,12 @@ import pytest
 from hypothesis import example, given, settings, target
 from hypothesis import strategies as st
 
-from fedsched.matchmaker.model import Order, Policy, Ramp, Snapshot, Startds
+from fedsched.matchmaker.book import Book
+from fedsched.matchmaker.fill import Ends
+from fedsched.matchmaker.match import Place
+from fedsched.matchmaker.model import Budgets, MemberMemory, Order, Policy, Quota, Ramp, Room, Snapshot, Startds
 from fedsched.matchmaker.negotiate import negotiate
-from fedsched.matchmaker.options import answers, together
+from fedsched.matchmaker.options import UNCOUNTED, Choosing, Table, answers, together
 from fedsched.matchmaker.options.asking import NOWHERE
 from fedsched.matchmaker.options.sets import first_smallest
 from tests.matchmaker.builders import SEEN, T0, demand, group, member, res, schedd, snapshot, terms
@@ -46,6 +49,10 @@ asks = st.lists(
     max_size=6,
 )
 ONE, TWO = {res(1, 2, 30, pods=30): 1}, {res(1, 2, 30, pods=30): 2, res(8, 16, 30, pods=30): 1}
+DUAL, OCTO = {res(2, 16, 30, pods=30): 1}, {res(8, 16, 30, pods=30): 1}
+WHOLE = {"daemonset_groups": ("g0",), "forms": ("startd-job", "startd-daemonset")}
+PICKY = (res(1, 1), 20, "TARGET.Cpus >= 2", "alice@b")
+SMALLER, SMALLEST = (res(1, 1), 9, "", "alice@b"), (res(1, 1), 1, "", "alice@b")
 LARGE, SMALL = (res(2, 2), 9, "", "bob@b"), (res(1, 1), 2, "", "alice@b")
 
 
@@ -86,6 +93,10 @@ def _who(user: str) -> Any:
 @example([([(TWO, SEEN.attributes)] * 2, {})], [SMALL, LARGE], (), 4000, 1, 1 << 20)  # packed ones, one by one open
 @example([([(ONE, SEEN.attributes)], {"mode": "trial", "trial": 1})] * 2, [LARGE, SMALL], (), 0, 100, 1 << 20)
 @example([([(ONE, SEEN.attributes)], {}), ([(TWO, SEEN.attributes)], {})], [LARGE], HELD[1:], 0, 100, 1 << 20)
+@example([([(DUAL, SEEN.attributes)], {}), ([(OCTO, SEEN.attributes)], {})], [PICKY], (), 4000, 100, 1)  # two sizes
+@example([([(OCTO, SEEN.attributes)], WHOLE), ([(OCTO, SEEN.attributes)], WHOLE)], [LARGE], (), 0, 100, 1)
+@example([([(OCTO, SEEN.attributes)], {}), ([(OCTO, SEEN.attributes)], WHOLE)], [LARGE], (), 0, 100, 1)
+@example([([(TWO, SEEN.attributes)], {})], [SMALLER, SMALLER, SMALLEST], (), 4000, 1, 1)  # alike but in their number
 def test_a_plan_whose_members_answer_all_classes_at_once_is_the_one_made_place_by_place(
     specs: list[tuple[Any, ...]],
     wanted: list[tuple[Any, ...]],
@@ -123,3 +134,25 @@ def test_the_place_with_the_least_in_the_way_is_the_one_that_is_found_one_by_one
     for (blocked, its), place, count in zip(asked, places.tolist(), least.tolist(), strict=True):
         position = first_smallest(np.array(its, np.int64)[in_order], none_empty=blocked)
         assert (place, count) == (order[position], its[order[position]])
+
+
+def test_what_was_counted_by_place_is_counted_of_each_option_as_if_it_had_not_been() -> None:
+    """Room, a full place, one that is shut to all, and one where a quota counts, which only words can tell."""
+    quota = Quota("q", left=res(6, 90, 90, 9, 90), limits=frozenset({"cpu_milli"}))
+    files: tuple[dict[str, Any], ...] = ({}, {}, {"budgets": Budgets(objects_in_flight=0)}, {})
+    places = []
+    for number, file in enumerate(files):
+        free = res(0 if number == 1 else 8, 16, 30, pods=30)
+        nodes = group("g", 1, res(8, 16, 30, 1, 50), rooms=(Room(free, 1),))
+        view = member(f"m{number}", nodes, quotas=(quota,) if number == 3 else ())
+        places.append(Place(terms(f"m{number}", **file), view, nodes, MemberMemory(), SEEN))
+    one, book = demand("k", request=res(1, 1)), Book(places, (), Policy(), T0)
+    options, ends = Table(places, Choosing(Policy(), (), T0)).options(one), Ends(book)
+    assert ends.columns(one, options) is not None
+    counted, plain = ends.in_the_way(one, options, lambda _: ()), Ends(book).in_the_way(one, options, lambda _: ())
+    assert counted.counts.tolist() == plain.counts.tolist() == [0, 1, 1, UNCOUNTED]
+    assert counted.besides_room.tolist() == plain.besides_room.tolist() == [False, False, True, True]
+    shut = np.array([1, 2])
+    assert counted.firsts is not None
+    assert plain.firsts is not None
+    assert counted.firsts(shut) == plain.firsts(shut)

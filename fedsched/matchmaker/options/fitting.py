@@ -72,7 +72,6 @@ class Fitting:
         self._measures_before: dict[tuple[Resources, int, bytes], Fits] = {}
         self._refusals: dict[tuple[object, ...], dict[int, int]] = {}
         self._asked: DemandClass | None = None
-        self._its_packed = 1
         self._its_fits: Fits
         self._its_refusals: dict[int, int] = {}
 
@@ -131,8 +130,8 @@ class Fitting:
 
     def _turn_to(self, demand: DemandClass) -> None:
         """One class is asked about many places in a row: what depends on it is looked up once."""
-        self._its_packed, self._asked = packed(demand, self._policy), demand
-        key = (demand.request, self._its_packed)
+        self._asked = demand
+        key = (demand.request, self.packed(demand))
         if key not in self._fits:
             self._fits[key] = self._measured(demand)
         self._its_fits = self._fits[key]
@@ -142,7 +141,7 @@ class Fitting:
 
     def packed(self, demand: DemandClass) -> int:
         """Jobs that a startd of the class should hold."""
-        return self._its_packed if demand is self._asked else packed(demand, self._policy)
+        return packed(demand, self._policy)
 
     def _measured(self, demand: DemandClass) -> Fits:
         """At one place for all where nodes have the same shape, and as many jobs fit into one startd."""
