@@ -56,7 +56,8 @@ def partly(number: int, **more: Resources) -> Seen:
 def many() -> list[Seen]:
     """Of two users, of classes that ask and of one that does not any more."""
     whole = [at_job(n, (ALICE, BOB)[n % 2], ("c1", "c2", "gone", "c3")[n % 4]) for n in range(8)]
-    return [*map(partly, range(8, 11)), *whole]
+    roomy = of_slot(free=res(1, 4, 9))(partly(11))
+    return [*map(partly, range(8, 10)), roomy, *whole]
 
 
 @st.composite
