@@ -109,6 +109,22 @@ def test_facts_where_one_after_the_other_goes(sizes: list[Sizes]) -> None:
     each_by_itself([first, first, first, first[::-1], first[:-1], first[1:]], sizes)
 
 
+LEAN = [of_slot(size=res(8, 4), free=res(6, 0, 9))(of_placement(size=res(8, 4))(at_job(n))) for n in (30, 31)]
+"""Of theirs cores are scarce; of all others memory is."""
+
+
+@pytest.mark.parametrize("sizes", [[CORES] * 3 + [DEAR] * 3, [DEAR, CORES] * 3, [CORES, CORES, DEAR] * 2])
+def test_where_sizes_change_only_those_are_read_again_of_whose_amounts_one_did(sizes: list[Sizes]) -> None:
+    first = [*many(), *LEAN]
+    each_by_itself([first] * 6, sizes)
+    each_by_itself([first, first, first, first[1:], first[2:], first], sizes)
+    kept = Pages()
+    read({}, (), There([Standing(*one) for one in first], kept=kept), Look(CORES, 90.0, frozenset(), T0 - 5, T0))
+    quiet = frozenset(kept.lines)
+    assert Pages(kept).begin(CORES, quiet) == quiet
+    assert Pages(kept).begin(DEAR, quiet) == {one.held.placement.id for one in LEAN}
+
+
 WHOLE = at_job(1)
 PART = of_slot(free=res(1, 2, 9))(partly(1))
 IDLE = of_held(phase="unclaimed")(of_slot(claims=(), unclaimed_since=T0 - 900)(WHOLE))

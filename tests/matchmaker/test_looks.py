@@ -32,13 +32,26 @@ from fedsched.matchmaker.negotiate.places import places_of
 from fedsched.matchmaker.reasons import Cause
 from fedsched.matchmaker.reconcile import Reconciled, Standing, reconcile, reconciling
 from fedsched.matchmaker.resources import Resources
-from fedsched.matchmaker.share.ledger import advance
+from fedsched.matchmaker.share.ledger import Interval, advance
 from fedsched.matchmaker.share.lent import member_lends
 from fedsched.matchmaker.share.sizes import Sizes
 from fedsched.matchmaker.share.use import Look, There, read
 from tests.matchmaker import plain_looks
-from tests.matchmaker.builders import T0, demand, group, held, member, placement, res, schedd, slot, snapshot, terms
-from tests.matchmaker.startds_seen import CHANGES, Seen, look, looks, ordinary
+from tests.matchmaker.builders import (
+    T0,
+    demand,
+    group,
+    held,
+    member,
+    placement,
+    res,
+    schedd,
+    slot,
+    snapshot,
+    terms,
+    thing,
+)
+from tests.matchmaker.startds_seen import ALICE, CHANGES, Seen, look, looks, ordinary
 from tests.reasons.states import state
 
 POLICY = Policy()
@@ -205,6 +218,16 @@ def test_who_holds_and_used_how_much_is_read_the_same_of_all_at_once(startds: Lo
         plain = plain_looks.use(before, memory, standing, what)
         assert used == plain
         before, memory = advance(before, used, POLICY.sharing, at), tuple(stand.held for stand in standing)
+
+
+@pytest.mark.parametrize(("phase", "ends"), [("gone", T0 + LATER_S), ("unclaimed", T0 + 2)])
+def test_a_slot_of_what_is_gone_does_not_tell_when_a_claim_ended(phase: str, ends: float) -> None:
+    place = placement("0-1", principal=ALICE, size=res(2, 4))
+    its = slot(place, "pod", name="slot1@pod", claims=(), unclaimed_since=T0 + 2, free=res(2, 4))
+    entry = LedgerEntry(0.0, T0, claims=((f"slot1@pod {T0 - 60:.0f}", 2000),))
+    there = There((Standing(held(place, phase), thing(place), (its,)),))
+    _, used = read({"physics/alice@b": entry}, (), there, Look(CORES, 90.0, frozenset(), T0, T0 + LATER_S))
+    assert used.charged == {"physics/alice@b": {Interval(2.0, T0, ends): 1}}
 
 
 @given(looks())

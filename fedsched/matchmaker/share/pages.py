@@ -138,10 +138,13 @@ class Pages:
         self._read: list[Line] = []
 
     def begin(self, sizes: Sizes, quiet: frozenset[str]) -> frozenset[str]:
-        """Of startds that stand as they stood, those whose lines still hold: all, or none where a size is another."""
+        """Of startds that stand as they stood those whose lines hold: all amounts there have the size that they had."""
         self._of = sizes
         self._others = frozenset(amount for amount, size in self.sizes.items() if sizes.of(amount) != size)
-        return frozenset() if self._others or not quiet <= self.lines.keys() else quiet
+        if not quiet <= self.lines.keys():
+            return frozenset()
+        others, lines = self._others, self.lines
+        return frozenset([name for name in quiet if others.isdisjoint(lines[name].amounts)]) if others else quiet
 
     def line(self, stand: Standing) -> Line:
         """What a startd says: the very same line where it says the same."""

@@ -66,7 +66,7 @@ def read(
     idle_before = {held.placement.id: since for held in memory if (since := held.unclaimed_since) is not None}
     reading = _Reading(look, before, idle_before, Use({}, {}, {}, {}), {})
     quiet = kept.begin(look.sizes, there.quiet)
-    for stand in there.restless if quiet else there.standing:
+    for stand in there.restless if quiet and quiet == there.quiet else _all_but(quiet, there.standing):
         if stand.held.phase == "gone" or (look.lost and not counts(stand, look.lost)):
             _read_ended(stand, reading)
             continue
@@ -85,6 +85,10 @@ def read(
     wasted = reading.wasted
     found = sorted((who.principal, _with_waste(page.account, wasted.get(who, 0))) for who, page in pages.items())
     return dict(found), reading.use
+
+
+def _all_but(quiet: frozenset[str], standing: Iterable[Standing]) -> list[Standing]:
+    return [stand for stand in standing if stand.held.placement.id not in quiet]
 
 
 def _with_waste(account: Account, wasted: int) -> Account:
@@ -201,7 +205,7 @@ def _idle(since: float, size: int, path: str, reading: _Reading) -> None:
 
 
 def _close_ended(there: Iterable[Standing], reading: _Reading) -> None:
-    """Charge what ended since the last look to its end."""
+    """Charge what ended since the last look to its end; a slot of what counts no more tells of none."""
     look, use = reading.look, reading.use
     slots: dict[str, SlotView] | None = None
     for path, entry in reading.before.items():
@@ -209,7 +213,7 @@ def _close_ended(there: Iterable[Standing], reading: _Reading) -> None:
         if claims is entry.claims or claims == entry.claims:
             continue
         if slots is None:
-            slots = {slot.name: slot for stand in there for slot in stand.slots}
+            slots = {slot.name: slot for stand in there if counts(stand, look.lost) for slot in stand.slots}
         now = dict(claims)
         for key, size in dict(entry.claims).items():
             ended = size - now.get(key, 0)
