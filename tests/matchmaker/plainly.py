@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fedsched.matchmaker.fill import Ends, Round, filling
+from fedsched.matchmaker.fill.rotation import Rotation
 from fedsched.matchmaker.model import DemandClass, Plan, Policy, Snapshot
 from fedsched.matchmaker.negotiate import negotiate
 from fedsched.matchmaker.options import Options
@@ -30,6 +31,7 @@ def one_at_a_time(snapshot: Snapshot, policy: Policy) -> Plan:
     """The plan where every startd is a turn of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filling, "in_a_row", lambda *_: 1)
+        patch.setattr(Rotation, "again", lambda *_: None)
         return negotiate(snapshot, policy)
 
 

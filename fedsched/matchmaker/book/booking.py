@@ -109,6 +109,14 @@ class Book:
         self._count(place, full, count, count)
         return count
 
+    def hold(self, place: Place, size: Resources) -> bool:
+        """Take room for one startd for one node; whether there was any. It counts when it is counted."""
+        return self._groups[place.terms.name, place.group.name].take(size + place.terms.pod_overhead)
+
+    def count(self, place: Place, size: Resources, count: int) -> None:
+        """Count so many startds for which room was taken before."""
+        self._count(place, size + place.terms.pod_overhead, count, count)
+
     def in_a_row(self, number: int) -> int:
         """How many startds, one after the other, an open place takes if it has room and nothing depends on sizes."""
         place = self.places[number]

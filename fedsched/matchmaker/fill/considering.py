@@ -34,11 +34,18 @@ class Considering:
 
     def of(self, turn: Turn) -> Considered:
         """What is considered for the placement that comes next, at the place that was just chosen."""
-        known = self._known.get(turn.ask.demand.key)
-        if known is None or known.chosen != turn.chosen or known.changes != self._changes(known.others):
+        known = self.kept(turn)
+        if known is None:
             known = self._look(turn)
             if known.lasts:
                 self._known[turn.ask.demand.key] = known
+        return known
+
+    def kept(self, turn: Turn) -> Considered | None:
+        """What was considered for the last one, where that is true of one more at the same place; None elsewhere."""
+        known = self._known.get(turn.ask.demand.key)
+        if known is None or known.chosen != turn.chosen or known.changes != self._changes(known.others):
+            return None
         return known
 
     def _look(self, turn: Turn) -> Considered:

@@ -8,9 +8,10 @@ import msgspec
 
 from fedsched.matchmaker.fill.considering import Considered, Considering
 from fedsched.matchmaker.fill.reports import reports
+from fedsched.matchmaker.fill.rotation import Rotation
 from fedsched.matchmaker.fill.rounds import Round, jobs_on
 from fedsched.matchmaker.fill.runs import in_a_row
-from fedsched.matchmaker.fill.starting import Serial, start
+from fedsched.matchmaker.fill.starting import Serial, alike, start
 from fedsched.matchmaker.fill.tree import Tree
 from fedsched.matchmaker.fill.turn import Ask, Turn
 from fedsched.matchmaker.model import ClassReport, Held
@@ -69,6 +70,7 @@ class _Filling:
         self.new: list[Held] = []
         self.startds = 0
         self.considering = Considering(rounds)
+        self.rotation = Rotation(rounds, self.considering)
 
     @classmethod
     def of(cls, asks: Iterable[Ask], rounds: Round) -> _Filling:
@@ -92,6 +94,7 @@ class _Filling:
             tree.leave()
             if turn is until:
                 break
+        self.rotation.book()
 
     def keep_promise(self, turn: Turn) -> None:
         """One startd in the room that was made for the class; it was counted as growth when the room was asked for."""
@@ -106,7 +109,12 @@ class _Filling:
         """
         if not turn.unmet or self.limits(turn):
             return None
-        return self._take(turn, tree)
+        again = self.rotation.again(turn)
+        if again is None:
+            self.rotation.book()
+            return self._take(turn, tree)
+        self.new += alike(again.like, self.rounds.epoch, (self.rounds.serial + len(self.new),))
+        return self._count(turn, again.option, 1, 1)
 
     def _take(self, turn: Turn, tree: Tree | None = None) -> int | None:
         rounds, demand = self.rounds, turn.ask.demand

@@ -108,12 +108,12 @@ def start(turn: Turn, option: Option, rounds: Round, serial: Serial, like: Held 
     size = option.size.times(nodes) if nodes > 1 else option.size
     rounds.bounds.take(demand, size, jobs_on(demand, option, nodes), count)
     if like is not None:
-        return [*_alike(like, rounds.epoch, range(serial.number, serial.number + count))]
+        return [*alike(like, rounds.epoch, range(serial.number, serial.number + count))]
     birth = _birth(demand, option, rounds, serial)
     breaker.take(rounds.breakers, demand, option.place)
     held = held_for(turn, option, birth, nodes, rounds.policy.startds)
     if demand.job is None:
-        return [held, *_alike(held, rounds.epoch, range(serial.number + 1, serial.number + count))]
+        return [held, *alike(held, rounds.epoch, range(serial.number + 1, serial.number + count))]
     return [copy_of(rounds.jobs[demand.key].popleft(), demand.job, held, rounds.policy.silence.margin_s)]
 
 
@@ -135,7 +135,7 @@ def _booked(demand: DemandClass, option: Option, book: Book, serial: Serial) -> 
     return book.take(place, size, option.shape), 1
 
 
-def _alike(held: Held, epoch: int, numbers: Iterable[int]) -> Iterator[Held]:
+def alike(held: Held, epoch: int, numbers: Iterable[int]) -> Iterator[Held]:
     """The same again under other numbers: nothing else tells startds of a row apart."""
     one, replace, before = held.placement, msgspec.structs.replace, f"{epoch:x}-"
     for number in numbers:
