@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -49,11 +49,12 @@ class Layout:
             for number, part in parts.items():
                 self._put(number, part)
             return
-        ends = np.cumsum(self.lengths)[:-1]
-        whole: list[Amounts] = np.split(self._whole, ends, axis=1)
-        for number, part in parts.items():
-            whole[number] = _padded(part, part.shape[1] * 2)
-        self._take(np.concatenate(whole, axis=1), np.array([part.shape[1] for part in whole], np.int64))
+        whole, lengths, end = list[Amounts](), self.lengths.copy(), 0
+        for number, part in sorted(parts.items(), key=_NUMBER):
+            begin = int(self.begins[number])
+            whole += self._whole[:, end:begin], _padded(part, part.shape[1] * 2)
+            lengths[number], end = part.shape[1] * 2, begin + int(self.lengths[number])
+        self._take(np.concatenate((*whole, self._whole[:, end:]), axis=1), lengths)
 
     def _put(self, number: int, part: Amounts) -> None:
         """Writes what the group has over what it had."""
@@ -99,5 +100,6 @@ def _padded(part: Amounts, columns: int) -> Amounts:
     return np.concatenate((part, last), axis=1)
 
 
+_NUMBER = itemgetter(0)
 _FIXED = tuple(sorted(FIXED))
 _amounts = attrgetter(*_FIXED)
