@@ -39,10 +39,11 @@ CORES = frozenset({"cpu_milli"})
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Classes whose startds are noted, and "" for each turn that is looked at."""
-    found, plain = list[str](), Rotation.again
+    """Classes whose startds are noted, and "" for each turn that is looked at. All that is noted is counted at last."""
+    found, plain, rotations = list[str](), Rotation.again, set[Rotation]()
 
     def seen(rotation: Rotation, turn: Turn) -> Again | None:
+        rotations.add(rotation)
         again = plain(rotation, turn)
         found.append(turn.ask.demand.key if again is not None else "")
         return again
@@ -50,6 +51,7 @@ def noted() -> Iterator[list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rotation, "again", seen)
         yield found
+    assert not any(rotation._noted for rotation in rotations)
 
 
 def decided(seen: Snapshot, policy: Policy) -> tuple[Plan, int]:
