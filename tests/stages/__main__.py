@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.stages.lanes import Lanes, say
+from tests.stages.lanes import Lanes, say, show_whole
 from tests.stages.stage import FAILED, NOTHING_CHOSEN, OK, Stage, narrowed
 
 LANES = 3
@@ -116,6 +116,7 @@ def main(words: Sequence[str]) -> int:
         more = Lanes(once_more(stages, known.again), 1).run()
     except KeyboardInterrupt:
         return 130
+    show_whole([*stages, *more])
     lines = table([*stages, *more])
     TIMES.write_text("\n".join(lines) + "\n")
     left_out = [f"left out of {stage.name}: {line}" for stage in stages for line in stage.left_out()]

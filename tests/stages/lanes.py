@@ -1,11 +1,12 @@
-"""Stages beside each other, a few at a time; what each wrote is shown in one piece when it ends."""
+"""Stages beside each other, a few at a time: how far each is, and when one ends what failed in it and why."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-from tests.stages.stage import Stage
+from tests.stages.stage import FAILED, Stage
+from tests.stages.why import digest
 
 EVERY_S = 30.0
 
@@ -13,6 +14,13 @@ EVERY_S = 30.0
 def say(*lines: str) -> None:
     """Lines of ours, at once."""
     print(*lines, sep="\n", flush=True)
+
+
+def show_whole(stages: Sequence[Stage]) -> None:
+    """All that each wrote, in one piece each."""
+    for stage in stages:
+        if text := stage.text():
+            say(f"=== {stage.name}, all of it:", text.rstrip(), f"=== {stage.name}: that was all of it")
 
 
 class Lanes:
@@ -57,9 +65,8 @@ class Lanes:
 
     @staticmethod
     def _show(stage: Stage) -> None:
-        if text := stage.text():
-            say(f"=== {stage.name}, all of it:", text.rstrip())
-        say(f"=== {stage.name}: {stage.outcome()} after {stage.seconds:.0f} s")
+        why = digest(stage.report) if stage.code == FAILED else []
+        say(f"=== {stage.name}: {stage.outcome()} after {stage.seconds:.0f} s", *why)
 
     def _progress(self) -> None:
         for stage in self.running:
@@ -71,3 +78,4 @@ class Lanes:
             if stage:
                 stage.end()
                 self._show(stage)
+        show_whole(self.stages)

@@ -63,6 +63,11 @@ class Stage:
         return self.folder / f"{self.name.replace(' ', '-')}.txt"
 
     @property
+    def report(self) -> Path:
+        """What became of its tests, as JUnit writes it."""
+        return self.output.with_suffix(".xml")
+
+    @property
     def cache_folder(self) -> Path:
         """Where its pytest remembers what failed; a second run of a stage has the first one's."""
         return self.folder / (self.cache or self.name)
@@ -73,7 +78,8 @@ class Stage:
         self._begin = time.monotonic()
         command = ["nice", "-n", "10"] if self.yields else []
         command += [sys.executable, "-u", "-m", "pytest", *self.paths, "-o", f"cache_dir={self.cache_folder.resolve()}"]
-        command += ["--durations=10", "--durations-min=5", *self.options]
+        command += ["--durations=10", "--durations-min=5", f"--junitxml={self.report}", *self.options]
+        self.report.unlink(missing_ok=True)
         if not self.to_file:
             self._process = subprocess.Popen(command)
             return

@@ -47,8 +47,8 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{MAIN}", *words]
 
 
-def ran(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+def ran(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
     return subprocess.run(
         command(*words), cwd=project, env=quick, capture_output=True, text=True, check=False, timeout=240
     )
@@ -86,9 +86,10 @@ def test_each_stage_is_shown_in_one_piece_with_its_time(project: Path) -> None:
     assert outcomes(done) == {"units": "ok", "parts": "ok", "federation 1": "ok"}
     assert done.stdout.splitlines()[-1] == "left out of parts: 2 tests: kube: no openssl"
     for stage, folder in (("units", "sums"), ("parts", "kube"), ("federation 1", "federation")):
-        whole = done.stdout.partition(f"=== {stage}, all of it:\n")[2].partition(f"=== {stage}: ok after ")[0]
+        whole = done.stdout.partition(f"=== {stage}, all of it:\n")[2].partition(f"=== {stage}: that was all")[0]
         assert f"tests/{folder}/test_{folder}.py ." in whole
         assert whole.count("test session starts") == 1
+        assert f"=== {stage}: ok after " in done.stdout
 
 
 def test_what_is_right_in_a_second_run_is_right_but_named(project: Path) -> None:
@@ -110,7 +111,7 @@ def test_what_is_right_in_a_second_run_is_right_but_named(project: Path) -> None
         for folder in ("federation", "kube")
         for number in (0, 1)
     ]
-    again = done.stdout.partition("=== parts again, all of it:\n")[2].partition("=== parts again: ok")[0]
+    again = done.stdout.partition("=== parts again, all of it:\n")[2].partition("=== parts again: that was all")[0]
     assert "2 passed" in again, "only they run again"
 
 
@@ -140,6 +141,32 @@ def test_options_and_paths_reach_the_stages_that_they_concern(project: Path) -> 
     }
     assert ran(project, "-k", "nobody").returncode == 5
     assert ran(project, "tests/nobody").returncode == 5
+
+
+WRONG = """\
+import pytest
+@pytest.fixture
+def part():
+    raise RuntimeError("no part of that name")
+def test_wants_a_part(part):
+    pass
+def test_says_the_same():
+    said = ["the first line"] + ["a line like the other"] * 50
+    assert "\\n".join([*said, "it waits"]) == "\\n".join([*said, "it runs"]), "look at it"
+"""
+
+
+def test_what_failed_and_why_is_said_in_a_few_lines_before_all_else_is_shown(project: Path) -> None:
+    (project / "tests/kube/test_kube.py").write_text(WRONG)
+    said = ran(project, CI="true").stdout.partition("all of it:\n")[0]
+    why = said.partition("=== parts: FAILED after ")[2].splitlines()[1:]
+    (broken, differs) = (next(n for n, line in enumerate(why) if word in line) for word in ("wants", "says"))
+    assert why[broken].startswith("    tests.kube.test_kube::test_wants_a_part after ")
+    assert why[broken + 1] == "        tests/kube/test_kube.py:4: RuntimeError"
+    assert "no part of that name" in why[broken + 2]
+    assert "        AssertionError: look at it" in why[differs:]
+    assert {"        - it runs", "        + it waits"} <= set(why[differs:])
+    assert len(why) < 24, "it is short"
 
 
 LONG = """\
