@@ -62,8 +62,13 @@ groups = ["group_atlas", "group_atlas.*"]
 """Which groups a schedd's jobs may name: who is charged is never free text."""
 
 
-def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """Polls until `check` gives something true; AssertionError with `what` and the last answer otherwise."""
+def eventually(
+    what: str, check: Callable[[], Any], timeout_s: float = 60.0, instead: Callable[[], str] | None = None
+) -> Any:
+    """Polls until `check` gives something true; AssertionError with `what` and the last answer otherwise.
+
+    instead: what can be said then of how things are.
+    """
     end = time.monotonic() + timeout_s
     last: Any = None
     while time.monotonic() < end:
@@ -71,7 +76,8 @@ def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60.0) -> 
         if last:
             return last
         time.sleep(0.1)
-    raise AssertionError(f"not within {timeout_s:g} s: {what} (last: {last!r})")
+    more = f"\n{instead()}" if instead else ""
+    raise AssertionError(f"not within {timeout_s:g} s: {what} (last: {last!r}){more}")
 
 
 class Federation:
@@ -155,6 +161,11 @@ class Federation:
                 f"fedsched {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
             )
         return done
+
+    def said(self, *arguments: str) -> str:
+        """What a command says just now, for the message of a test that failed."""
+        done = self.run(*arguments, check=False)
+        return f"$ fedsched {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}{done.stdout}".rstrip()
 
     def json(self, *arguments: str) -> Any:
         """The JSON that a command prints with -o json."""

@@ -23,11 +23,13 @@ from tests.laboratory.pool import Pool
 from tests.laboratory.realnode import RealNode
 
 STRICT = (
-    POLICY.replace("idle_s = 20", "idle_s = 15")
+    "backoff_failures = 1\nbackoff_s = 3600\n"
+    + POLICY.replace("idle_s = 20", "idle_s = 15")
     .replace("pending_s = 60", "pending_s = 150")
     .replace("join_s = 40", "join_s = 120")
 ) + "\n"
-"""A startd that nobody sees ends by itself after idle_s; one failure closes its kind on its group."""
+"""A startd that nobody sees ends by itself after idle_s; one failure closes its kind on its group, and for so long that
+nothing is tried again however long the others take."""
 
 BARE = ("--no-counterfactuals", "--no-estimate")
 BROKEN = {
@@ -83,7 +85,7 @@ def lost(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lost]:
     """Everything at once, because each failure takes its time to show."""
-    hub = Federation(tmp_path_factory.mktemp("losses") / "hub", target_pool, policy="backoff_failures = 1\n" + STRICT)
+    hub = Federation(tmp_path_factory.mktemp("losses") / "hub", target_pool, policy=STRICT)
     tokens_by_member(hub)
     with lab.part() as part:
         plane, far = part.control_plane("loss"), part.control_plane("far")
@@ -125,21 +127,21 @@ def failures(hub: Federation, member: str) -> list[str]:
 @pytest.mark.parametrize("member", BROKEN)
 def test_a_placement_that_cannot_serve_fails_with_its_reason(lost: Lost, member: str) -> None:
     cause, words = BROKEN[member]
-    hub = lost.hub
+    hub, job = lost.hub, f"{lost.jobs[member]}.0"
 
     def told() -> dict[str, Any] | None:
-        done = hub.run("explain", str(lost.jobs[member]) + ".0", *BARE, "-o", "json", check=False)
+        done = hub.run("explain", job, *BARE, "-o", "json", check=False)
         if done.returncode:
             return None
         lines = json.loads(done.stdout)["explanation"].get("members", [])
         mine = next((line for line in lines if line["member"] == member), None)
         return mine if mine and (mine.get("reason") or {}).get("cause") == "backing-off" else None
 
-    line = eventually(f"explain names the failure at {member}", told, 150)
+    line = eventually(f"explain names the failure at {member}", told, 240, partial(hub.said, "explain", job, *BARE))
     print(f"{member}: {line['text']}")
     assert cause in line["reason"]["have"]
     assert words in line["reason"]["have"]
-    row = next(row for row in rows(hub).values() if str(lost.jobs[member]) + ".0" in row["demand"]["examples"])
+    row = next(row for row in rows(hub).values() if job in row["demand"]["examples"])
     assert row["word"] == "backing-off"
     said = failures(hub, member)
     assert len(said) == 1, "said once, and not tried again while it rests"

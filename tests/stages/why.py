@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-LINES, WIDTH = 14, 180
+LINES, HEAD, WIDTH = 18, 12, 180
 DIFFERENCE = ("+", "-", "?")
 
 
@@ -29,5 +29,5 @@ def _of(case: ET.Element) -> Iterator[str]:
 def _told(message: str) -> list[str]:
     """Its first lines, then those by which two texts differ."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    head, rest = lines[:4], lines[4:]
+    head, rest = lines[:HEAD], lines[HEAD:]
     return [*head, *(line for line in rest if line.startswith(DIFFERENCE))][:LINES]
