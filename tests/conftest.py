@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.laboratory import Laboratory, LeftOutError, inventory
+from tests.laboratory.last_words import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -85,9 +86,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, Any, Any]:
-    """With FEDSCHED_LABORATORY=required a test that was left out has failed."""
+def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
+    """With FEDSCHED_LABORATORY=required a test that was left out has failed; with one that failed come pools' logs."""
     report: Any = yield
+    made = item.funcargs.get("lab") if report.failed else None
+    if isinstance(made, Laboratory) and (said := last_words(made.folder)):
+        report.sections.append(("Captured stdout of pools", said))
+        item.add_report_section(report.when, "stdout of pools", said)  # what JUnit writes is that of the teardown
     if required() and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"left out although FEDSCHED_LABORATORY=required: {reason_of(report)}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -59,11 +61,39 @@ def proving(room: Room) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
+class _Proof:
+    """One proving, ended with its reader: even one that begins, in a thread, only after he went away."""
+
+    def __init__(self, begin: Callable[[], Run]) -> None:
+        self._begin = begin
+        self._lock = threading.Lock()
+        self._run: Run | None = None
+        self._left = False
+
+    def begin(self) -> Iterator[Tried]:
+        """What it tries, as it comes; blocks."""
+        run = self._begin()
+        with self._lock:
+            self._run = run
+            left = self._left
+        if left:
+            run.stop()
+        return iter(run)
+
+    def end(self) -> None:
+        """Its reader is gone, or it is over."""
+        with self._lock:
+            self._left = True
+            run = self._run
+        if run is not None:
+            run.stop()
+
+
 async def _events(wanted: _Asked, now: Callable[[], float]) -> AsyncIterator[ServerSentEvent]:
-    began, run, all_of, done = time.monotonic(), None, [], 0
+    began, all_of, done = time.monotonic(), [], 0
+    proof = _Proof(partial(wanted.answers.proving, wanted.key))
     try:
-        run = await asyncio.to_thread(wanted.answers.proving, wanted.key)
-        tries = iter(run)
+        tries = await asyncio.to_thread(proof.begin)
         while (tried := await asyncio.to_thread(_next, tries)) is not None:
             done = tried.done
             all_of += [tried.found] if tried.found else []
@@ -75,14 +105,8 @@ async def _events(wanted: _Asked, now: Callable[[], float]) -> AsyncIterator[Ser
     except NoAnswer as error:
         yield wanted.event("error", Failed(what=error.what, text=error.text, hint=error.hint))
     finally:
-        # Whoever reads went away, or it is over: the child goes with him.
-        _end(run)
+        proof.end()
 
 
 def _next(tries: Iterator[Tried]) -> Tried | None:
     return next(tries, None)
-
-
-def _end(run: Run | None) -> None:
-    if run is not None:
-        run.stop()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -13,6 +18,8 @@ from tests.browser.test_large import inert
 from tests.browser.visit import DESK, PATIENCE_MS, PHONE, Visit, until
 from tests.browser.worlds import HOSTILE, Held, Large
 
+TRIED = re.compile(r"\d+ changes? tried on cycle \d+ .*; \d+ would help")
+PROVING = "fedsched.answers.proving"
 LINKS = ["job", "demand class", "share", "member", "namespace quota", "node", "pod", "startd", "claim"]
 
 
@@ -55,14 +62,43 @@ def test_what_would_help_follows_one_by_one_with_its_progress(conference: Held, 
         seen.open()
         page = seen.follow("job", waiting(seen)["key"])
         helps = page.locator("#helps")
-        expect(helps.locator("[role=status]")).to_have_text(
-            re.compile(r"\d+ changes? tried on cycle \d+ .*; \d+ would help"), timeout=2 * PATIENCE_MS
-        )
+        expect(helps.locator("[role=status]")).to_have_text(TRIED, timeout=2 * PATIENCE_MS)
         for line in helps.locator("li").all():
             expect(line).to_contain_text("would start at once")
         helps.get_by_role("button", name="Try again").click()
         expect(helps.locator("[role=status]")).to_have_text(re.compile("tried"), timeout=2 * PATIENCE_MS)
         assert sum(one.endswith("/counterfactuals") for one in seen.asked) == 2
+
+
+def children(text: str) -> list[int]:
+    """Programs of ours that run and have that in their command line."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if text.encode() in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
+
+
+def test_while_another_class_is_being_proven_it_is_said_and_then_ones_turn_comes(
+    conference: Held, visit: Visiting
+) -> None:
+    with (
+        visit(conference.address) as seen,
+        httpx.Client(base_url=conference.address, timeout=PATIENCE_MS / 1000) as other,
+    ):
+        seen.open()
+        key = waiting(seen)["key"]
+        until(seen.page, "nobody proves", lambda: not children(PROVING))
+        with other.stream("GET", f"api/v1/explain/{key}/counterfactuals"):
+            until(seen.page, "it has begun", lambda: bool(children(PROVING)))
+            for one in children(PROVING):
+                os.kill(one, signal.SIGSTOP)
+            page = seen.follow("job", key)
+            status = page.locator("#helps [role=status]")
+            expect(status).to_contain_text("another class is being proven")
+            expect(status).to_contain_text("Asked again until its turn comes")
+        expect(status).to_have_text(TRIED, timeout=2 * PATIENCE_MS)
 
 
 def test_a_job_that_nobody_knows_is_said_so_with_what_to_do(conference: Held, visit: Visiting) -> None:

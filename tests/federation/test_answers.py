@@ -121,18 +121,24 @@ def answer(hub: Federation, job: str) -> dict[str, Any]:
 
 
 def waits_for(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
-    """The first of the jobs that waits for this cause, or that nobody makes room for because of it; "" for none."""
+    """The first of the jobs that waits for this cause, or that nobody makes room for because of it; "" for none.
+
+    The report is of all jobs alike: one that runs has it, too.
+    """
     for job in jobs:
-        report = answer(hub, job).get("report") or {}
-        if cause in {(report.get(which) or {}).get("cause") for which in ("why", "spared")}:
+        said = answer(hub, job)
+        report = said.get("report") or {}
+        if said.get("state") == "idle" and cause in {
+            (report.get(which) or {}).get("cause") for which in ("why", "spared")
+        }:
             return job
     return ""
 
 
 def waits_behind(hub: Federation, cause: str, jobs: Sequence[str]) -> str:
     """The same, once another of the jobs runs; "" before."""
-    running = [job for job in jobs if answer(hub, job).get("state") == "running"]
-    return waits_for(hub, cause, [job for job in jobs if job not in running]) if running else ""
+    running = any(answer(hub, job).get("state") == "running" for job in jobs)
+    return waits_for(hub, cause, jobs) if running else ""
 
 
 def steady(text: str, member: str) -> str:

@@ -47,7 +47,8 @@ NUM_CPUS = $ENV(CPUS)
 MEMORY = $ENV(MEMORY)
 use feature:PartitionableSlot
 START = True
-STARTD_NOCLAIM_SHUTDOWN = 6
+# slot, negotiation and claim: on a loaded machine 6 s were not always enough
+STARTD_NOCLAIM_SHUTDOWN = 20
 MAXJOBRETIREMENTTIME = 3600
 UPDATE_INTERVAL = 3
 MASTER_UPDATE_INTERVAL = 10

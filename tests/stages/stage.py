@@ -19,6 +19,7 @@ OK, FAILED, NOTHING_CHOSEN = 0, 1, 5
 """pytest's exit codes; every other one means that it did not get through."""
 LEFT_OUT = " left out "
 REASON = re.compile(r"\d+ tests?: ")
+JUNIT = ("-o", "junit_logging=system-out", "-o", "junit_log_passing_tests=false")
 LAST_FAILED = ("--last-failed", "--last-failed-no-failures=none")
 
 
@@ -78,7 +79,7 @@ class Stage:
         self._begin = time.monotonic()
         command = ["nice", "-n", "10"] if self.yields else []
         command += [sys.executable, "-u", "-m", "pytest", *self.paths, "-o", f"cache_dir={self.cache_folder.resolve()}"]
-        command += ["--durations=10", "--durations-min=5", f"--junitxml={self.report}", *self.options]
+        command += ["--durations=10", "--durations-min=5", f"--junitxml={self.report}", *JUNIT, *self.options]
         self.report.unlink(missing_ok=True)
         if not self.to_file:
             self._process = subprocess.Popen(command)

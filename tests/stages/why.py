@@ -7,11 +7,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 LINES, HEAD, WIDTH = 18, 12, 180
+WORDS = 24
+"""So many of the last lines that it, or a daemon beside it, wrote."""
 DIFFERENCE = ("+", "-", "?")
 
 
 def digest(report: Path) -> list[str]:
-    """Of pytest's JUnit file: each test that failed, where, and with what message; nothing where it was not written."""
+    """Of pytest's JUnit file: each test that failed, where, with what message, and what was written last."""
     try:
         root = ET.parse(report).getroot()  # noqa: S314 - our own pytest wrote it
     except (OSError, ET.ParseError):
@@ -23,7 +25,8 @@ def _of(case: ET.Element) -> Iterator[str]:
     for found in (*case.findall("failure"), *case.findall("error")):
         where = (found.text or "").strip().splitlines()[-1:]
         yield f"    {case.get('classname')}::{case.get('name')} after {float(case.get('time') or 0):.0f} s"
-        yield from (f"        {line[:WIDTH]}" for line in [*where, *_told(found.get("message") or "")])
+        words = (case.findtext("system-out") or "").strip().splitlines()[-WORDS:]
+        yield from (f"        {line[:WIDTH]}" for line in [*where, *_told(found.get("message") or ""), *words])
 
 
 def _told(message: str) -> list[str]:

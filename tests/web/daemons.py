@@ -27,7 +27,7 @@ class Daemon:
         self.at = first.plan.at + 1.0 if first else 0.0
         self.newest = Newest(lambda: (), 10.0, lambda: self.at, "golden", turns=lambda _key, _since: ())
         self.healthy = True
-        app = App(self.newest, self._health, web, "127.0.0.1:0")
+        self.app = app = App(self.newest, self._health, web, "127.0.0.1:0")
         self.socket = folder / "fedsched.sock"
         self.server = WebServer(["127.0.0.1:0", f"unix:{self.socket}"], app, app.close)
         self.url = f"http://127.0.0.1:{self.server.port}"

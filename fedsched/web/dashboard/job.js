@@ -8,6 +8,7 @@ import { aged, facts, link, pager, quiet, search, section, spoken, table, time }
 import { shareTable } from "./shares.js";
 
 const AGAIN_MS = 1000;
+const BUSY_MS = 3000; // another class is being proven: asked again until its turn comes
 const MARKS = { ok: "✓", holds: "■", waits: "…", "not reached": "–", unknown: "?", "not used": "·" };
 const SILENT = new Set(["refused", "foreign"]);
 
@@ -135,8 +136,9 @@ export class Proving {
     this.#begin();
   }
 
-  #begin() {
-    Object.assign(this, { done: 0, total: 0, found: [], over: false, error: "", cycle: 0 });
+  // waits: what is told until the first attempt, "" for none.
+  #begin(waits = "") {
+    Object.assign(this, { done: 0, total: 0, found: [], over: Boolean(waits), error: waits, cycle: 0 });
     this.source = counterfactuals(this.id);
     this.source.addEventListener("tried", (event) => this.#hear(event.data));
     this.source.addEventListener("counterfactuals", (event) => {
@@ -144,7 +146,14 @@ export class Proving {
       this.#end("");
     });
     // The daemon's own event of that name has data; the browser's, for a lost connection, has none.
-    this.source.onerror = (event) => (event.data ? this.#end(textOf(event.data)) : this.#broke());
+    this.source.onerror = (event) => (event.data ? this.#failed(event.data) : this.#broke());
+  }
+
+  #failed(data) {
+    const { what, text } = failureOf(data);
+    const waits = what === "busy" && !this.done;
+    this.#end(waits ? `${text}. Asked again until its turn comes.` : text);
+    if (waits) this.timer = setTimeout(() => this.#begin(this.error), BUSY_MS);
   }
 
   // A lost connection is tried once more.
@@ -162,6 +171,7 @@ export class Proving {
     } catch {
       return;
     }
+    Object.assign(this, { over: false, error: "" });
     this.done = tried.done ?? this.done;
     this.total = tried.total ?? this.total;
     if (tried.found) this.found.push(tried.found);
@@ -187,10 +197,11 @@ export class Proving {
   }
 }
 
-function textOf(data) {
+function failureOf(data) {
   try {
-    return JSON.parse(data).text ?? "The proving failed.";
+    const { what, text = "The proving failed." } = JSON.parse(data);
+    return { what, text };
   } catch {
-    return "The proving failed.";
+    return { what: "", text: "The proving failed." };
   }
 }
