@@ -12,6 +12,7 @@ from fedsched.matchmaker.negotiate import Kept, negotiated
 from fedsched.sim.world import SimWorld
 from fedsched.study.invariants import Checker, World
 from tests.faults.federations import Federation
+from tests.faults.twice import Twice
 from tests.faults.weather import Outlook, Sky
 
 FOR_EVER_S = 1e9
@@ -26,16 +27,19 @@ def die() -> None:
 
 
 class Process:
-    """Begins as the daemon does: journal, one look at everybody, an epoch above all, the loop."""
+    """Begins as the daemon does: journal, one look at everybody, an epoch above all, the loop.
 
-    def __init__(self, fed: Federation, world: SimWorld, sky: Sky, path: Path) -> None:
+    twice: each cycle is decided again with nothing kept, which takes as long once more.
+    """
+
+    def __init__(self, fed: Federation, world: SimWorld, sky: Sky, path: Path, *, twice: bool = False) -> None:
         self.path = path
         self.sky = sky
         self.journal = open_journal(f"sqlite:{path}", Limits(outlives_power=False), rebuild=True)
         self.checker = Checker(world, self.journal, fed.policy, fed.terms)
         self.outlook = Outlook(self.checker, sky)
         self.recorded: Recorded | None = None
-        self._mind = Mind(Keeping(negotiated, Kept()), changes, fed.policy, fed.terms)
+        self._mind = Mind(Twice() if twice else Keeping(negotiated, Kept()), changes, fed.policy, fed.terms)
 
     def share(self, past: World) -> None:
         """Know what was seen of the world before this process began."""

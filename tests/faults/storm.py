@@ -37,6 +37,8 @@ FIRST_PARTITION = 1_000_000
 KINDS = tuple(sorted({*ALL_BUT_JOBS, *jobs.KINDS}))
 """All that can hit."""
 BY_ORDER = frozenset({*PEOPLE, *jobs.ORDERS})
+TWICE = 4
+"""Each storm whose seed this divides decides every cycle twice (P10)."""
 BLIND = 0.5
 """An older fedsched whose mishap is no worse does not see the newer one's fence before it writes."""
 SHELVES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
@@ -246,7 +248,7 @@ class Storm:
     # -- processes
 
     def _begin(self) -> None:
-        process = Process(self._fed, self.world, self.sky, self._path)
+        process = Process(self._fed, self.world, self.sky, self._path, twice=self.outcome.seed % TWICE == 0)
         process.share(self.past)
         self._last = process.checker
         self.processes.append(process)
