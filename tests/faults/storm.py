@@ -38,7 +38,7 @@ KINDS = tuple(sorted({*ALL_BUT_JOBS, *jobs.KINDS}))
 """All that can hit."""
 BY_ORDER = frozenset({*PEOPLE, *jobs.ORDERS})
 TWICE = 4
-"""Each storm whose seed this divides decides every cycle twice (P10)."""
+"""Each storm whose seed this divides decides every cycle twice."""
 BLIND = 0.5
 """An older fedsched whose mishap is no worse does not see the newer one's fence before it writes."""
 SHELVES = (Path("/dev/shm"), Path(tempfile.gettempdir()))

@@ -1,4 +1,4 @@
-"""P10 in a storm: what is kept from one decision to the next changes nothing, whatever happened in between."""
+"""In a storm, too, what is kept from one decision to the next changes nothing, whatever happened in between."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class Twice:
     def __call__(self, snapshot: Snapshot, policy: Policy) -> Plan:
         plan = self._keeping(snapshot, policy)
         if digest(plan) != digest(negotiate(snapshot, policy)):
-            raise Broken(f"P10: cycle {plan.cycle} is decided otherwise when nothing is kept from those before")
+            raise Broken(f"cycle {plan.cycle} is decided otherwise when nothing is kept from those before")
         return plan

@@ -1,4 +1,4 @@
-"""P10: what a round found out saves time in the next and changes nothing, whatever else changed meanwhile."""
+"""What a round found out saves time in the next and changes nothing, whatever else changed meanwhile."""
 
 from __future__ import annotations
 

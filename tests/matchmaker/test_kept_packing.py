@@ -1,4 +1,4 @@
-"""P10: what a round found out of startds for several jobs is of use to the next where they are as large then."""
+"""What a round found out of startds for several jobs is of use to the next where they are as large then."""
 
 from __future__ import annotations
 

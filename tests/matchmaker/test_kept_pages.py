@@ -1,4 +1,4 @@
-"""P10: pages come to what each startd says by itself, whatever of them was kept from the look before."""
+"""Pages come to what each startd says by itself, whatever of them was kept from the look before."""
 
 from __future__ import annotations
 

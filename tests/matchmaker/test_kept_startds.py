@@ -1,4 +1,4 @@
-"""P10: what was read of startds that stand as they stood is not read again, and no plan is another one for it."""
+"""What was read of startds that stand as they stood is not read again, and no plan is another one for it."""
 
 from __future__ import annotations
 
