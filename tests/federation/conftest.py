@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.federation.harness import Federation
+from tests.federation.harness import STARTED, Federation
 from tests.federation.hub import JOB_POLICY, JobFederation
 from tests.federation.replayed import replayed
 from tests.laboratory import Laboratory
 from tests.laboratory.pool import Pool
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """With a test that failed comes what was wrong with the daemons that ran then."""
+    report: Any = yield
+    if report.failed:
+        said = "\n".join(one.complaints() for one in STARTED if one.daemon is not None)
+        report.sections.append(("Captured stdout of daemons", said))
+        item.add_report_section(report.when, "stdout of daemons", said)
+    return report
 
 
 @pytest.fixture

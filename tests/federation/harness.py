@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
@@ -78,6 +79,10 @@ def eventually(
         time.sleep(0.1)
     more = f"\n{instead()}" if instead else ""
     raise AssertionError(f"not within {timeout_s:g} s: {what} (last: {last!r}){more}")
+
+
+STARTED: WeakSet[Federation] = WeakSet()
+"""Those of this process that had a daemon and are still in use."""
 
 
 class Federation:
@@ -237,6 +242,7 @@ class Federation:
 
     def start(self, *arguments: str, environment: dict[str, str] | None = None, wait: bool = True) -> None:
         """`fedsched serve` in the background; waits for its first recorded cycle."""
+        STARTED.add(self)
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(
                 [sys.executable, "-m", "fedsched", "serve", *arguments],
@@ -280,6 +286,14 @@ class Federation:
     def log(self) -> str:
         path = self.folder / "daemon.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def complaints(self) -> str:
+        """What a failed test wants to know of a daemon: whether it runs, its last cycle, and what was wrong with it."""
+        lines = self.log().splitlines()
+        cycles = [line for line in lines if '"event": "cycle"' in line]
+        wrong = [line for line in lines if not any(f'"level": "{level}"' in line for level in ("info", "debug"))]
+        state = "runs" if self.daemon is not None and self.daemon.poll() is None else "does not run"
+        return "\n".join([f"daemon of {self.folder.name} {state}", *wrong[-6:], *cycles[-1:]])
 
     # -- what is there -------------------------------------------------------------------------------------------
 
