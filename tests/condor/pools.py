@@ -71,7 +71,7 @@ def watching(made: Federation) -> Iterator[PoolPoller]:
         poller.stop()
 
 
-def until(what: str, look: Callable[[], Seen], timeout_s: float = 30.0) -> Seen:
+def until(what: str, look: Callable[[], Seen], timeout_s: float = 60.0) -> Seen:
     """What `look` gives once it is true."""
     end = time.monotonic() + timeout_s
     while not (seen := look()):

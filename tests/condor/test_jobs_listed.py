@@ -22,8 +22,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(target_pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(target_pool: Pool, guest_pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `q --jobs` in a federation over the target pool; neither daemon nor journal are needed."""
+    target_pool.wait(f"the schedd of {guest_pool.name}", lambda: target_pool.ads("Scheduler"))
     pool = settings(target_pool, tmp_path)
     config = tmp_path / "fedsched.toml"
     silent = '[[pool]]\nname = "gone"\ncollector = "127.0.0.1:9"\n'

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.laboratory import Laboratory
     from tests.laboratory.pool import Pool
 
-pytestmark = [pytest.mark.condor, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.condor, pytest.mark.timeout(1200)]
 POOLS = 3
 """Pools at work at once: a scenario is mostly waiting for the next negotiation cycle."""
 Judged = dict[str, int]

@@ -178,10 +178,10 @@ def test_a_token_file_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_a_silent_collector_holds_up_no_other_pool() -> None:
     with server(None) as silent, server(HTTP) as odd:
         pools = (PoolSettings("s", silent), PoolSettings("o", odd))
-        with polling(federation(*pools, query_limit_s=4)) as poller:
-            began = time.monotonic()
-            until("an error of the other", lambda: "o" in poller.errors(), 3)
-            until("an error of the silent one", lambda: "s" in poller.errors(), 12)
-            assert time.monotonic() - began < 12
+        with polling(federation(*pools, query_limit_s=10)) as poller:
+            until("an error of the other", lambda: "o" in poller.errors())
+            assert "s" not in poller.errors()
+            until("an error of the silent one", lambda: "s" in poller.errors())
             assert poller.latest() == ()
-        assert time.monotonic() - began < 14
+            began = time.monotonic()
+        assert time.monotonic() - began < 5

@@ -96,6 +96,7 @@ def test_claims_are_charged_to_the_principals_of_demand_and_counted_once(
         assert slot.unclaimed_since is None
         waiting = len(slot.claims)
         until("the rest idle", lambda: sum(c.idle for v in poller.latest() for c in v.classes) == 7 - waiting)
+        until("all at work", lambda: len(farm.slots('SlotType == "Dynamic" && Activity == "Busy"')) == waiting)
         guest.run("condor_rm", "-all")
         until("nothing claimed", lambda: not watcher.latest().slots[0].claims, 60)
         released = watcher.latest().slots[0].unclaimed_since

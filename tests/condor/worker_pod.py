@@ -115,7 +115,11 @@ class WorkerPod:
         found: dict[str, Any] = self.wait("slot", self.slot)
         return found
 
-    def wait_end(self, timeout_s: float = 40) -> int:
+    def wait_gone(self) -> None:
+        """Waits until the collector has none of its slots: it may take them out a moment after the pod's end."""
+        self.wait("end of its slots", lambda: not self.slots(), 30)
+
+    def wait_end(self, timeout_s: float = 90) -> int:
         """Waits for the end; its exit code."""
         self.wait("end", lambda: self.exit_code() is not None, timeout_s)
         return int(self.code.read_text())
