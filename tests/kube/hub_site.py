@@ -133,7 +133,7 @@ POD_FIELDS = frozenset(
 )
 
 
-def until(test: Callable[[], Any], what: str, timeout_s: float = 20.0) -> Any:
+def until(test: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
     """What `test` returns once it is true."""
     end = time.monotonic() + timeout_s
     while not (seen := test()):

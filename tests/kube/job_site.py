@@ -80,5 +80,5 @@ class JobSite(Site):
             _, objects = reader.latest()
             return next((each for each in objects if ready(each)), None)
 
-        found: ObjectView = self.until(look, "the copy as wanted", 40)
+        found: ObjectView = self.until(look, "the copy as wanted", 90)
         return found

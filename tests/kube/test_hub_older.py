@@ -121,5 +121,10 @@ def _touched(hub: Hub, queue: Any, name: str, step: str) -> Any:
     after = f"after-{step}"
     hub.admin.create(job("default", after, labels={}, suspend=True))
     until(lambda: hub.job("default", after)["status"].get("conditions"), "the controller's turn")
-    version = hub.job("default", name.partition("/")[2])["metadata"]["resourceVersion"]
-    return seen(queue, name, lambda one: one.resource_version == version)
+
+    def shown() -> Any:
+        version = hub.job("default", name.partition("/")[2])["metadata"]["resourceVersion"]
+        found = (one for one in queue.latest().jobs if one.id == name and one.resource_version == version)
+        return next(found, None)
+
+    return until(shown, "what the controller wrote last")

@@ -152,7 +152,7 @@ def test_a_hub_that_hangs_ages_and_comes_back_and_one_that_was_killed_too(
         until(lambda: queue.latest().error, "silence is noticed")
         view = queue.latest()
         assert view.seen_at is not None
-        assert view.seen_at <= frozen + 0.5
+        assert view.seen_at <= frozen + 1
         assert view.jobs == before.jobs
         reads = view.reads
         hub.plane.resume()
@@ -165,7 +165,7 @@ def test_a_hub_that_hangs_ages_and_comes_back_and_one_that_was_killed_too(
         hub.create("default", "new")
         seen(queue, "default/new")
         assert [one.id for one in current(queue, time.time()).jobs] == ["default/new", "default/stays"]
-        assert queue.latest().error == ""
+        until(lambda: not queue.latest().error, "it is well once more")
 
 
 def test_without_a_credential_the_queue_says_what_to_do_and_begins_when_it_is_there(

@@ -42,13 +42,16 @@ def watched(site: JobSite) -> Iterator[CapacityReader]:
 
 
 def ended(site: JobSite, manifest: Object, notes: dict[str, str], **changed: Any) -> tuple[ObjectView, JobStatus]:
-    """The copy once it is over; simulated pods do what `notes` say."""
+    """The copy once it and its pods are over; simulated pods do what `notes` say."""
     site.nodes(2)
     site.member = site.member_file(annotations=tuple(notes.items()))
     site.actuator = site.new_actuator()
     site.copied(manifest, **changed)
     with watched(site) as reader:
-        view = site.seen(reader, lambda each: each.status is not None and each.status.over)
+        # A pod's own end arrives on another stream than the Job's.
+        view = site.seen(
+            reader, lambda each: each.status and each.status.over and all(pod.ended_at for pod in each.pods)
+        )
     assert view.status is not None
     return view, view.status
 

@@ -421,7 +421,7 @@ def test_forgetting_never_touches_the_network(operator: Operator, fresh_control_
     cluster.pause()
     started = time.monotonic()
     code, said = operator.run("unjoin", "m1", "--forget")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # what touches it waits so long at least
     assert code == 0
     assert "kubectl delete configmap fedsched-anchor -n fedsched" in said
     assert not operator.file("m1").exists()

@@ -181,7 +181,7 @@ def test_no_eviction_from_a_watch_reconnect() -> None:
     answer: Callable[[dict[str, str]], Answer] = lambda q: (  # noqa: E731 - one expression
         (streams.pop(0) if streams else [30.0]) if "watch" in q else (200, page([thing("a", 1)], 5))
     )
-    with server(answer) as (url, asked), watching(url, silent_s=0.5) as (cache, moves):
+    with server(answer) as (url, asked), watching(url, silent_s=2.0) as (cache, moves):
         eventually(lambda: len(moves) == 3)
         assert moves == [(None, "a"), (None, "b"), ("a", None)]
         assert cache.lists == 1

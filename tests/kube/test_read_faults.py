@@ -32,7 +32,7 @@ def test_a_member_that_hangs_ages_while_the_last_view_stays_at_hand(fresh_contro
         assert "no answer within" in view.contact_error
         seen_at = view.seen_at
         assert seen_at is not None
-        assert seen_at <= frozen + 0.1
+        assert seen_at <= frozen + 1
         until(reader, lambda v, _: v.contact_at > frozen + 6)  # several rounds of reconnecting later
         began = time.perf_counter()
         for _ in range(1000):
@@ -62,7 +62,7 @@ def test_a_restarted_member_is_current_again_and_nothing_looked_gone_meanwhile(f
         watched._moved = moved
         plane.kill()
         deadline = time.monotonic() + 20
-        while reader.latest()[0].contact == "ok" and time.monotonic() < deadline:
+        while reader.latest()[0].contact != "refused" and time.monotonic() < deadline:
             time.sleep(0.05)
         assert reader.latest()[0].contact == "refused"
         plane.restart()

@@ -21,10 +21,10 @@ def test_a_hand_made_pod_lowers_the_room_of_its_node_and_gives_it_back(control_p
         assert [(r.free, r.nodes) for r in group(view, "c8-m32").rooms] == [(empty, 2)]
         requests = {"cpu": "1500m", "memory": "2Gi", "ephemeral-storage": "1Gi"}
         control_plane.api.create(pod(namespace, "guest", node=names[0], requests=requests))
-        view, _ = until(reader, lambda v, _: len(group(v, "c8-m32").rooms) == 2, 5)
+        view, _ = until(reader, lambda v, _: len(group(v, "c8-m32").rooms) == 2)
         assert {r.free for r in group(view, "c8-m32").rooms} == {empty, Resources(6500, 30720, 101376, pods=109)}
         control_plane.api.delete(f"/api/v1/namespaces/{namespace}/pods/guest", grace_s=0)
-        until(reader, lambda v, _: [(r.free, r.nodes) for r in group(v, "c8-m32").rooms] == [(empty, 2)], 10)
+        until(reader, lambda v, _: [(r.free, r.nodes) for r in group(v, "c8-m32").rooms] == [(empty, 2)])
 
 
 def test_devices_of_any_name_are_room_and_gpus_are_told_by_product(control_plane: Any, namespace: str) -> None:
@@ -169,7 +169,7 @@ def test_who_waits_for_changes_is_told_when_room_changes(control_plane: Any, nam
     file = member(namespace, node_selector=(("set", namespace),))
     with reading(control_plane, file, changed=told.set) as reader:
         until(reader, lambda v, _: v.node_groups)
-        assert told.wait(5)
+        assert told.wait(30)
         began = time.monotonic()
         control_plane.api.create(pod(namespace, "guest", node=node, requests={"cpu": "1"}))
         until(reader, lambda v, _: v.node_groups[0].rooms[0].free.cpu_milli == 7000, 5)

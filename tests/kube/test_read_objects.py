@@ -54,7 +54,7 @@ def test_our_job_is_seen_with_its_pod_from_pending_to_its_end(control_plane: Any
     anchor(control_plane, namespace, names.FENCE, epoch=7)
     with reading(control_plane, member(namespace)) as reader:
         until(reader, lambda v, _: v.anchor_uid == uid and v.fence_epoch == 7)
-        control_plane.api.create(job(namespace, "p1", uid, **{"sim/seconds": "2s", "sim/exit": "3"}))
+        control_plane.api.create(job(namespace, "p1", uid, **{"sim/seconds": "6s", "sim/exit": "3"}))
         _, (seen,) = until(reader, lambda _, o: o and o[0].pods and o[0].pods[0].phase == "running")
         assert (seen.kind, seen.name, seen.placement_id, seen.epoch, seen.digest) == ("Job", "fs-p1", "p1", 3, "d1")
         assert seen.placement == placement("p1")
@@ -66,7 +66,8 @@ def test_our_job_is_seen_with_its_pod_from_pending_to_its_end(control_plane: Any
         path = f"/api/v1/namespaces/{namespace}/pods/{running.name}"
         control_plane.api.patch(path, {"metadata": {"annotations": {names.NOTE_LEAVE: "1700000000"}}})
         until(reader, lambda _, o: o[0].pods[0].leave_ordered_at == 1700000000.0)
-        _, (seen,) = until(reader, lambda _, o: o[0].finished == "failed")
+        # The pod's own end arrives on another stream than the Job's.
+        _, (seen,) = until(reader, lambda _, o: o[0].finished == "failed" and o[0].pods[0].ended_at)
         assert seen.finished_reason == "BackoffLimitExceeded"
         assert [(p.phase, p.exit_code) for p in seen.pods] == [("failed", 3)]
         assert seen.pods[0].ended_at
