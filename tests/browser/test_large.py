@@ -13,7 +13,7 @@ from tests.browser.conftest import Visiting
 from tests.browser.visit import PHONE, Visit, until
 from tests.browser.worlds import HOSTILE, Large, jobs_in
 
-FIRST_S = 5.0
+FIRST_S = 10.0
 """From asking for the page to its queue, on a machine that is busy with other tests; alone it takes about one."""
 FILTER_S = 3.0
 """From the last key to the filtered rows, typing pause included; alone it takes about half of one."""
@@ -29,10 +29,9 @@ def test_it_is_large(large: Large) -> None:
 
 def test_the_page_comes_soon_and_holds_only_a_page_of_rows(large: Large, visit: Visiting) -> None:
     with visit(large.address) as seen:
-        began = time.monotonic()
         page = seen.open()
         expect(page.locator("#queue tbody tr")).to_have_count(20)
-        assert time.monotonic() - began < FIRST_S
+        assert time.monotonic() - seen.began < FIRST_S
         expect(page.locator("#queue .pager .quiet")).to_have_text("1 to 20 of 1,000")
         expect(page.locator("#clusters .pager .quiet")).to_have_text("1 to 25 of 100")
         assert seen.nodes() < MOST_NODES

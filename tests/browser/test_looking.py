@@ -33,7 +33,7 @@ def test_the_demo_serves_its_dashboard_while_it_runs_and_not_afterwards(tmp_path
             looking.join(120)
         finally:
             running.send_signal(signal.SIGINT)
-        assert running.wait(15) == 0
+        assert running.wait(60) == 0
     seen = found[0]
     assert set(seen.clusters) == {"campus", "cloud", "facility", "national", "research"}
     assert seen.cycle > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,13 +33,17 @@ def launched(playwright: Playwright) -> Browser:
 
 
 class Visit:
-    """One page in one browser window. asked: addresses that it asked for. problems: what its console said."""
+    """One page in one browser window. asked: addresses that it asked for. problems: what its console said.
+
+    began: when the try of `open` began that showed something, by time.monotonic.
+    """
 
     def __init__(self, page: Page, address: str, shots: Path) -> None:
         self.page, self.address, self.shots = page, address, shots
         self.asked: list[str] = []
         self.problems: list[str] = []
         self.disturbed = 0
+        self.began = 0.0
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("websocket", lambda socket: self.asked.append(socket.url))
@@ -60,7 +65,7 @@ class Visit:
         """Goes there: "" for the first page, "job/ID" and the like for others; back when it shows something."""
         heading = self.page.locator("main h1")
         for _ in range(TRIES):
-            before = self.disturbed
+            before, self.began = self.disturbed, time.monotonic()
             with suppress(BrowserError):
                 self.page.goto("about:blank")
                 self.page.goto(f"{self.address}#/{where}")

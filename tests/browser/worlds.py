@@ -19,7 +19,7 @@ from fedsched.web import App, Newest, WebServer
 from tests.bench.match import AT, GROUPS, round_of
 from tests.bench.standing import at_work
 
-BEGIN_S = 60.0
+BEGIN_S = 180.0
 CONFERENCE_S = 94 * 60.0
 """Simulated: half an hour into the conference, when many wait and some had to go for others."""
 CALM, LIVELY = 6.0, 120.0
