@@ -314,7 +314,7 @@ def test_while_it_runs_read_verbs_work_and_an_interrupt_ends_it_with_the_report(
     second = subprocess.run((*DEMO, "--headless", "--keep", str(tmp_path / "kept")), check=False, capture_output=True)
     assert second.returncode == 1
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=15)
+    out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, "")
     assert "Stopped before the end" in out
     assert "fedsched join m1" in out
@@ -330,7 +330,7 @@ def test_on_a_terminal_the_view_has_a_screen_of_its_own_and_leaves_the_report() 
         (*DEMO, "--speed", "1200"), stdout=follower, stderr=follower, stdin=follower, env=environment
     )
     os.close(follower)
-    text, interrupted, end = "", False, time.monotonic() + 60
+    text, interrupted, end = "", False, time.monotonic() + 120
     try:
         while time.monotonic() < end:
             if not select.select([leader], [], [], 1.0)[0]:
@@ -342,7 +342,7 @@ def test_on_a_terminal_the_view_has_a_screen_of_its_own_and_leaves_the_report() 
             if re.search(r"cycle \d\d", text) and not interrupted:
                 process.send_signal(signal.SIGINT)
                 interrupted = True
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         os.close(leader)

@@ -35,14 +35,14 @@ class Daemon:
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if name in {"", line["event"]}]
 
-    def until(self, condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         end = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.02)
         return found
 
-    def ended(self, seconds: float = 20.0) -> int:
+    def ended(self, seconds: float = 60.0) -> int:
         return self.process.wait(seconds)
 
 
@@ -132,7 +132,7 @@ def test_a_second_daemon_is_refused_and_a_killed_one_is_followed_at_once(
     third.until(lambda: third.events("cycle"))
     epochs = [daemon.events("started")[0]["epoch"] for daemon in (first, third)]
     assert epochs[1] > epochs[0]
-    assert objects(folder) == ["m1/fs-a", "m2/fs-b"]
+    third.until(lambda: objects(folder) == ["m1/fs-a", "m2/fs-b"])
 
 
 def test_a_start_takes_an_epoch_above_every_fence_and_a_later_higher_one_stops_it(

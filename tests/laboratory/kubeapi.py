@@ -127,7 +127,7 @@ class Api:
                 return None
             raise
 
-    def wait(self, path: str, test: Callable[[Object | None], Any], timeout_s: float = 30) -> Object | None:
+    def wait(self, path: str, test: Callable[[Object | None], Any], timeout_s: float = 60) -> Object | None:
         """Polls an object until `test` is true of it (None while it is missing); LaboratoryError after the limit."""
         end = time.monotonic() + timeout_s
         while True:

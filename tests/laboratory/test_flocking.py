@@ -119,7 +119,7 @@ def test_a_startd_that_cannot_reach_the_collector_never_shows_a_slot(
     control_plane.add_fake_nodes("cut", 1, labels={"fake": "cut"})
 
     control_plane.api.create(startd_example.job(restricted, "pilot-cut", target_pool.address, {"fake": "cut"}))
-    target_pool.wait("running pod", runner.pods, 20)
+    target_pool.wait("running pod", runner.pods, 60)
     time.sleep(3)
 
     assert target_pool.slots('regexp("^pilot-cut", LabPod)') == []

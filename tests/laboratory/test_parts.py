@@ -40,7 +40,7 @@ def test_half_a_part_is_never_seen() -> None:
         raise LaboratoryError("the mirror went away")
 
     part = Part("broken", b"", build, lambda: None)
-    with pytest.raises(LeftOutError, match=r"^broken: the build failed after 0 s: the mirror went away$"):
+    with pytest.raises(LeftOutError, match=r"^broken: the build failed after \d+ s: the mirror went away$"):
         parts.ensure(part)
     assert not part.built()
 

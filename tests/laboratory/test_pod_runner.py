@@ -142,11 +142,11 @@ def test_a_killed_pod_is_not_reported_until_its_node_is_back(
     assert seen["metadata"]["deletionTimestamp"]
 
     runner.report(namespace, "lost")
-    api.wait(path, lambda o: o is None, 10)
+    api.wait(path, lambda o: o is None)
 
 
 def wait_for(runner: PodRunner, namespace: str, text: str) -> None:
     """Waits until the pod "full" has written a text."""
     runner.control_plane.api.wait(
-        f"/api/v1/namespaces/{namespace}/pods/full", lambda _: text in runner.log(namespace, "full"), 15
+        f"/api/v1/namespaces/{namespace}/pods/full", lambda _: text in runner.log(namespace, "full")
     )
