@@ -16,14 +16,15 @@ import pytest
 
 from tests.conftest import or_skipped
 from tests.federation.harness import POLICY, Federation, claimed, eventually, sleep_job
+from tests.federation.kept import events
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 
-pytestmark = [pytest.mark.kube, pytest.mark.condor, pytest.mark.realnode]
+pytestmark = [pytest.mark.kube, pytest.mark.condor, pytest.mark.realnode, pytest.mark.timeout(600)]
 LONG_S = 600
-PATIENT = POLICY.replace("idle_s = 20", "idle_s = 5").replace("join_s = 40", "join_s = 120")
-LATE_S = 5.0
+PATIENT = POLICY.replace("join_s = 40", "join_s = 120")
+LATE_S = 10.0
 """So much older than what was shown before a followed line may be."""
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})  (m[123])  (fs-\S+)( \(kept\))?  .*")
 SPACE = "/namespaces/fedsched"
@@ -60,7 +61,8 @@ def scene(
         hub.start()
         try:
             made = Scene(hub, members, guest)
-            eventually("both jobs run", lambda: len(claimed(pool)) >= 2, 90)
+            eventually("both jobs run", lambda: len(claimed(pool)) >= 2, 150)
+            eventually("the hub knows it", lambda: _claims_seen(hub) >= 2, 60)
             yield made
         except AssertionError:
             print(hub.run("q", check=False).stdout, hub.log()[:6000])
@@ -70,18 +72,26 @@ def scene(
             hub.stop()
 
 
+def _claims_seen(hub: Federation) -> int:
+    """Startds that the last cycle saw claimed."""
+    return sum(cycle["phases"].get("claimed", 0) for cycle in events(hub, "cycle")[-1:])
+
+
 def lines(text: str) -> list[re.Match[str]]:
     return [found for line in text.splitlines() if (found := LINE.match(line))]
 
 
 def test_logs_of_a_user_come_from_both_members_in_the_order_of_time(scene: Scene) -> None:
-    said = scene.hub.run("logs", "--user", "alice")
-    found = lines(said.stdout)
+    def both_told() -> list[re.Match[str]]:
+        """A claim is in the collector before its startd has written of the job."""
+        found = lines(scene.hub.run("logs", "--user", "alice", check=False).stdout)
+        whole = "\n".join(one[0] for one in found)
+        return found if all(f"Remote job ID is {job}" in whole for job in scene.jobs.values()) else []
+
+    found = eventually("each startd tells of its job", both_told, 60)
     assert {one[2] for one in found} == {"m1", "m2"}
     assert [one[1] for one in found] == sorted(one[1] for one in found)
-    whole = "\n".join(one[0] for one in found)
-    assert f"Remote job ID is {scene.jobs['m1']}" in whole
-    assert f"Remote job ID is {scene.jobs['m2']}" in whole
+    assert scene.hub.run("logs", "--user", "alice").returncode == 0
 
 
 def test_logs_of_a_job_are_those_of_its_startd_alone_and_the_tail_is_its_end(scene: Scene) -> None:
@@ -154,7 +164,7 @@ def test_followed_logs_of_two_members_are_interleaved_by_time_as_they_are_writte
     with following(scene, "--user", "alice", "--since", "1s") as said:
         eventually("it follows what is there", lambda: scene.hub.folder.joinpath("followed").exists(), 10)
         jobs = [scene.submit("alice", member, seconds) for member, seconds in (("m1", 20), ("m2", 1))]
-        eventually("lines of new startds at both members", lambda: all(f"ID is {one}\n" in said() for one in jobs), 90)
+        eventually("lines of new startds at both members", lambda: all(f"ID is {one}\n" in said() for one in jobs), 150)
         eventually("one writes on after the other began", lambda: _in_turns(lines(said())), 90)
         found = lines(said())
     newest = 0.0
@@ -179,14 +189,14 @@ def moment(line: re.Match[str]) -> float:
 
 def test_the_log_of_a_startd_is_kept_after_its_pod_is_gone(scene: Scene) -> None:
     job = scene.submit("carol", "m1", 1)
-    eventually("carol's job is done", lambda: scene.guest.history(f"ClusterId == {job[:-2]}"), 90)
+    eventually("carol's job is done", lambda: scene.guest.history(f"ClusterId == {job[:-2]}"), 180)
     pods = {line["pod"] for line in scene.hub.json("logs", "--user", "carol")["lines"]}
 
     def gone() -> bool:
         there = {pod["metadata"]["name"] for pod in scene.hub.pods(scene.planes["m1"])}
         return not pods & there
 
-    eventually("its pod is gone", gone, 60)
+    eventually("its pod is gone", gone, 120)
     after = eventually("it is in the records", lambda: scene.hub.json("logs", job)["lines"], 30)
     assert all(line["kept"] for line in after)
     assert {line["pod"] for line in after} <= pods
@@ -195,9 +205,13 @@ def test_the_log_of_a_startd_is_kept_after_its_pod_is_gone(scene: Scene) -> None
     files = list((scene.hub.folder / "records" / "logs" / "m1").glob("*.log"))
     assert files
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in files)
-    kinds = [one["kind"] for one in scene.hub.json("events", job)["events"]]
-    assert kinds[-1] == "gone"
-    assert "released" in kinds
+
+    def ended() -> list[str]:
+        """Its Job goes after its pod, and the next cycle tells it."""
+        kinds = [str(one["kind"]) for one in scene.hub.json("events", job)["events"]]
+        return kinds if kinds[-1] == "gone" else []
+
+    assert "released" in eventually("the story ends with its end", ended, 60)
 
 
 def test_a_member_that_does_not_answer_is_named_and_the_other_is_shown(scene: Scene) -> None:
@@ -226,7 +240,7 @@ def test_a_healthy_federation_has_nothing_wrong(scene: Scene) -> None:
     assert "no placement stands twice (FA3)" in said
     assert "0 faults, 0 unproven" in said
     assert "collector a, schedd " in said, "their clocks are compared as well"
-    one = json.loads(scene.hub.run("doctor", "--member", "m1", "-o", "json").stdout)
+    one = json.loads(scene.hub.run("doctor", "--member", "m1", "-o", "json", timeout_s=120).stdout)
     assert one["members"] == ["m1"]
     alone = json.loads(scene.hub.run("doctor", "--offline", "-o", "json").stdout)
     assert not alone["live"]
@@ -316,7 +330,7 @@ def test_each_thing_that_is_really_broken_is_named_with_its_way_out(scene: Scene
                 assert all(one["fix"] for one in faults)
                 return code == 1 and named == set(wanted)
 
-            eventually("each is named", all_named, 30)
+            eventually("each is named", all_named, 120)
             told = scene.hub.run("logs", "--user", "alice", check=False)
             assert told.returncode == 3
             assert "may not read logs" in told.stderr
