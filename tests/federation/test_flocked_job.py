@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import PRINCIPALS, Federation, claimed, eventually, sleep_job, slots
+from tests.federation.harness import PRINCIPALS, Federation, eventually, sleep_job, slots
 from tests.laboratory.controlplane import ControlPlane
 from tests.laboratory.pool import Pool
 from tests.laboratory.realnode import RealNode
@@ -91,18 +91,21 @@ def test_twenty_flocked_jobs_of_two_shapes_run_in_restricted_pods_and_nothing_is
     charged: set[str] = set()
 
     def watch() -> bool:
+        """A later link is looked at before those that led to it: where it is there, they are."""
         charged.update(line["path"] for line in hub.json("share")["shares"])
         for told in followed:
             told.ask()
+        done = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
+        ads = slots(target_pool)
+        pods = hub.pods(control_plane)
+        written = hub.jobs(control_plane)
         queue = hub.json("q")["classes"]
         chain.note("queue seen", queue)
         chain.note("decided", [row for row in queue if row["report"]["placed"] + row["report"]["served"]])
-        chain.note("object written", hub.jobs(control_plane))
-        pods = hub.pods(control_plane)
+        chain.note("object written", written)
         chain.note("pod running", [p for p in pods if p["status"].get("phase") == "Running"])
-        chain.note("slot in collector", slots(target_pool))
-        chain.note("claimed", claimed(target_pool))
-        done = guest_pool.history(f"ClusterId == {cluster} || ClusterId == {second}")
+        chain.note("slot in collector", ads)
+        chain.note("claimed", [ad for ad in ads if ad.get("State") == "Claimed"])
         return bool(chain.note("done", len(done) == 20))
 
     eventually("all 20 jobs are done", watch, 240)
