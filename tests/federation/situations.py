@@ -35,7 +35,7 @@ pattern = "group_atlas.small.*"
 ceiling = 1.0
 """
 CROWD = (
-    POLICY.replace("join_s = 40", "join_s = 25")
+    POLICY
     + """
 [breaker]
 failures = 1
@@ -56,9 +56,7 @@ accept_surplus = true
 """Two groups of equal weight on one small member; who has begun is left alone for an hour."""
 POLICY_OF_ANSWERS = (
     "backoff_failures = 1\nbackoff_s = 3600\n"
-    + POLICY.replace("pending_s = 60", "pending_s = 15\nfirst_refusal_s = 0")
-    .replace("join_s = 40", "join_s = 25")
-    .replace("lost_s = 40", "lost_s = 100")
+    + POLICY.replace("pending_s = 60", "pending_s = 15\nfirst_refusal_s = 0").replace("lost_s = 40", "lost_s = 100")
     + GROUPS
 )
 """A group's first failure closes it for the rest of the test, so that its answer stands still."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.federation.harness import POLICY, Federation, eventually, sleep_job
+from tests.federation.harness import Federation, eventually, sleep_job
 from tests.federation.kept import events
 from tests.laboratory import Laboratory
 from tests.laboratory.controlplane import ControlPlane
@@ -83,10 +83,10 @@ class Departure:
 def test_a_daemonset_serves_its_node_group_and_leaves_by_selector_after_its_startds(
     federation: Callable[..., Federation], farm: ControlPlane, target_pool: Pool, guest_pool: Pool
 ) -> None:
-    hub = federation(policy=POLICY.replace("idle_s = 20", "idle_s = 10"))
+    hub = federation()
     join_as_daemonset(hub, farm)
     begin = time.monotonic()
-    first = guest_pool.submit("alice", sleep_job(12, 1, count=3))
+    first = guest_pool.submit("alice", sleep_job(40, 1, count=3))
     hub.start()
     eventually("a pod on each node of the group", lambda: running(hub, farm) == ["batch-0", "batch-1"], 60)
     print(f"both pods run after {time.monotonic() - begin:.1f} s")
@@ -101,16 +101,16 @@ def test_a_daemonset_serves_its_node_group_and_leaves_by_selector_after_its_star
     farm.add_fake_nodes("late", 1, cpu=1, memory="4Gi", labels={"farm": "batch"})
     try:
         added = time.monotonic()
-        eventually("the added node gets its pod", lambda: "late-0" in running(hub, farm), 30)
+        eventually("the added node gets its pod", lambda: "late-0" in running(hub, farm), 60)
         print(f"the added node has its pod after {time.monotonic() - added:.1f} s")
         on_it = 'FedschedMember == "farm" && FedschedNode == "late-0"'
-        eventually("and its startd serves", lambda: target_pool.slots(on_it), 30)
-        eventually("all jobs are done", lambda: len(guest_pool.history(f"ClusterId == {first}")) == 3, 120)
+        eventually("and its startd serves", lambda: target_pool.slots(on_it), 60)
+        eventually("all jobs are done", lambda: len(guest_pool.history(f"ClusterId == {first}")) == 3, 180)
         assert {job["ExitCode"] for job in guest_pool.history(f"ClusterId == {first}")} == {0}
         assert len(sets(farm)) == 1
 
         departure = Departure(hub, farm, target_pool)
-        eventually("it is gone", departure.look, 90)
+        eventually("it is gone", departure.look, 150)
         print(f"daemonset after its last job: {departure}")
         assert list(departure.seen) == ["startds gone", "selector flipped", "pods gone", "object gone"]
 

@@ -196,10 +196,10 @@ def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_w
     lost: Lost, guest_pool: Pool, target_pool: Pool
 ) -> None:
     hub, ways = lost.hub, {"bob": lose_by_report, "carol": lose_by_removal}
-    clusters = {user: guest_pool.submit(user, job_for("fine", 20)) for user in ways}
+    clusters = {user: guest_pool.submit(user, job_for("fine", 45)) for user in ways}
     for cluster in clusters.values():
         eventually("the job runs", partial(running_at, guest_pool, cluster), 90)
-    eventually("the cycle saw the claims", lambda: events(hub, "cycle")[-1]["phases"].get("claimed") == 2, 20)
+    eventually("the cycle saw the claims", lambda: events(hub, "cycle")[-1]["phases"].get("claimed") == 2, 30)
     pods = {ad["FedschedUser"].split("@")[0]: ad["FedschedPod"] for ad in claimed(target_pool)}
     before = {job["metadata"]["uid"] for job in hub.jobs(lost.plane, "fine")}
     killed = time.monotonic()
@@ -210,7 +210,7 @@ def test_after_a_hard_kill_the_ghost_is_gone_in_a_cycle_and_the_job_runs_again_w
         print(f"{user}: idle again {time.monotonic() - killed:.1f} s after the first kill, lease {LEASE_S} s")
     again: set[str] = set()
     for user, cluster in clusters.items():
-        done = eventually("the job is done", partial(guest_pool.history, f"ClusterId == {cluster}"), 100)[0]
+        done = eventually("the job is done", partial(guest_pool.history, f"ClusterId == {cluster}"), 150)[0]
         again |= {job["metadata"]["uid"] for job in hub.jobs(lost.plane, "fine")} - before
         print(f"{user}: done {time.monotonic() - killed:.1f} s after the kill, started {done['NumShadowStarts']} times")
         assert done["ExitCode"] == 0

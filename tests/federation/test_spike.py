@@ -20,9 +20,11 @@ JOBS = 40
 PRICE = 60.0
 """Of a core-hour, so that a core-minute costs 1."""
 LENGTH_S = 300
-BUDGET = 6.5
+IDLE_S = 20
+"""A startd that nobody claims goes after so long: more than the negotiator takes on a busy machine."""
+BUDGET = 6.85
 """Pays for one startd that is long enough for a job, and when that has run for some seconds for none any more."""
-LEAST = (LENGTH_S + 2 * 10 + 60) * PRICE / 3600
+LEAST = (LENGTH_S + 2 * IDLE_S + 60) * PRICE / 3600
 """What must be left for one more: a job's length, twice the idle time, and a minute for the end."""
 POLICY_OF_SPIKES = f"""
 [surge]
@@ -74,11 +76,11 @@ class Watch:
         return [e["placement"] for e in made if member in {"", e["member"]}]
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_a_spike_spills_until_the_budget_is_spent_and_ends_with_nothing_left_and_its_report(
     federation: Callable[..., Federation], planes: dict[str, ControlPlane], target_pool: Pool, guest_pool: Pool
 ) -> None:
-    policy = POLICY.replace("idle_s = 20", "idle_s = 10").replace("retire_s = 600", "retire_s = 20")
+    policy = POLICY.replace("idle_s = 20", f"idle_s = {IDLE_S}").replace("retire_s = 600", "retire_s = 20")
     hub = federation(policy=policy + POLICY_OF_SPIKES)
     for plane in planes.values():
         hub.join(plane)
@@ -91,10 +93,10 @@ def test_a_spike_spills_until_the_budget_is_spent_and_ends_with_nothing_left_and
         eventually("it spills to what costs money", lambda: watch.look() and hub.jobs(planes["cloud"]), 90)
         print(f"spilt after {time.monotonic() - begin:.1f} s")
         eventually("a paid startd runs jobs", lambda: watch.look() and _claimed(target_pool, "cloud"), 90)
-        print("all bound:", eventually("the rest of the budget is bound", lambda: _refused_by_the_budget(hub), 30))
+        print("all bound:", eventually("the rest of the budget is bound", lambda: _refused_by_the_budget(hub), 60))
         eventually("a part of it is really spent", lambda: watch.look() and watch.spent[-1] >= BUDGET - LEAST, 60)
         assert len(hub.jobs(planes["cloud"])) == 1, "a second one could not be paid to its end"
-    report = eventually("nothing of the spike is left", lambda: _over(watch), 90)
+    report = eventually("nothing of the spike is left", lambda: _over(watch), 150)
     print(hub.run("spikes", "show", "s1").stdout)
     _report_says_what_was(report, watch)
     for plane in planes.values():
@@ -102,10 +104,10 @@ def test_a_spike_spills_until_the_budget_is_spent_and_ends_with_nothing_left_and
         assert not left, "only the anchor and what stands with it"
     with _waiting_jobs(guest_pool, JOBS):
         eventually("the next wave fills what costs nothing", lambda: watch.look() and len(watch.placed("own")) >= 4, 60)
-        said = eventually("what is left of the budget pays for no job", lambda: _refused_by_the_budget(hub), 30)
+        said = eventually("what is left of the budget pays for no job", lambda: _refused_by_the_budget(hub), 60)
         print(f"spent {watch.spent[-1]:.2f}:", said)
         assert "budget" in hub.run("explain", _class(hub), "--no-counterfactuals").stdout
-    eventually("nothing is left again", lambda: watch.look() and not any(hub.jobs(p) for p in planes.values()), 90)
+    eventually("nothing is left again", lambda: watch.look() and not any(hub.jobs(p) for p in planes.values()), 150)
     assert len(watch.placed("cloud")) == 1
     assert BUDGET - LEAST < max(watch.spent) <= BUDGET, "never more than the budget, at no moment"
     assert hub.stop() == 0
@@ -138,7 +140,7 @@ def _refused_by_the_budget(hub: Federation) -> str:
         return ""
     told = hub.json("explain", key)["explanation"]
     line = next(line for line in told["members"] if line["member"] == "cloud")
-    return str(line["text"]) if line["reason"]["cause"] == "budget-spent" else ""
+    return str(line["text"]) if (line["reason"] or {}).get("cause") == "budget-spent" else ""
 
 
 def _over(watch: Watch) -> dict[str, Any]:

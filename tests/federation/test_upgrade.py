@@ -22,8 +22,8 @@ from tests.laboratory.pool import Pool
 OFTEN = FAST + "credential_check_s = 2\n"
 """Upkeep (tokens, sweeping of worker files) every two seconds."""
 
-TOKEN_S = 40
-"""Life of the first startd token."""
+TOKEN_S = 80
+"""Life of the first startd token: two startds join in it, on a busy machine, too."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def cycles_pass(hub: Federation, count: int) -> None:
     eventually(f"{count} cycles more", lambda: len(events(hub, "cycle")) >= before + count, 60)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     federation: Callable[..., Federation],
     site: tuple[ControlPlane, PodRunner],
@@ -81,9 +81,9 @@ def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     hub = federation(cadence=OFTEN)
     hub.join(plane)
     hub.start()
-    cluster = guest_pool.submit("alice", sleep_job(60, 1, 128, count=3))
+    cluster = guest_pool.submit("alice", sleep_job(120, 1, 128, count=3))
     eventually("three jobs run", lambda: len(runs(guest_pool, cluster)) == 3, 90)
-    eventually("three claims are seen", lambda: events(hub, "cycle")[-1]["phases"].get("claimed") == 3, 20)
+    eventually("three claims are seen", lambda: events(hub, "cycle")[-1]["phases"].get("claimed") == 3, 60)
     pods, jobs, old = identities(hub.pods(plane)), identities(hub.jobs(plane)), worker_maps(plane)
     assert len(old) == 1
 
@@ -111,17 +111,17 @@ def test_neither_changed_overrides_nor_a_new_build_evicts_a_claimed_startd(
     assert worker_maps(plane) >= old, "what running startds refer to stays"
     assert identities(hub.jobs(plane)).items() >= jobs.items()
 
-    eventually("the jobs are done", lambda: len(guest_pool.history(f"ClusterId == {cluster}")) == 3, 120)
+    eventually("the jobs are done", lambda: len(guest_pool.history(f"ClusterId == {cluster}")) == 3, 180)
     done = guest_pool.history(f"ClusterId == {cluster}")
     starts = [job["NumShadowStarts"] for job in done]
     print(f"started {starts} times, exit codes {[job['ExitCode'] for job in done]}")
     assert starts == [1, 1, 1], "zero evictions"
     assert {job["ExitCode"] for job in done} == {0}
-    eventually("the old files are swept when nothing refers to them", lambda: not worker_maps(plane) & old, 60)
+    eventually("the old files are swept when nothing refers to them", lambda: not worker_maps(plane) & old, 120)
     assert not claimed(target_pool)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no_slot(
     federation: Callable[..., Federation],
     site: tuple[ControlPlane, PodRunner],
@@ -136,8 +136,8 @@ def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no
     hub.renew_startd_token(TOKEN_S)
     expires = time.time() + TOKEN_S
     hub.start()
-    cluster = guest.submit("alice", sleep_job(110, 1, 128, count=2))
-    eventually("two jobs run", lambda: len(runs(guest, cluster)) == 2, 60)
+    cluster = guest.submit("alice", sleep_job(180, 1, 128, count=2))
+    eventually("two jobs run", lambda: len(runs(guest, cluster)) == 2, TOKEN_S)
     assert time.time() < expires, "they joined with the first token"
     pods, slots = identities(hub.pods(plane, "renewed")), {ad["Name"] for ad in target.slots()}
     hub.write_token("startd", target.token(f"fedsched@{target.trust_domain}", STARTD_RIGHTS, 86_400))
@@ -158,5 +158,5 @@ def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no
     assert not [e for e in events(hub, "notice") if e["kind"] == "placement-failed"]
     changes = {e["kind"] for e in events(hub, "change")}
     assert changes == {"create"}, "fedsched did nothing about it"
-    eventually("the jobs are done", lambda: len(guest.history(f"ClusterId == {cluster}")) == 2, 150)
+    eventually("the jobs are done", lambda: len(guest.history(f"ClusterId == {cluster}")) == 2, 240)
     assert [job["NumShadowStarts"] for job in guest.history(f"ClusterId == {cluster}")] == [1, 1]
