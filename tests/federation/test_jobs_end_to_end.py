@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -53,26 +54,32 @@ def pods_of(site: Site, uid: str) -> list[dict[str, Any]]:
     return [pod for plane in site.planes.values() for pod in plane.api.items(query)]
 
 
-@pytest.mark.timeout(180)
-def test_a_job_by_kubectl_runs_in_a_members_pod_and_every_client_sees_it_as_local(site: Site) -> None:
-    hub = site.hub
+@pytest.mark.timeout(400)
+def test_a_job_by_kubectl_runs_in_a_members_pod_and_every_client_sees_it_as_local(site: Site, tmp_path: Path) -> None:
+    hub, watched = site.hub, tmp_path / "watched"
     api = client.BatchV1Api(hub.plane.client())
     seen: list[tuple[int, int]] = []
     names = ["get", "job", "plain", "-n", "atlas", "-w", "--no-headers"]
-    assert "created" in hub.apply(users_job("plain", "echo spoken; sleep 2", pod=REAL))
+    assert "created" in hub.apply(users_job("plain", "echo spoken; sleep 6", pod=REAL))
     began = time.monotonic()
-    with subprocess.Popen([*hub.plane.kubectl_command(), *names], stdout=subprocess.PIPE, text=True) as watching:
-        for event in watch.Watch().stream(
-            api.list_namespaced_job, "atlas", field_selector="metadata.name=plain", timeout_seconds=60
-        ):
-            status = event["object"].status
-            seen.append((status.active or 0, status.succeeded or 0))
-            if status.completion_time:
-                break
-        said = hub.plane.kubectl("wait", "--for=condition=complete", "--timeout=60s", "job/plain", "-n", "atlas")
-        took = time.monotonic() - began
-        watching.terminate()
-        told = watching.communicate()[0]
+    with (
+        watched.open("w") as out,
+        subprocess.Popen([*hub.plane.kubectl_command(), *names], stdout=out) as watching,
+    ):
+        try:
+            for event in watch.Watch().stream(
+                api.list_namespaced_job, "atlas", field_selector="metadata.name=plain", timeout_seconds=120
+            ):
+                status = event["object"].status
+                seen.append((status.active or 0, status.succeeded or 0))
+                if status.completion_time:
+                    break
+            said = hub.plane.kubectl("wait", "--for=condition=complete", "--timeout=50s", "job/plain", "-n", "atlas")
+            took = time.monotonic() - began
+            eventually("kubectl get -w shows its end", lambda: "1/1" in watched.read_text(), 30)
+        finally:
+            watching.terminate()
+    told = watched.read_text()
     whole = api.read_namespaced_job("plain", "atlas")
     print(
         f"plain: over after {took:.1f} s; the official client saw (active, succeeded) {seen}; kubectl get -w:\n{told}"
@@ -81,24 +88,23 @@ def test_a_job_by_kubectl_runs_in_a_members_pod_and_every_client_sees_it_as_loca
     assert "condition met" in said
     assert (1, 0) in seen
     assert seen[-1][1] == 1
-    assert "1/1" in told
     assert whole.spec.managed_by == "fedsched.io/hub", "the admission policy set it, not the user"
     assert whole.status.start_time <= whole.status.completion_time
     assert not hub.plane.api.items("/api/v1/pods"), "nothing runs in the hub"
     assert hub.condition("plain", "fedsched.io/Placed")["message"].startswith("at j1, "), "where the real kubelet is"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_logs_are_read_without_knowing_the_member_while_it_runs_and_afterwards(site: Site) -> None:
     def said() -> str:
         return site.fed.run("logs", "atlas/talks", check=False).stdout
 
-    uid = site.hub.create(users_job("talks", "echo spoken; sleep 8; echo last words", pod=REAL))
+    uid = site.hub.create(users_job("talks", "echo spoken; sleep 20; echo last words", pod=REAL))
     eventually("what it said is there while it runs", lambda: "spoken" in said(), 60)
     assert site.hub.status("talks")["active"] == 1
-    site.hub.wait("talks", "Complete")
+    site.hub.wait("talks", "Complete", 90)
     eventually("its copy is gone", lambda: not copies(site.planes, uid), 60)
-    eventually("its last words are kept", lambda: "last words" in said(), 20)
+    eventually("its last words are kept", lambda: "last words" in said(), 30)
 
 
 ENDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
@@ -110,7 +116,7 @@ ENDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 """What the Job is, the reason with which it fails, and two words of the message."""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_failures_come_back_with_reason_and_exit_code(site: Site) -> None:
     for name, (how, *_) in ENDS.items():
         site.hub.create(users_job(name, pod=REAL, **how))
@@ -134,7 +140,7 @@ def test_what_is_deleted_in_the_hub_ends_at_the_member(site: Site) -> None:
     eventually("and it does not stay in the hub", lambda: not site.hub.plane.api.find(site.hub.path("dropped")), 30)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_suspended_job_leaves_its_member_and_a_resumed_one_runs_again(site: Site) -> None:
     uid = site.hub.create(users_job("pausing", "while :; do sleep 0.2; done", pod=REAL))
     eventually("its process lives", lambda: alive("pausing"), 60)
@@ -149,7 +155,7 @@ def test_a_suspended_job_leaves_its_member_and_a_resumed_one_runs_again(site: Si
     eventually("it lives again", lambda: alive("pausing"), 60)
     assert not first & set(copies(site.planes, uid)), "as another copy"
     eventually("the hub says so", lambda: site.hub.status("pausing").get("active") == 1, 30)
-    assert not site.hub.condition("pausing", "Suspended")
+    eventually("and not that it is suspended", lambda: not site.hub.condition("pausing", "Suspended"), 30)
     site.hub.plane.kubectl("delete", "job", "pausing", "-n", "atlas", "--wait=false")
 
 

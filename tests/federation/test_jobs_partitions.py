@@ -55,7 +55,7 @@ contact_s = 0.5
 SCRIPTS = (
     "sleep 3",
     "trap '' TERM; sleep 1; sleep 1",
-    "sleep 1",
+    "sleep 2",
     "trap '' TERM; while :; do sleep 0.3; done",
 )
 """One in four ignores its end and goes on until it is killed at its deadline."""
@@ -158,7 +158,7 @@ def test_in_partitions_no_job_ever_has_two_live_copies_and_none_is_lost(site: Si
         for number in range(PARTITIONS // AT_ONCE):
             name = names[number % len(names)]
             cut(site.planes[name], dies=(number + hand) % 2 == 1)
-            eventually(f"{name} is ready again", partial(ready, site.fed, name), 60)
+            eventually(f"{name} is ready again", partial(ready, site.fed, name), 120)
 
     with ThreadPoolExecutor(AT_ONCE) as hands:
         for done in [hands.submit(cuts, hand) for hand in range(AT_ONCE)]:
@@ -187,7 +187,7 @@ def test_in_partitions_no_job_ever_has_two_live_copies_and_none_is_lost(site: Si
         assert ended(job) == "Failed" if forever else ended(job) in {"Complete", "Failed"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_copy_that_an_older_backup_revives_goes_within_a_cycle_and_nothing_else_is_touched(
     lab: Laboratory, jobs_only: Callable[..., JobFederation]
 ) -> None:
@@ -204,7 +204,7 @@ def test_a_copy_that_an_older_backup_revives_goes_within_a_cycle_and_nothing_els
         fed.edit_member("b2", ('mode = "on"', 'mode = "observe"'))
         fed.start()
         kept = hub.create(users_job("kept", "sleep 36000"))
-        short = hub.create(users_job("short", "sleep 12"))
+        short = hub.create(users_job("short", "sleep 20"))
         b1 = planes["b1"]
         eventually("both run", lambda: hub.status("short").get("ready") == hub.status("kept").get("ready") == 1, 60)
         foreign = [b1.api.create(thing) for thing in strangers()]
@@ -229,7 +229,7 @@ def test_a_copy_that_an_older_backup_revives_goes_within_a_cycle_and_nothing_els
         assert said, "people are told"
         assert deleted[0] - restored == pytest.approx(said[0][0], abs=0.01), "the cycle that first saw it removed it"
         assert all("atlas/short" in text for _, text in said)
-        assert max(deleted) - deleted[0] < 2, "and nothing else was removed"
+        assert max(deleted) < gone + 2, "and nothing else was removed"
         assert hub.over("short") == "Complete"
         now = copies(planes, kept)
         assert {k: v["metadata"]["uid"] for k, v in now.items()} == {k: v["metadata"]["uid"] for k, v in stays.items()}

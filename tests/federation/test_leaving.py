@@ -36,7 +36,7 @@ class Site:
             api.delete(f"{own}/{pod['metadata']['name']}", grace_s=1)
         for job in Federation.jobs(self.plane):
             api.delete(f"/apis/batch/v1/namespaces/fedsched/jobs/{job['metadata']['name']}")
-        eventually("the node is empty", lambda: not Federation.pods(self.plane) + api.items(own), 60)
+        eventually("the node is empty", lambda: not Federation.pods(self.plane) + api.items(own), 120)
 
     def run_pod(self, name: str, cpus: int, priority_class: str = "") -> str:
         """A pod of the site's own; its path."""
@@ -124,17 +124,17 @@ def placements(hub: Federation, plane: ControlPlane) -> list[dict[str, Any]]:
     return [o for o in hub.objects(plane) if "fedsched.io/placement" in o["metadata"]["labels"]]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_claimed_startd_told_to_leave_takes_no_new_claim_and_its_job_exits_0(
     federation: Callable[..., Federation], site: Site, target_pool: Pool, guest: Pool
 ) -> None:
     cores = 2 * site.half
     hub = federation(policy=PACKED.format(cores=cores))
     hub.join(site.plane)
-    long = guest.submit("alice", sleep_job(30, site.half))
+    long = guest.submit("alice", sleep_job(50, site.half))
     short = guest.submit("alice", sleep_job(1, site.half))
     hub.start()
-    eventually("the long job runs", lambda: status(guest, long) == [RUNS], 60)
+    eventually("the long job runs", lambda: status(guest, long) == [RUNS], 120)
     eventually("the short one is done", lambda: guest.history(f"ClusterId == {short} && ExitCode == 0"), 60)
     assert len(hub.pods(site.plane)) == 1, "both jobs shared one startd, which now has room again"
 
@@ -143,20 +143,24 @@ def test_a_claimed_startd_told_to_leave_takes_no_new_claim_and_its_job_exits_0(
     eventually("the startd says that it leaves", lambda: leaving(target_pool), 30)
     heard = time.monotonic() - told
     late = guest.submit("alice", sleep_job(1, site.half))
-    eventually("the long job is done", lambda: guest.history(f"ClusterId == {long}"), 60)
+    eventually("the long job is done", lambda: guest.history(f"ClusterId == {long}"), 120)
     done = guest.history(f"ClusterId == {long}")[0]
     assert (done["ExitCode"], done["NumJobStarts"]) == (0, 1)
-    eventually("its startd left by itself", lambda: not placements(hub, site.plane), 40)
+    eventually("its startd left by itself", lambda: not placements(hub, site.plane), 80)
     assert not [e for e in events(hub, "change") if e["kind"] == "delete-pod"], "nothing was deleted under it"
     never = guest.jobs(f"ClusterId == {late}", ["JobStatus", "NumShadowStarts"])[0]
     assert (never["JobStatus"], never.get("NumShadowStarts", 0)) == (IDLE, 0), "it was tried on a startd that left"
-    assert [(row["word"], row["demand"]["idle"]) for row in hub.json("q")["classes"]] == [("draining", 1)]
+
+    def waiting() -> list[tuple[str, int]]:
+        return [(row["word"], row["demand"]["idle"]) for row in hub.json("q")["classes"]]
+
+    eventually("it alone waits, because of the drain", lambda: waiting() == [("draining", 1)], 20)
     hub.run("uncordon", site.plane.name)
-    eventually("after the drain it runs", lambda: guest.history(f"ClusterId == {late} && ExitCode == 0"), 60)
+    eventually("after the drain it runs", lambda: guest.history(f"ClusterId == {late} && ExitCode == 0"), 120)
     print(f"leave: ordered → slot says leaving {heard:.1f} s; job ended with exit 0 after one start")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_10_s(
     federation: Callable[..., Federation], site: Site, target_pool: Pool, guest: Pool
 ) -> None:
@@ -164,7 +168,7 @@ def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_1
     hub.join(site.plane)
     cluster = guest.submit("alice", sleep_job(600, site.half))
     hub.start()
-    eventually("the job runs", lambda: status(guest, cluster) == [RUNS], 60)
+    eventually("the job runs", lambda: status(guest, cluster) == [RUNS], 120)
     told = time.monotonic()
     hub.run("drain", site.plane.name, "--reason", "power cut", "--deadline", "1s")
     ordered = time.monotonic()
@@ -177,7 +181,7 @@ def test_a_drain_whose_deadline_is_over_hands_the_job_back_to_the_guest_within_1
     assert guest.jobs(f"ClusterId == {cluster}", ["NumShadowStarts"])[0]["NumShadowStarts"] == 1
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("priority", ["lower", "the same"])
 def test_a_pod_of_the_site_gets_its_node_and_the_guests_job_is_idle_again_at_once(
     federation: Callable[..., Federation], site: Site, guest: Pool, priority: str
@@ -187,7 +191,7 @@ def test_a_pod_of_the_site_gets_its_node_and_the_guests_job_is_idle_again_at_onc
     hub.join(site.plane, "", *([] if lower else ["--allow-same-priority"]), lower_priority=lower)
     cluster = guest.submit("alice", sleep_job(600, site.half, count=2))
     hub.start()
-    eventually("both jobs run and the node is full", lambda: status(guest, cluster) == [RUNS, RUNS], 90)
+    eventually("both jobs run and the node is full", lambda: status(guest, cluster) == [RUNS, RUNS], 150)
     carried = {(pod["spec"]["nodeName"], pod["spec"].get("priorityClassName", "")) for pod in hub.pods(site.plane)}
     assert carried == {(site.node.name, "opportunistic" if lower else "")}
 
@@ -203,8 +207,8 @@ def test_a_pod_of_the_site_gets_its_node_and_the_guests_job_is_idle_again_at_onc
     assert not whose, "an owner's eviction is no failure of the place"
 
     cycles = len(events(hub, "cycle"))
-    eventually("fedsched has looked five times more", lambda: len(events(hub, "cycle")) >= cycles + 5, 30)
+    eventually("fedsched has looked five times more", lambda: len(events(hub, "cycle")) >= cycles + 5, 60)
     assert site.plane.api.get(path)["status"]["phase"] == "Running"
     assert status(guest, cluster) == [IDLE, RUNS], "the owner keeps the node"
     site.plane.api.delete(path, grace_s=1)
-    eventually("when the owner is done the job comes back", lambda: status(guest, cluster) == [RUNS, RUNS], 60)
+    eventually("when the owner is done the job comes back", lambda: status(guest, cluster) == [RUNS, RUNS], 120)

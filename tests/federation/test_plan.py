@@ -56,7 +56,12 @@ def planned(hub: Federation) -> Any:
     return found if found["created"] else None
 
 
-@pytest.mark.timeout(300)
+def noted(hub: Federation, planes: dict[str, ControlPlane], namespace: str) -> bool:
+    """Whether each Job's own controller has written that its pod is ready, which is the last that it writes."""
+    return all(job["status"].get("ready") == 1 for plane in planes.values() for job in hub.jobs(plane, namespace))
+
+
+@pytest.mark.timeout(400)
 def test_a_plan_shows_what_serve_then_makes_and_writes_nothing_itself(
     federation: Callable[..., Federation], planes: dict[str, ControlPlane], guest_pool: Pool
 ) -> None:
@@ -72,11 +77,12 @@ def test_a_plan_shows_what_serve_then_makes_and_writes_nothing_itself(
         wanted = Counter({name: counts["create"] for name, counts in shown["counts"].items()})
         assert sum(wanted.values()) > 0
         assert all(one["size"]["cpu_milli"] == 2000 for one in shown["created"])
-        hub.run("serve", "--once", check=False)
+        hub.run("serve", "--once", check=False, timeout_s=120)
         made = Counter({name: len(hub.jobs(plane, namespace)) for name, plane in planes.items()})
         assert +made == +wanted
         hub.start()
         settled(hub, planes, sum(wanted.values()), namespace)
+        eventually("the members themselves have noted it all", lambda: noted(hub, planes, namespace), 60)
         beside = written(planes, namespace)
         quiet = hub.run("plan", "--detailed-exitcode", check=False)
         assert quiet.returncode == 0, quiet.stdout + quiet.stderr

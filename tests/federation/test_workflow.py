@@ -106,7 +106,7 @@ def prefect_rights(hub: HubCluster) -> Path:
     return hub.plane.kubeconfig_for("prefect")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_fan_out_of_twenty_steps_of_an_unmodified_workflow_program_runs_over_two_members(site: Site) -> None:
     site.prefect.wait_for_server()
     site.prefect.start_worker(prefect_rights(site.hub), NAMESPACE)
@@ -179,8 +179,8 @@ def test_a_reana_shaped_job_runs_with_its_secret_and_its_end_and_logs_come_back(
         reana_job("run-job-good", 'wc -w < "$X509_USER_PROXY"; echo "${#VOMS_PASS} letters, user $(id -u)"')
     )
     site.hub.create(reana_job("run-job-bad", "echo it goes wrong; exit 3"))
-    good = site.hub.wait("run-job-good", "Complete")["status"]
-    bad = site.hub.wait("run-job-bad", "Failed")["status"]
+    good = site.hub.wait("run-job-good", "Complete", 90)["status"]
+    bad = site.hub.wait("run-job-bad", "Failed", 60)["status"]
     said = site.fed.run("logs", f"{NAMESPACE}/run-job-good").stdout
     print(said, json.dumps(good), json.dumps(bad), sep="\n")
     assert "10\n" in said, "the words of its key, by way of the init container"
@@ -254,7 +254,7 @@ def test_a_job_whose_copy_is_taken_back_shows_no_failed_pod_to_clients_that_woul
 
     eventually("its copy is gone", gone)
     eventually("the hub says that it is held", lambda: held(site, name))
-    gone()
+    eventually("and that nothing of it is active", lambda: gone() and seen[-1][0] == 0)
     print(f"{name}: (active, failed) {sorted(set(seen))}: {json.dumps(site.hub.status(name))}")
     assert {failed for _, failed in seen} == {0}
     assert seen[-1] == (0, 0)
