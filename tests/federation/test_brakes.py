@@ -65,7 +65,7 @@ def test_a_paused_member_gets_nothing_and_its_resume_counts_in_the_next_cycle(
         hub.run("resume", "brakes")
         resumed = time.time()
         (first,) = cycles_after(hub, resumed, 1)
-        eventually("it is placed", lambda: hub.jobs(plane, "paused"), 20)
+        eventually("it is placed", lambda: hub.jobs(plane, "paused"), 60)
         decided = eventually("its cycle is told of", lambda: created(hub, ordered), 20)[0]
         print(f"resume → decided {decided - (resumed - ordered):.2f} s")
         assert decided <= first["at"] - ordered
@@ -88,7 +88,7 @@ def test_a_member_that_is_only_observed_gets_nothing_from_the_reload_on(
         assert not created(hub, reloaded)
         hub.edit_member("brakes", ('mode = "observe"', 'mode = "on"'))
         hub.daemon.send_signal(signal.SIGHUP)
-        eventually("once it is on, it is placed", lambda: hub.jobs(plane, "observed"), 20)
+        eventually("once it is on, it is placed", lambda: hub.jobs(plane, "observed"), 60)
 
 
 @pytest.mark.timeout(600)

@@ -100,7 +100,7 @@ def check_recovered(hub: Federation, plane: ControlPlane, before: tuple[set[str]
         assert journal.open_intents() == (), f"killed at {where}: an intent without an end"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("one_job")
 def test_killed_at_every_numbered_point_of_a_placement_the_next_run_leaves_exactly_one_object(
     hub: Federation, plane: ControlPlane
@@ -124,7 +124,7 @@ def test_killed_at_every_numbered_point_of_a_placement_the_next_run_leaves_exact
     assert made_before >= 3, "after the write: act-after, the commit of the end, done-after"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("one_job")
 def test_a_running_daemon_killed_around_a_write_is_followed_by_one_that_leaves_exactly_one_object(
     hub: Federation, plane: ControlPlane

@@ -126,7 +126,7 @@ def verdict_of(hub: HubCluster, name: str) -> str:
     return str(placed[0].get("message")) if placed and placed[0]["status"] == "False" else ""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_each_forbidden_thing_is_refused_with_its_field_and_reaches_no_member(site: Site) -> None:
     fine = created(site, users_job("fine", "true"))
     said: dict[str, str] = {}
@@ -154,7 +154,7 @@ def test_what_a_member_never_gets_is_not_even_kept_by_the_hubs_api_server(site: 
         created(site, bad("ephemeral", {"pod": {"ephemeralContainers": [more]}}))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_jobs_of_one_name_in_two_namespaces_and_one_after_the_other_stay_apart(site: Site) -> None:
     mine = created(site, users_job("same", "true"))
     theirs = created(site, users_job("same", "true", namespace="cms"))
@@ -167,4 +167,4 @@ def test_jobs_of_one_name_in_two_namespaces_and_one_after_the_other_stay_apart(s
     assert len({mine, theirs, again}) == 3
     found = [name for uid in (theirs, again) for name in copies(site.planes, uid)]
     assert len(found) == len(set(found))
-    eventually("what is over and deleted goes", lambda: not copies(site.planes, mine), 30)
+    eventually("what is over and deleted goes", lambda: not copies(site.planes, mine), 60)

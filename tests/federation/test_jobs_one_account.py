@@ -83,7 +83,7 @@ def waiting(fed: Federation) -> dict[str, int]:
     return found
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_person_has_one_account_and_who_has_less_of_both_kinds_gets_the_last_core(
     both: JobFederation, planes: dict[str, ControlPlane], target_pool: Pool, guest_pool: Pool
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_cordoned_member_keeps_what_it_has_and_a_drained_one_is_listed_told_an
         assert len(on(before, "d1")) == 2, "the first by name takes both"
         hub.run("cordon", "d1", "--reason", "storage moves")
         with waiting_jobs(guest_pool, (2, 1)):
-            eventually("more is placed, elsewhere", lambda: len(identities(hub, planes, namespace)) == 3, 30)
+            eventually("more is placed, elsewhere", lambda: len(identities(hub, planes, namespace)) == 3, 60)
             there = identities(hub, planes, namespace)
             assert on(there, "d1") == on(before, "d1"), "what runs there goes on, nothing comes"
             ordered = time.time()
@@ -81,7 +81,7 @@ def test_a_cordoned_member_keeps_what_it_has_and_a_drained_one_is_listed_told_an
             why = hub.run("clusters", "d1", check=False).stdout
             assert "maintenance" in why
             hub.run("uncordon", "d1")
-            eventually("it is used again", lambda: hub.jobs(planes["d1"], namespace), 30)
+            eventually("it is used again", lambda: hub.jobs(planes["d1"], namespace), 60)
     assert hub.stop() == 0
 
 

@@ -62,7 +62,7 @@ def kept_pace(hub: Federation, before_s: float, at: float) -> float:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("how", ["hangs", "dies"])
 def test_a_member_that_falls_silent_delays_nobody_and_is_replaced_once_and_only_when_it_is_lost(
     hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool, how: str
@@ -80,7 +80,7 @@ def test_a_member_that_falls_silent_delays_nobody_and_is_replaced_once_and_only_
             "it is lost", lambda: any("is lost" in t for _, t in told(hub, "member-state", silent_from, "o1")), 60
         )
         others = {name: plane for name, plane in planes.items() if name != "o1"}
-        eventually("its two placements stand elsewhere", lambda: len(identities(hub, others, namespace)) == 4, 30)
+        eventually("its two placements stand elsewhere", lambda: len(identities(hub, others, namespace)) == 4, 60)
         moved = time.time()
         cycles_after(hub, moved, 6)
         stages = told(hub, "member-state", silent_from, "o1")
@@ -88,7 +88,7 @@ def test_a_member_that_falls_silent_delays_nobody_and_is_replaced_once_and_only_
         print(f"{how}: median cycle {1000 * pace:.1f} ms before, {1000 * later:.1f} ms while silent")
         print(f"{how}: states {[(round(at, 1), text) for at, text in stages]}, changes {changes}")
         (first.resume if how == "hangs" else first.restart)()
-        eventually("it is ready again", lambda: _states(hub)["o1"] == "ready", 60)
+        eventually("it is ready again", lambda: _states(hub)["o1"] == "ready", 120)
         cycles_after(hub, time.time(), 6)
     limits = {"slow": 4, "unreachable": SILENT_S, "lost": LOST_S}
     for state, limit in limits.items():
@@ -102,7 +102,7 @@ def test_a_member_that_falls_silent_delays_nobody_and_is_replaced_once_and_only_
     assert hub.stop() == 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_when_all_vanish_together_nothing_moves_or_expires_not_even_across_a_restart(
     hub: Federation, planes: dict[str, ControlPlane], guest_pool: Pool
 ) -> None:
@@ -134,8 +134,8 @@ def test_when_all_vanish_together_nothing_moves_or_expires_not_even_across_a_res
         for name in ("o2", "o3"):
             planes[name].resume()
         back = time.time()
-        eventually("it thaws", lambda: told(hub, "thawed", silent_from), 60)
-        eventually("all are ready", lambda: set(_states(hub).values()) == {"ready"}, 60)
+        eventually("it thaws", lambda: told(hub, "thawed", silent_from), 120)
+        eventually("all are ready", lambda: set(_states(hub).values()) == {"ready"}, 120)
         cycles_after(hub, time.time(), 10)
     assert SILENT_S - JITTER_S <= frozen[0][0] <= SILENT_S + 10
     assert len(frozen) == 1, "the restart knows that it is frozen"

@@ -33,7 +33,7 @@ def shapes() -> list[tuple[int, str]]:
     return found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_five_hundred_jobs_of_forty_shapes_go_where_they_fit_and_a_stopped_schedd_is_stale_not_zero(
     federation: Callable[..., Federation],
     members: dict[str, ControlPlane],
