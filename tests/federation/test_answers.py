@@ -188,7 +188,7 @@ def held_against(
     assert read["steady"] == file.read_text(), f"{file.name}: look at it, then FEDSCHED_GOLDEN=write"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ASKED)
 def test_a_job_that_waits_is_told_why(made: Made, name: str) -> None:
     asked = ASKED[name]
