@@ -22,7 +22,7 @@ from tests.laboratory.pool import Pool
 OFTEN = FAST + "credential_check_s = 2\n"
 """Upkeep (tokens, sweeping of worker files) every two seconds."""
 
-TOKEN_S = 80
+TOKEN_S = 60
 """Life of the first startd token: two startds join in it, on a busy machine, too."""
 
 
@@ -136,7 +136,7 @@ def test_a_collector_that_begins_anew_after_the_first_token_has_expired_loses_no
     hub.renew_startd_token(TOKEN_S)
     expires = time.time() + TOKEN_S
     hub.start()
-    cluster = guest.submit("alice", sleep_job(180, 1, 128, count=2))
+    cluster = guest.submit("alice", sleep_job(140, 1, 128, count=2))
     eventually("two jobs run", lambda: len(runs(guest, cluster)) == 2, TOKEN_S)
     assert time.time() < expires, "they joined with the first token"
     pods, slots = identities(hub.pods(plane, "renewed")), {ad["Name"] for ad in target.slots()}

@@ -39,25 +39,29 @@ def folders() -> dict[str, list[str]]:
 
 
 LONG_S = {
-    "answers": 300,
-    "losses": 220,
-    "two_users": 240,
-    "upgrade": 240,
-    "doctor_logs": 200,
-    "outages": 165,
-    "leaving": 155,
-    "workflow": 150,
-    "crash_points": 150,
-    "jobs_partitions": 150,
-    "jobs_end_to_end": 110,
-    "jobs_one_account": 100,
+    "upgrade": 320,
+    "answers": 260,
+    "two_users": 235,
+    "losses": 230,
+    "doctor_logs": 180,
+    "leaving": 170,
+    "outages": 155,
+    "crash_points": 140,
+    "jobs_partitions": 140,
+    "jobs_end_to_end": 120,
+    "recovery": 105,
+    "workflow": 105,
+    "daemonset": 100,
+    "jobs_one_account": 95,
+    "spike": 95,
+    "flocked_job": 80,
 }
-"""About how long the long files take, in seconds; any other about a minute and a half."""
+"""About how long the long files take, in seconds; any other about a minute."""
 
 
 def dealt(files: Sequence[Path], hands: int) -> list[list[str]]:
     """Files in so many parts that take about as long: the longest first, each to the part that has less."""
-    took = {file: LONG_S.get(file.stem.removeprefix("test_"), 80) for file in files}
+    took = {file: LONG_S.get(file.stem.removeprefix("test_"), 58) for file in files}
     parts: list[list[Path]] = [[] for _ in range(hands)]
     for file in sorted(files, key=lambda one: (-took[one], one)):
         min(parts, key=lambda part: sum(took[one] for one in part)).append(file)
