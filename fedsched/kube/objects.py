@@ -118,7 +118,10 @@ class _Join(NamedTuple):
 
 
 class Joined:
-    """Objects with their pods; of what did not change since the last call the view is the very same."""
+    """Objects with their pods; of what did not change since the last call the view is the very same.
+
+    A Job's end comes on another stream than its pods' ends, which say why it ended: it is shown with them.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, _Join] = {}
@@ -138,16 +141,23 @@ class Joined:
         return tuple(sorted((join.view for join in found), key=lambda view: (view.kind, view.name)))
 
     def _join(self, own: OwnObject, pods: list[OwnPod], refusals: Mapping[str, Refused], anchor_uid: str) -> _Join:
+        last = self._last.get(own.view.uid)
+        if last is not None and own.view.finished and not own.view.deleting and not all(map(_ends, pods)):
+            own = last.own
         refusal = refusals.get(own.view.uid)
         said = refusal.text if refusal is not None and not pods and not own.view.finished else ""
         owned = bool(anchor_uid) and anchor_uid in own.owners
-        last = self._last.get(own.view.uid)
         if last is not None and last.own is own and (last.said, last.owned) == (said, owned) and _same(last.pods, pods):
             return last
         seen = sorted((_with_facts(pod, own) for pod in pods), key=lambda pod: pod.name)
         return _Join(
             own, pods, said, owned, msgspec.structs.replace(own.view, pods=tuple(seen), refused=said, owned=owned)
         )
+
+
+def _ends(pod: OwnPod) -> bool:
+    """Over, or told to go."""
+    return pod.over or pod.view.deleting
 
 
 def _same(before: list[OwnPod], now: list[OwnPod]) -> bool:
