@@ -37,7 +37,7 @@ FIRST_PARTITION = 1_000_000
 KINDS = tuple(sorted({*ALL_BUT_JOBS, *jobs.KINDS}))
 """All that can hit."""
 BY_ORDER = frozenset({*PEOPLE, *jobs.ORDERS})
-TWICE = 4
+TWICE = 9
 """Each storm whose seed this divides decides every cycle twice."""
 BLIND = 0.5
 """An older fedsched whose mishap is no worse does not see the newer one's fence before it writes."""

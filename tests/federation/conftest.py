@@ -20,7 +20,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """With a test that failed comes what was wrong with the daemons that ran then."""
     report: Any = yield
     if report.failed:
-        said = "\n".join(one.complaints() for one in STARTED if one.daemon is not None)
+        said = "".join(one.complaints() + "\n" for one in STARTED if one.daemon is not None)
         report.sections.append(("Captured stdout of daemons", said))
         item.add_report_section(report.when, "stdout of daemons", said)
     return report

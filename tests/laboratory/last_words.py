@@ -16,4 +16,4 @@ LOGS = ("SchedLog", "ShadowLog", "NegotiatorLog", "MatchLog")
 def last_words(session: Path, lines: int = 8) -> str:
     """The last lines of all pools' logs; session: the folder of one."""
     logs = (folder / "log" / name for folder in sorted(session.glob("pool-*")) for name in LOGS)
-    return "\n".join(f"{log.parent.parent.name} {log.name}:{said}" for log in logs if (said := tail(log, lines)))
+    return "".join(f"{log.parent.parent.name} {log.name}:{said}\n" for log in logs if (said := tail(log, lines)))
