@@ -98,7 +98,7 @@ def test_while_another_class_is_being_proven_it_is_said_and_then_ones_turn_comes
                 os.kill(one, signal.SIGSTOP)
             page = seen.follow("job", key)
             status = page.locator("#helps [role=status]")
-            expect(status).to_contain_text("another class is being proven")
+            expect(status).to_contain_text("Another class is being proven")
             expect(status).to_contain_text("Asked again until its turn comes")
         expect(status).to_have_text(TRIED, timeout=2 * PATIENCE_MS)
 

@@ -34,7 +34,7 @@ class Beside:
         """See Prove."""
         with self._lock:
             if self._going is not None and self._going.lives:
-                text = "what would help another class is being proven; one at a time"
+                text = "another class is being proven just now, one at a time"
                 raise NoAnswer("busy", text, "ask again in a minute, or --no-counterfactuals")
             words = (self._journal, str(view.plan.cycle), key)
             self._going = Child([sys.executable, *COMMAND, *words])

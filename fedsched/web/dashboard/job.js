@@ -152,7 +152,7 @@ export class Proving {
   #failed(data) {
     const { what, text } = failureOf(data);
     const waits = what === "busy" && !this.done;
-    this.#end(waits ? `${text}. Asked again until its turn comes.` : text);
+    this.#end(waits ? `${text[0].toUpperCase()}${text.slice(1)}. Asked again until its turn comes.` : text);
     if (waits) this.timer = setTimeout(() => this.#begin(this.error), BUSY_MS);
   }
 
